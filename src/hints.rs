@@ -1,0 +1,185 @@
+//! What a person can do about a failed verification.
+
+use crate::error::{ErrorKind, Inner};
+use crate::policy::Purpose;
+use crate::store::Refusal;
+
+/// Names that inspecting proxies and security products put into the CAs they sign with. A match
+/// is a guess for a hint and nothing more.
+const INSPECTING: &[&str] = &[
+    "zscaler",
+    "netskope",
+    "blue coat",
+    "bluecoat",
+    "fortigate",
+    "fortinet",
+    "palo alto",
+    "globalprotect",
+    "cisco umbrella",
+    "check point",
+    "checkpoint",
+    "sophos",
+    "forcepoint",
+    "websense",
+    "barracuda",
+    "watchguard",
+    "sonicwall",
+    "cloudflare gateway",
+    "cloudflare for teams",
+    "iboss",
+    "menlo security",
+    "skyhigh",
+    "mcafee web gateway",
+    "smoothwall",
+    "untangle",
+    "lightspeed",
+    "securly",
+    "contentkeeper",
+    "squid",
+    "kaspersky",
+    "avast",
+    "avg ",
+    "eset",
+    "bitdefender",
+    "mitmproxy",
+    "charles proxy",
+    "fiddler",
+    "portswigger",
+    "burp",
+    "proxyman",
+    "adguard",
+    "proxy",
+    "ssl inspection",
+    "tls inspection",
+    "ssl decryption",
+    "ssl-decrypt",
+    "firewall",
+];
+
+/// Adds the hints that follow from the rest of the error, after those already there.
+pub(crate) fn add(inner: &mut Inner) {
+    let mut hints = Vec::new();
+    if inner.kind.is_missing_path() {
+        missing_path(inner, &mut hints);
+    }
+    let by_kind = match inner.kind {
+        ErrorKind::NoCertificate => "Set up the peer to send its certificate chain.",
+        ErrorKind::Expired if inner.depth == Some(0) => {
+            "The peer's operator must renew the certificate. If the date looks fine, check this \
+             machine's clock."
+        }
+        ErrorKind::Expired => {
+            "The peer's operator must replace the expired certificate in the chain it sends. If the date \
+             looks fine, check this machine's clock."
+        }
+        ErrorKind::NotYetValid => "Check this machine's clock; it may be behind.",
+        ErrorKind::NameMismatch => {
+            "Connect with a name the certificate is for, or have the peer's certificate reissued \
+             with this name as a subject alternative name."
+        }
+        ErrorKind::Revoked => {
+            "Do not use this peer until its operator has replaced the certificate."
+        }
+        ErrorKind::RevocationUnknown | ErrorKind::RevocationOutdated => {
+            "Give the verifier a current CRL of the certificate's issuer, or allow an unknown \
+             revocation status."
+        }
+        ErrorKind::Distrusted => {
+            "The store says that this must not be trusted. Ask whoever manages this machine."
+        }
+        ErrorKind::PinMismatch => {
+            "If the peer's operator has changed the certificate on purpose, pin the new one."
+        }
+        ErrorKind::BadSignature => {
+            "The chain was damaged, or does not belong together: have the peer send the \
+             intermediates of the CA that issued its certificate."
+        }
+        ErrorKind::UnsupportedAlgorithm | ErrorKind::WeakKey => {
+            "Have the certificate reissued with RSA of 2048 bits or more, P-256 or P-384, and \
+             SHA-256 or better."
+        }
+        ErrorKind::CaAsEndEntity => {
+            "Have a certificate issued for the peer itself, or put exactly this certificate into \
+             the store if it is meant to be trusted on its own."
+        }
+        ErrorKind::WrongPurpose => match inner.purpose {
+            Purpose::ServerAuth => {
+                "Have the certificate reissued for TLS servers (extended key usage serverAuth)."
+            }
+            Purpose::ClientAuth => {
+                "Have the certificate reissued for TLS clients (extended key usage clientAuth)."
+            }
+        },
+        _ => "",
+    };
+    if !by_kind.is_empty() {
+        hints.push(by_kind.to_owned());
+    }
+    inner.hints.extend(hints);
+}
+
+fn missing_path(inner: &mut Inner, hints: &mut Vec<String>) {
+    let unreadable: Vec<_> =
+        inner.searched.iter().flat_map(|searched| searched.problems.iter().cloned()).collect();
+    if inner.kind == ErrorKind::NoTrustAnchors {
+        hints.push(
+            "Install your system's package of root certificates (often `ca-certificates`), or set \
+             SSL_CERT_FILE to a PEM file of trust anchors."
+                .to_owned(),
+        );
+    }
+    for miss in &inner.near_misses {
+        hints.push(match &miss.reason {
+            Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!(
+                "Replace \"{}\" in {}; its CA should have a newer certificate. Check this machine's clock.",
+                miss.subject, miss.source
+            ),
+            Refusal::DifferentKey => format!(
+                "\"{}\" in {} is an older or newer CA of the same name: install the one that \
+                 issued this chain.",
+                miss.subject, miss.source
+            ),
+            Refusal::NotACa => format!(
+                "\"{}\" in {} cannot issue certificates: install the CA certificate instead.",
+                miss.subject, miss.source
+            ),
+            reason => format!("\"{}\" in {} does not count: {reason}.", miss.subject, miss.source),
+        });
+    }
+    if !unreadable.is_empty() && inner.kind != ErrorKind::NoTrustAnchors {
+        hints
+            .push("Part of the store could not be read; see the problems listed above.".to_owned());
+    }
+
+    let last = inner.chain.last();
+    let root = last.map(|cert| cert.issuer.clone()).unwrap_or_default();
+    let lower = root.to_lowercase();
+    if inner.near_misses.is_empty() && INSPECTING.iter().any(|name| lower.contains(name)) {
+        hints.push(format!(
+            "\"{root}\" looks like the private CA of a proxy or security product that inspects \
+             connections. Ask your administrator for its root certificate and install it in the \
+             system's store."
+        ));
+    }
+    match inner.kind {
+        ErrorKind::UnknownIssuer if inner.depth == Some(0) && inner.hints.is_empty() => {
+            hints.push(format!(
+                "Either the peer forgot to send the intermediate \"{root}\", or that is a private \
+                 CA: then install its root certificate in the system's store."
+            ));
+        }
+        ErrorKind::UnknownIssuer => hints.push(format!(
+            "If you trust \"{root}\", install its root certificate in the system's store or give it \
+             to `extra_roots`."
+        )),
+        ErrorKind::UntrustedRoot => hints.push(format!(
+            "If you trust \"{root}\", install it in the system's store or give it to `extra_roots`."
+        )),
+        ErrorKind::SelfSignedLeaf => hints.push(
+            "If you trust exactly this certificate, put it into the system's store or pin it with \
+             `pinned_leaf`."
+                .to_owned(),
+        ),
+        _ => {}
+    }
+}

@@ -1,0 +1,25 @@
+//! The seam between the verifier and the operating system. One file per system, each with an
+//! `Engine` that implements [`Platform`]; `unsafe` lives in this directory only.
+
+use crate::error::{BuildError, VerifyError};
+use crate::verifier::{Config, Peer, Verified};
+use crate::x509::Cert;
+
+mod unix;
+
+pub(crate) use unix::Engine;
+
+/// What each system's file provides, so that a difference fails to compile.
+pub(crate) trait Platform: Default + Send + Sync {
+    /// Prepares what can be prepared once. Must not touch the system's store.
+    fn new(config: &Config) -> Result<Self, BuildError>;
+
+    /// Judges a chain whose first certificate is `leaf`: trust, validity, purpose, name and
+    /// revocation. Sizes are already within bounds, and no certificate is pinned.
+    fn verify(
+        &self,
+        config: &Config,
+        leaf: &Cert<'_>,
+        peer: &Peer<'_>,
+    ) -> Result<Verified, VerifyError>;
+}

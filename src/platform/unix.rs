@@ -1,0 +1,669 @@
+//! The verifier of systems whose trust store is plain data: paths are found by name, every
+//! certificate is checked, and `webpki` verifies signatures, name constraints and CRLs.
+//!
+//! The search is depth first from the end entity: trust anchors before intermediates, and
+//! short paths before long ones. A path is verified only once it reaches a vetted trust anchor. The
+//! work is bounded by [`MAX_STEPS`] and [`MAX_ATTEMPTS`], whatever the peer sends.
+
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
+    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
+};
+
+use super::Platform;
+use crate::checks;
+use crate::error::{BuildError, ErrorKind, NearMiss, Searched, Summary, VerifyError};
+use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
+use crate::store::{AnchorSet, Refusal, Source, StoreEntry, SystemStore};
+use crate::verifier::{Anchor, Config, Peer, Verified};
+use crate::x509::{self, Cert};
+
+/// Most intermediates in a path, as in `webpki`.
+const MAX_INTERMEDIATES: usize = 6;
+/// Most certificates looked at while paths are searched; a mesh of cross-signs has more paths
+/// than can ever be walked.
+const MAX_STEPS: usize = 2_000;
+/// Most paths verified. Each costs up to seven signatures.
+const MAX_ATTEMPTS: usize = 16;
+
+/// The CRLs given by the caller, parsed.
+#[derive(Debug, Default)]
+pub(crate) struct Engine {
+    crls: Vec<CertRevocationList<'static>>,
+}
+
+impl Platform for Engine {
+    fn new(config: &Config) -> Result<Self, BuildError> {
+        if config.revocation.network {
+            return Err(BuildError::NetworkRevocationUnsupported);
+        }
+        if config.algorithms.is_empty() {
+            return Err(BuildError::NoSignatureAlgorithms);
+        }
+        let crls = config.revocation.crls.iter().enumerate().map(|(index, crl)| {
+            OwnedCertRevocationList::from_der(crl)
+                .map(CertRevocationList::from)
+                .map_err(|error| BuildError::BadCrl { index, reason: format!("{error:?}") })
+        });
+        Ok(Self { crls: crls.collect::<Result<_, _>>()? })
+    }
+
+    fn verify(
+        &self,
+        config: &Config,
+        leaf: &Cert<'_>,
+        peer: &Peer<'_>,
+    ) -> Result<Verified, VerifyError> {
+        let system = config.system.as_ref().map(|handle| handle.store());
+        let mut search = Search::new(self, config, leaf, peer, system.as_deref());
+        search.run().map_err(|mut error| {
+            let inner = error.inner_mut();
+            inner.searched = searched(config, &search.sets, system.as_deref(), peer.time);
+            // What the store has under the right name matters only where a path is missing.
+            if inner.kind.is_missing_path() || inner.kind == ErrorKind::BadSignature {
+                inner.near_misses = std::mem::take(&mut search.near_misses);
+            }
+            error
+        })
+    }
+}
+
+struct Search<'a> {
+    engine: &'a Engine,
+    config: &'a Config,
+    peer: &'a Peer<'a>,
+    time: UnixTime,
+    leaf: &'a Cert<'a>,
+    /// Everything the peer sent besides the end entity and everything the caller knows.
+    pool: Vec<Cert<'a>>,
+    sets: Vec<&'a AnchorSet>,
+    steps: usize,
+    attempts: usize,
+    failure: Option<VerifyError>,
+    near_misses: Vec<NearMiss>,
+}
+
+/// One path from the end entity upwards, while it is being built.
+#[derive(Clone, Default)]
+struct Path<'s, 'a> {
+    issuers: Vec<&'s Cert<'a>>,
+    /// Intermediates that count for a path length constraint.
+    counted: usize,
+    /// The first thing wrong with a certificate of the path. It is the verdict only if the path
+    /// reaches a trust anchor: otherwise the missing anchor is.
+    flaw: Option<VerifyError>,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        engine: &'a Engine,
+        config: &'a Config,
+        leaf: &'a Cert<'a>,
+        peer: &'a Peer<'a>,
+        system: Option<&'a SystemStore>,
+    ) -> Self {
+        let mut sets = vec![&config.extra];
+        sets.extend(system.map(|store| &store.anchors));
+        if !config.fallback.entries().is_empty()
+            && !system.is_some_and(|store| store.anchors.has_usable(config.purpose, peer.time))
+        {
+            sets.push(&config.fallback);
+        }
+        let sent = peer.chain.iter().skip(1);
+        // An intermediate that cannot be read is of no use and does no harm.
+        let pool = sent
+            .chain(&config.intermediates)
+            .filter_map(|der| Cert::parse(der).ok())
+            .filter(|cert| cert.der != leaf.der)
+            .collect();
+        Self {
+            engine,
+            config,
+            peer,
+            time: peer.time,
+            leaf,
+            pool,
+            sets,
+            steps: 0,
+            attempts: 0,
+            failure: None,
+            near_misses: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) -> Result<Verified, VerifyError> {
+        let purpose = self.config.purpose;
+        for set in &self.sets {
+            if let Some(entry) = set.rejects(self.leaf, purpose) {
+                return Err(distrusted(entry).at(0));
+            }
+        }
+
+        // Moved out so that paths can borrow from it while the search itself is changed.
+        let pool = std::mem::take(&mut self.pool);
+        let flaw = checks::end_entity(self.leaf, self.config, self.time).err();
+        let path = Path { flaw, ..Path::default() };
+        let verdict = self.extend(&pool, &path);
+
+        let verdict = match verdict {
+            Some(verified) => Ok(verified),
+            None => self.whole_leaf().unwrap_or_else(|| Err(self.no_path(&pool))),
+        };
+        match verdict {
+            Ok((verified, constrained)) => {
+                checks::name(self.leaf, self.config, self.peer, constrained)?;
+                Ok(verified)
+            }
+            Err(error) if error.kind().is_missing_path() => Err(error),
+            // A wrong name says more than what else is wrong, as in OpenSSL.
+            Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => {
+                checks::name(self.leaf, self.config, self.peer, true).and(Err(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tries every path that begins with this one.
+    fn extend<'s>(&mut self, pool: &'s [Cert<'a>], path: &Path<'s, 'a>) -> Option<(Verified, bool)>
+    where
+        'a: 's,
+    {
+        let head = path.issuers.last().copied().unwrap_or(self.leaf).clone();
+        for set in self.sets.clone() {
+            for entry in set.with_subject(head.issuer) {
+                if !self.step() {
+                    return None;
+                }
+                if entry.certificate().as_ref() == head.der {
+                    continue; // a certificate does not vouch for itself
+                }
+                if let Some(verified) = self.try_anchor(path, &head, entry) {
+                    return Some(verified);
+                }
+            }
+        }
+        if path.issuers.len() == MAX_INTERMEDIATES {
+            return None;
+        }
+        for issuer in pool {
+            if !self.step() {
+                return None;
+            }
+            let looped = || {
+                std::iter::once(self.leaf)
+                    .chain(path.issuers.iter().copied())
+                    .any(|seen| seen.subject == issuer.subject && seen.spki == issuer.spki)
+            };
+            if issuer.subject != head.issuer || looped() {
+                continue;
+            }
+            let mut longer = path.clone();
+            longer.issuers.push(issuer);
+            if longer.flaw.is_none() {
+                let depth = longer.issuers.len();
+                let distrust =
+                    self.sets.iter().find_map(|set| set.rejects(issuer, self.config.purpose));
+                longer.flaw = match distrust {
+                    Some(entry) => Some(distrusted(entry).at(depth)),
+                    None => {
+                        checks::issuer(issuer, depth, path.counted, self.config, self.time).err()
+                    }
+                };
+            }
+            longer.counted += usize::from(!issuer.is_self_issued());
+            if let Some(verified) = self.extend(pool, &longer) {
+                return Some(verified);
+            }
+        }
+        None
+    }
+
+    /// Counts one certificate looked at; `false` once there were too many.
+    fn step(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps > MAX_STEPS || self.attempts >= MAX_ATTEMPTS {
+            let limit = if self.steps > MAX_STEPS {
+                format!("more than {MAX_STEPS} steps")
+            } else {
+                format!("more than {MAX_ATTEMPTS} paths")
+            };
+            self.fail(VerifyError::new(ErrorKind::ChainTooComplex).detail(limit));
+            return false;
+        }
+        true
+    }
+
+    /// Remembers the most telling of several failures; the first of equals.
+    fn fail(&mut self, error: VerifyError) {
+        if self.failure.as_ref().is_none_or(|known| error.kind().rank() > known.kind().rank()) {
+            self.failure = Some(error);
+        }
+    }
+
+    fn try_anchor(
+        &mut self,
+        path: &Path<'_, 'a>,
+        head: &Cert<'_>,
+        entry: &StoreEntry,
+    ) -> Option<(Verified, bool)> {
+        let depth = path.issuers.len() + 1;
+        let vetted = match entry.vet(self.config.purpose, self.time) {
+            Ok(vetted) => vetted,
+            Err(refusal) => {
+                if refusal == Refusal::Rejected {
+                    self.fail(distrusted(entry).at(depth));
+                }
+                self.near_miss(entry, refusal);
+                return None;
+            }
+        };
+        let flaw = path.flaw.clone().or_else(|| {
+            if checks::exceeds(vetted.path_length, path.counted) {
+                return Some(VerifyError::new(ErrorKind::PathLengthExceeded).at(depth));
+            }
+            let anchor = Cert::parse(entry.certificate()).ok().filter(|_| self.config.strict)?;
+            checks::strict(&anchor, depth).err()
+        });
+        let flaw = match flaw {
+            Some(flaw) => flaw,
+            None => {
+                self.attempts += 1;
+                match self.attempt(path, &vetted.anchor) {
+                    Ok(revocation) => {
+                        let constrained = vetted.constrains_names
+                            || path
+                                .issuers
+                                .iter()
+                                .any(|cert| cert.extensions.name_constraints.is_some());
+                        return Some((self.verified(path, entry, revocation), constrained));
+                    }
+                    Err(error) => self.explain(error, path, entry),
+                }
+            }
+        };
+        if flaw.kind() == ErrorKind::BadSignature && flaw.depth() == Some(depth - 1) {
+            let other_key = Cert::parse(entry.certificate())
+                .is_ok_and(|anchor| head.names_another_key_than(&anchor));
+            self.near_miss(entry, Refusal::DifferentKey);
+            if other_key {
+                return None; // not the issuer at all
+            }
+        }
+        self.fail(with_path(flaw, self.leaf, path, Some(entry)));
+        None
+    }
+
+    /// Verifies exactly this path with `webpki`.
+    fn attempt(
+        &self,
+        path: &Path<'_, 'a>,
+        anchor: &pki_types::TrustAnchor<'_>,
+    ) -> Result<RevocationOutcome, webpki::Error> {
+        let leaf = CertificateDer::from(self.leaf.der);
+        let leaf = EndEntityCert::try_from(&leaf)?;
+        let intermediates: Vec<_> =
+            path.issuers.iter().map(|cert| CertificateDer::from(cert.der)).collect();
+        let usage = match self.config.purpose {
+            Purpose::ServerAuth => KeyUsage::server_auth(),
+            Purpose::ClientAuth => KeyUsage::client_auth(),
+        };
+        let exactly = |found: &webpki::VerifiedPath<'_>| {
+            let found = found.intermediate_certificates().map(|cert| cert.der());
+            if found.eq(intermediates.iter().cloned()) {
+                Ok(())
+            } else {
+                Err(webpki::Error::UnknownIssuer)
+            }
+        };
+        let crls: Vec<_> = self.engine.crls.iter().collect();
+        let run = |check, unknown| {
+            leaf.verify_for_usage(
+                self.config.algorithms,
+                std::slice::from_ref(anchor),
+                &intermediates,
+                self.time,
+                usage,
+                revocation_options(&crls, check, unknown),
+                Some(&exactly),
+            )
+            .map(|_| ())
+        };
+
+        let requested = self.config.revocation.check;
+        let outcome = |checked| RevocationOutcome { requested, checked };
+        if requested == RevocationCheck::Off {
+            return run(requested, UnknownRevocation::Allow).map(|()| outcome(requested));
+        }
+        if crls.is_empty() {
+            run(RevocationCheck::Off, UnknownRevocation::Allow)?;
+            return match self.config.revocation.unknown {
+                UnknownRevocation::Allow => Ok(outcome(RevocationCheck::Off)),
+                UnknownRevocation::Reject => Err(webpki::Error::UnknownRevocationStatus),
+            };
+        }
+        if self.config.revocation.unknown == UnknownRevocation::Reject {
+            return run(requested, UnknownRevocation::Reject).map(|()| outcome(requested));
+        }
+        // The verdict first, then how much of it rests on a valid answer.
+        run(requested, UnknownRevocation::Allow)?;
+        let answered = |check| run(check, UnknownRevocation::Reject).is_ok();
+        Ok(outcome(if answered(requested) {
+            requested
+        } else if requested == RevocationCheck::Chain && answered(RevocationCheck::Leaf) {
+            RevocationCheck::Leaf
+        } else {
+            RevocationCheck::Off
+        }))
+    }
+
+    fn verified(
+        &self,
+        path: &Path<'_, 'a>,
+        entry: &StoreEntry,
+        revocation: RevocationOutcome,
+    ) -> Verified {
+        let certificate = entry.certificate().clone();
+        let issuers = path.issuers.iter().map(|cert| cert.to_der());
+        let chain = std::iter::once(self.leaf.to_der()).chain(issuers).chain([certificate.clone()]);
+        Verified {
+            chain: chain.collect(),
+            anchor: Anchor { certificate, source: entry.source().clone() },
+            revocation,
+        }
+    }
+
+    /// The end entity itself is in a store: trusted whole, whoever issued it.
+    fn whole_leaf(&self) -> Option<Result<(Verified, bool), VerifyError>> {
+        let decided =
+            |error: &VerifyError| error.kind().rank() >= ErrorKind::RevocationUnknown.rank();
+        if self.failure.as_ref().is_some_and(decided) {
+            return None;
+        }
+        let entry = self.sets.iter().find_map(|set| {
+            set.with_subject(self.leaf.subject).find(|entry| {
+                entry.certificate().as_ref() == self.leaf.der
+                    && entry.distrust(self.config.purpose).is_none()
+            })
+        })?;
+        let verdict = checks::end_entity(self.leaf, self.config, self.time)
+            .and_then(|()| checks::unknown_revocation(self.config))
+            .map(|revocation| {
+                let verified = Verified {
+                    chain: vec![self.leaf.to_der()],
+                    anchor: Anchor {
+                        certificate: entry.certificate().clone(),
+                        source: entry.source().clone(),
+                    },
+                    revocation,
+                };
+                (verified, false)
+            });
+        Some(verdict)
+    }
+
+    /// The verdict where no path was accepted.
+    fn no_path(&mut self, pool: &[Cert<'a>]) -> VerifyError {
+        if let Some(failure) = self.failure.take() {
+            return failure;
+        }
+        // Follow the names as far as the chain goes, to say whose issuer is missing.
+        let mut path: Vec<&Cert<'_>> = vec![self.leaf];
+        while let Some(next) = path.last().and_then(|head| {
+            pool.iter().find(|cert| {
+                cert.subject == head.issuer && !path.iter().any(|seen| seen.der == cert.der)
+            })
+        }) {
+            path.push(next);
+        }
+        let depth = path.len() - 1;
+        let self_issued = path.last().is_some_and(|head| head.is_self_issued());
+        let none_usable =
+            !self.sets.iter().any(|set| set.has_usable(self.config.purpose, self.time));
+        let kind = match (none_usable, self_issued, depth) {
+            (true, _, _) => ErrorKind::NoTrustAnchors,
+            (false, true, 0) => ErrorKind::SelfSignedLeaf,
+            (false, true, _) => ErrorKind::UntrustedRoot,
+            (false, false, _) => ErrorKind::UnknownIssuer,
+        };
+        let mut error = VerifyError::new(kind).at(depth);
+        if let (false, Some(head)) = (self_issued, path.last()) {
+            error = error.detail(format!("\"{}\"", x509::name_text(head.issuer)));
+        }
+        let leaf_names_url = self.leaf.ca_issuers_url().filter(|_| depth == 0 && !self_issued);
+        if let Some(url) = leaf_names_url {
+            error.inner_mut().hints.push(format!(
+                "The peer probably forgot to send its intermediate certificate: its own is the only \
+                 one of the path. The issuer's certificate is said to be at {url}; give it to \
+                 `intermediates`, or have the peer send it."
+            ));
+        }
+        error.inner_mut().chain = path.iter().map(|cert| cert.summary()).collect();
+        error
+    }
+
+    fn near_miss(&mut self, entry: &StoreEntry, reason: Refusal) {
+        let miss = NearMiss { subject: entry.subject(), source: entry.source().clone(), reason };
+        if !self.near_misses.contains(&miss) {
+            self.near_misses.push(miss);
+        }
+    }
+
+    /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
+    fn explain(
+        &self,
+        error: webpki::Error,
+        path: &Path<'_, 'a>,
+        entry: &StoreEntry,
+    ) -> VerifyError {
+        use webpki::Error as E;
+        let certs = || std::iter::once(self.leaf).chain(path.issuers.iter().copied());
+        let kind = match &error {
+            E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
+            E::CertDistrusted => ErrorKind::Distrusted,
+            E::CertExpired { .. } => ErrorKind::Expired,
+            E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
+            E::CertRevoked => ErrorKind::Revoked,
+            E::CrlExpired { .. } => ErrorKind::RevocationOutdated,
+            E::UnknownRevocationStatus => ErrorKind::RevocationUnknown,
+            E::InvalidCrlSignatureForPublicKey
+            | E::IssuerNotCrlSigner
+            | E::InvalidCrlNumber
+            | E::UnsupportedCrlIssuingDistributionPoint
+            | E::UnsupportedCrlVersion
+            | E::UnsupportedDeltaCrl
+            | E::UnsupportedIndirectCrl
+            | E::UnsupportedRevocationReason
+            | E::UnsupportedRevocationReasonsPartitioning
+            | E::UnsupportedCrlSignatureAlgorithmContext(_)
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+                ErrorKind::BadRevocationData
+            }
+            E::EndEntityUsedAsCa => ErrorKind::NotACa,
+            E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
+            E::MaximumNameConstraintComparisonsExceeded
+            | E::MaximumPathBuildCallsExceeded
+            | E::MaximumPathDepthExceeded
+            | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
+            E::NameConstraintViolation
+            | E::InvalidNetworkMaskConstraint
+            | E::MalformedNameConstraint => ErrorKind::NameConstraints,
+            E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
+            E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
+            E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
+            E::UnsupportedSignatureAlgorithmContext(_)
+            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+                ErrorKind::UnsupportedAlgorithm
+            }
+            E::UnsupportedCertVersion
+            | E::BadDer
+            | E::BadDerTime
+            | E::ExtensionValueInvalid
+            | E::InvalidCertValidity
+            | E::InvalidSerialNumber
+            | E::MalformedDnsIdentifier
+            | E::MalformedExtensions
+            | E::SignatureAlgorithmMismatch
+            | E::TrailingData(_) => ErrorKind::BadEncoding,
+            _ => ErrorKind::CannotCheck,
+        };
+        let depth = match kind {
+            ErrorKind::BadSignature | ErrorKind::UnsupportedAlgorithm => {
+                self.first_bad_link(path, entry)
+            }
+            ErrorKind::Revoked => certs().position(|cert| {
+                self.engine.crls.iter().any(|crl| {
+                    crl.issuer() == cert.issuer
+                        && matches!(crl.find_serial(cert.serial), Ok(Some(_)))
+                })
+            }),
+            ErrorKind::CaAsEndEntity | ErrorKind::NameConstraints => Some(0),
+            _ => None,
+        };
+        let out = VerifyError::new(kind);
+        let out = match depth {
+            Some(depth) => out.at(depth),
+            None => out,
+        };
+        match &error {
+            E::UnsupportedSignatureAlgorithmContext(context) => out
+                .detail(format!("signature algorithm {}", oid_of(&context.signature_algorithm_id))),
+            E::UnsupportedCertVersion => out.detail("not an X.509 version 3 certificate"),
+            _ if matches!(
+                kind,
+                ErrorKind::BadEncoding | ErrorKind::BadRevocationData | ErrorKind::CannotCheck
+            ) =>
+            {
+                out.detail(format!("{error:?}"))
+            }
+            _ => out,
+        }
+    }
+
+    /// The depth of the first certificate, from the end entity up, whose signature was not made
+    /// with the key of the next. Only asked after `webpki` refused the path.
+    fn first_bad_link(&self, path: &Path<'_, 'a>, entry: &StoreEntry) -> Option<usize> {
+        let anchor = Cert::parse(entry.certificate()).ok()?;
+        let certs: Vec<_> = std::iter::once(self.leaf)
+            .chain(path.issuers.iter().copied())
+            .chain([&anchor])
+            .collect();
+        certs.windows(2).position(|pair| match pair {
+            [cert, issuer] => !signed_by(cert, issuer, self.config.algorithms),
+            _ => false,
+        })
+    }
+}
+
+fn signed_by(
+    cert: &Cert<'_>,
+    issuer: &Cert<'_>,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+) -> bool {
+    let Ok((key_algorithm, key)) = x509::split_spki(issuer.spki) else { return false };
+    algorithms
+        .iter()
+        .filter(|algorithm| {
+            algorithm.signature_alg_id().as_ref() == cert.signature_algorithm
+                && algorithm.public_key_alg_id().as_ref() == key_algorithm
+        })
+        .any(|algorithm| algorithm.verify_signature(key, cert.tbs, cert.signature).is_ok())
+}
+
+/// The object identifier of an AlgorithmIdentifier's contents.
+fn oid_of(algorithm: &[u8]) -> String {
+    let oid = crate::der::Reader::new(algorithm).expect(crate::der::OID, "").unwrap_or_default();
+    crate::der::dotted(oid)
+}
+
+fn revocation_options<'c>(
+    crls: &'c [&'c CertRevocationList<'c>],
+    check: RevocationCheck,
+    unknown: UnknownRevocation,
+) -> Option<RevocationOptions<'c>> {
+    let depth = match check {
+        RevocationCheck::Off => return None,
+        RevocationCheck::Leaf => RevocationCheckDepth::EndEntity,
+        RevocationCheck::Chain => RevocationCheckDepth::Chain,
+    };
+    let (status, expiration) = match unknown {
+        UnknownRevocation::Allow => (UnknownStatusPolicy::Allow, ExpirationPolicy::Ignore),
+        UnknownRevocation::Reject => (UnknownStatusPolicy::Deny, ExpirationPolicy::Enforce),
+    };
+    let builder = RevocationOptionsBuilder::new(crls).ok()?;
+    Some(
+        builder
+            .with_depth(depth)
+            .with_status_policy(status)
+            .with_expiration_policy(expiration)
+            .build(),
+    )
+}
+
+fn distrusted(entry: &StoreEntry) -> VerifyError {
+    VerifyError::new(ErrorKind::Distrusted).detail(format!(
+        "{} rejects \"{}\"",
+        entry.source(),
+        entry.subject()
+    ))
+}
+
+/// Adds the path that failed, for the report.
+fn with_path(
+    mut error: VerifyError,
+    leaf: &Cert<'_>,
+    path: &Path<'_, '_>,
+    entry: Option<&StoreEntry>,
+) -> VerifyError {
+    let certs = std::iter::once(leaf).chain(path.issuers.iter().copied());
+    let mut chain: Vec<Summary> = certs.map(Cert::summary).collect();
+    chain.extend(
+        entry.and_then(|entry| Cert::parse(entry.certificate()).ok()).map(|cert| cert.summary()),
+    );
+    error.inner_mut().chain = chain;
+    error
+}
+
+/// Every place that was searched, with what it gave.
+fn searched(
+    config: &Config,
+    sets: &[&AnchorSet],
+    system: Option<&SystemStore>,
+    time: UnixTime,
+) -> Vec<Searched> {
+    let place = |source: &Source| Searched {
+        source: source.clone(),
+        usable: Some(0),
+        refused: 0,
+        problems: Vec::new(),
+    };
+    let mut out: Vec<Searched> = Vec::new();
+    if let Some(store) = system {
+        out.extend(store.places.iter().map(|searched| place(&searched.source)));
+        for problem in &store.problems {
+            match out.iter_mut().find(|searched| searched.source.holds(&problem.path)) {
+                Some(searched) => searched.problems.push(problem.to_string()),
+                None => out.push(Searched {
+                    problems: vec![problem.to_string()],
+                    ..place(&Source::File(problem.path.as_path().into()))
+                }),
+            }
+        }
+    }
+    for entry in sets.iter().flat_map(|set| set.entries()) {
+        let found = out.iter().position(|searched| match (&searched.source, entry.source()) {
+            (searched, Source::File(path)) => searched.holds(path),
+            (searched, source) => searched == source,
+        });
+        let index = found.unwrap_or(out.len());
+        if found.is_none() {
+            out.push(place(entry.source()));
+        }
+        let Some(searched) = out.get_mut(index) else { continue };
+        match entry.refusal(config.purpose, time) {
+            None => searched.usable = searched.usable.map(|usable| usable + 1),
+            Some(_) => searched.refused += 1,
+        }
+    }
+    out
+}

@@ -1,0 +1,78 @@
+//! Plain-data policies: what a chain is verified for, and how revocation is treated.
+
+use pki_types::CertificateRevocationListDer;
+
+/// What the peer's certificate is used for.
+///
+/// The purpose decides which extended key usage (RFC 5280 section 4.2.1.12) the end entity, the
+/// intermediates and the trust anchor may carry, and which trust settings of a store entry count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// The peer is a TLS server (`id-kp-serverAuth`).
+    #[default]
+    ServerAuth,
+    /// The peer is a TLS client (`id-kp-clientAuth`).
+    ClientAuth,
+}
+
+impl Purpose {
+    /// The name RFC 5280 gives to this purpose's extended key usage.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ServerAuth => "serverAuth",
+            Self::ClientAuth => "clientAuth",
+        }
+    }
+}
+
+/// How revocation is checked. The default checks nothing.
+///
+/// On Unix only the CRLs given in [`crls`](Self::crls) are looked at: nothing is fetched, and a
+/// stapled OCSP response is not read. On Windows and Apple systems the operating system checks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocation {
+    /// Which certificates of the chain are checked.
+    pub check: RevocationCheck,
+    /// What happens to a certificate whose status cannot be found out.
+    pub unknown: UnknownRevocation,
+    /// Whether the operating system may fetch CRLs or ask OCSP responders. Not available on Unix,
+    /// where `true` is a [`BuildError`](crate::BuildError).
+    pub network: bool,
+    /// CRLs known to the caller (RFC 5280 section 5, DER). Their signatures are verified with
+    /// the key of the certificate's issuer. CRLs of other issuers do no harm.
+    pub crls: Vec<CertificateRevocationListDer<'static>>,
+}
+
+/// Which certificates of a chain are checked for revocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RevocationCheck {
+    /// None.
+    #[default]
+    Off,
+    /// The end entity.
+    Leaf,
+    /// The end entity and every intermediate. Trust anchors are not checked.
+    Chain,
+}
+
+/// What happens to a certificate whose revocation status is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UnknownRevocation {
+    /// It is accepted. An outdated CRL is still read: what it revokes is revoked.
+    #[default]
+    Allow,
+    /// It is refused, and so is one that only an outdated CRL speaks about.
+    Reject,
+}
+
+/// What the verifier really found out about revocation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct RevocationOutcome {
+    /// What the policy asked for.
+    pub requested: RevocationCheck,
+    /// For which certificates a valid answer was found: all that were asked for if this equals
+    /// [`requested`](Self::requested), fewer if the policy allows an unknown status.
+    pub checked: RevocationCheck,
+}

@@ -1,0 +1,329 @@
+//! Which store entries can be trust anchors (design: vetted at the time of verification).
+//!
+//! `webpki` treats a trust anchor as a name and a key and checks nothing else, so everything
+//! OpenSSL would check of a trusted certificate is checked here.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::OnceLock;
+
+use pki_types::{CertificateDer, TrustAnchor, UnixTime};
+
+use crate::der::{self, Reader};
+use crate::policy::Purpose;
+use crate::store::Source;
+use crate::time::Timestamp;
+use crate::x509::{self, Cert, EKU_ANY, KEY_CERT_SIGN, Key};
+
+/// Why a store entry cannot be a trust anchor, or was not used as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Its validity period is over.
+    Expired {
+        /// The end of the period.
+        not_after: UnixTime,
+    },
+    /// Its validity period has not begun.
+    NotYetValid {
+        /// The beginning of the period; 1970 if it is earlier.
+        not_before: UnixTime,
+    },
+    /// It has no basicConstraints extension that says CA (RFC 5280 section 4.2.1.9). It can
+    /// still be trusted as the end entity itself.
+    NotACa,
+    /// Its key usage lacks keyCertSign (RFC 5280 section 4.2.1.3).
+    NoCertSign,
+    /// Its extended key usage leaves the purpose out (RFC 5280 section 4.2.1.12).
+    WrongPurpose,
+    /// It has a critical extension that is not understood; the text is its object identifier.
+    UnknownCriticalExtension(String),
+    /// Its public key is too short, or of a kind that is no longer safe.
+    WeakKey,
+    /// The store's trust settings reject the purpose.
+    Rejected,
+    /// The store's trust settings list other purposes only.
+    NotTrustedForPurpose,
+    /// It cannot be read; the text names the field.
+    Malformed(String),
+    /// It has the issuer's name but another key: the signature was not made with it.
+    DifferentKey,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired { not_after } => {
+                write!(f, "expired on {}", Timestamp::from(*not_after))
+            }
+            Self::NotYetValid { not_before } => {
+                write!(f, "not valid before {}", Timestamp::from(*not_before))
+            }
+            Self::NotACa => f.write_str("not a CA certificate"),
+            Self::NoCertSign => f.write_str("its key usage does not allow signing certificates"),
+            Self::WrongPurpose => f.write_str("its extended key usage leaves this purpose out"),
+            Self::UnknownCriticalExtension(oid) => {
+                write!(f, "has an unknown critical extension ({oid})")
+            }
+            Self::WeakKey => f.write_str("its public key is too weak"),
+            Self::Rejected => f.write_str("the store rejects it for this purpose"),
+            Self::NotTrustedForPurpose => {
+                f.write_str("the store trusts it for other purposes only")
+            }
+            Self::Malformed(what) => write!(f, "malformed {what}"),
+            Self::DifferentKey => f.write_str("has the right name but a different key"),
+        }
+    }
+}
+
+/// The trust settings of an OpenSSL `TRUSTED CERTIFICATE` block: purposes that the store
+/// trusts the certificate for, and purposes that it rejects it for, as in
+/// [openssl-x509(1)](https://docs.openssl.org/3.0/man1/openssl-x509/#trust-settings).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrustSettings {
+    /// Object identifiers of trusted purposes, dotted; `None` if the list is absent, which
+    /// means all that are not rejected.
+    pub trusted: Option<Vec<String>>,
+    /// Object identifiers of rejected purposes, dotted.
+    pub rejected: Vec<String>,
+}
+
+impl TrustSettings {
+    /// Reads the `CertAux` that follows the certificate in a `TRUSTED CERTIFICATE` block.
+    pub(crate) fn parse(aux: &[u8]) -> Result<Self, der::Malformed> {
+        const WHAT: &str = "trust settings";
+        let list = |contents| x509::oids(contents).map(der::dotted).collect::<Vec<_>>();
+        let mut outer = Reader::new(aux);
+        let mut fields = Reader::new(outer.expect(der::SEQUENCE, WHAT)?);
+        outer.end(WHAT)?;
+        let trusted = fields.optional(der::SEQUENCE, WHAT)?.map(list);
+        let rejected = fields.optional(der::context(0), WHAT)?.map(list).unwrap_or_default();
+        // An alias, a key identifier and other algorithms may follow; they say nothing of trust.
+        Ok(Self { trusted, rejected })
+    }
+
+    /// As OpenSSL's `X509_check_trust` for the TLS purposes: rejection wins, a list of trusted
+    /// purposes excludes all others, `anyExtendedKeyUsage` stands for every purpose.
+    fn refusal(&self, purpose: Purpose) -> Option<Refusal> {
+        let (wanted, any) = (der::dotted(purpose.oid()), der::dotted(EKU_ANY));
+        let lists = |list: &[String]| list.iter().any(|oid| *oid == wanted || *oid == any);
+        match &self.trusted {
+            _ if lists(&self.rejected) => Some(Refusal::Rejected),
+            Some(trusted) if !lists(trusted) => Some(Refusal::NotTrustedForPurpose),
+            _ => None,
+        }
+    }
+}
+
+/// A certificate of a store, with where it came from.
+#[derive(Debug)]
+pub struct StoreEntry {
+    certificate: CertificateDer<'static>,
+    source: Source,
+    trust: Option<TrustSettings>,
+    vetted: OnceLock<Result<Vetted, Refusal>>,
+}
+
+/// What does not depend on the time or the purpose, found out once, when first needed.
+#[derive(Debug)]
+pub(crate) struct Vetted {
+    pub(crate) anchor: TrustAnchor<'static>,
+    pub(crate) path_length: Option<u32>,
+    pub(crate) constrains_names: bool,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    server_auth: bool,
+    client_auth: bool,
+    unfit: Option<Refusal>,
+}
+
+impl StoreEntry {
+    pub(crate) fn new(
+        certificate: CertificateDer<'static>,
+        source: Source,
+        trust: Option<TrustSettings>,
+    ) -> Self {
+        Self { certificate, source, trust, vetted: OnceLock::new() }
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// Where it came from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Its trust settings, if the store has any for it.
+    pub fn trust(&self) -> Option<&TrustSettings> {
+        self.trust.as_ref()
+    }
+
+    /// The subject in the style of RFC 4514.
+    pub fn subject(&self) -> String {
+        x509::name_text(self.raw_subject())
+    }
+
+    /// Why this entry cannot be a trust anchor for the purpose at the time; `None` if it can.
+    ///
+    /// Checked: validity period, CA bit, keyCertSign, extended key usage, unknown critical
+    /// extensions, key strength, trust settings. Not checked: the certificate's own signature
+    /// and revocation.
+    pub fn refusal(&self, purpose: Purpose, time: UnixTime) -> Option<Refusal> {
+        self.vet(purpose, time).err()
+    }
+
+    /// The trust anchor, or why there is none.
+    pub(crate) fn vet(&self, purpose: Purpose, time: UnixTime) -> Result<&Vetted, Refusal> {
+        if let Some(refusal) = self.distrust(purpose) {
+            return Err(refusal);
+        }
+        let vetted =
+            self.vetted.get_or_init(|| vet(&self.certificate)).as_ref().map_err(Clone::clone)?;
+        if let Some(refusal) = &vetted.unfit {
+            return Err(refusal.clone());
+        }
+        let allowed = match purpose {
+            Purpose::ServerAuth => vetted.server_auth,
+            Purpose::ClientAuth => vetted.client_auth,
+        };
+        let now = Timestamp::from(time);
+        if !allowed {
+            Err(Refusal::WrongPurpose)
+        } else if now < vetted.not_before {
+            Err(Refusal::NotYetValid { not_before: vetted.not_before.to_unix() })
+        } else if now > vetted.not_after {
+            Err(Refusal::Expired { not_after: vetted.not_after.to_unix() })
+        } else {
+            Ok(vetted)
+        }
+    }
+
+    /// What the trust settings alone say against the purpose.
+    pub(crate) fn distrust(&self, purpose: Purpose) -> Option<Refusal> {
+        self.trust.as_ref()?.refusal(purpose)
+    }
+
+    pub(crate) fn raw_subject(&self) -> &[u8] {
+        x509::subject_of(&self.certificate).unwrap_or_default()
+    }
+}
+
+fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
+    let cert = Cert::parse(der).map_err(|malformed| Refusal::Malformed(malformed.0.to_owned()))?;
+    let unfit = if let Some(oid) = cert.extensions.unknown_critical {
+        Some(Refusal::UnknownCriticalExtension(der::dotted(oid)))
+    } else if !cert.is_ca() {
+        Some(Refusal::NotACa)
+    } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
+        Some(Refusal::NoCertSign)
+    } else if cert.key().is_weak() {
+        Some(Refusal::WeakKey)
+    } else {
+        None
+    };
+    Ok(Vetted {
+        anchor: TrustAnchor {
+            subject: cert.subject.to_vec().into(),
+            subject_public_key_info: cert.spki.to_vec().into(),
+            name_constraints: cert.extensions.name_constraints.map(|names| names.to_vec().into()),
+        },
+        path_length: cert.path_length(),
+        constrains_names: cert.extensions.name_constraints.is_some(),
+        not_before: cert.not_before,
+        not_after: cert.not_after,
+        server_auth: cert.extended_key_usage_allows(Purpose::ServerAuth),
+        client_auth: cert.extended_key_usage_allows(Purpose::ClientAuth),
+        unfit,
+    })
+}
+
+impl Key {
+    /// Shorter than 112 bits of strength (NIST SP 800-57 part 1, table 2), or DSA, or a curve
+    /// that TLS does not use.
+    pub(crate) fn is_weak(self) -> bool {
+        match self {
+            Self::Rsa(bits) => bits < 2048,
+            Self::Dsa | Self::OtherCurve => true,
+            Self::Ec | Self::Other => false,
+        }
+    }
+}
+
+/// Store entries, found by subject.
+#[derive(Debug, Default)]
+pub(crate) struct AnchorSet {
+    entries: Vec<StoreEntry>,
+    /// Hash of the subject and place in `entries`, sorted.
+    by_subject: Vec<(u64, usize)>,
+    any_rejected: bool,
+}
+
+impl AnchorSet {
+    /// Leaves out repetitions. Where the same certificate comes with and without trust
+    /// settings, or with different ones, all of them stay and a rejection wins.
+    pub(crate) fn new(entries: impl IntoIterator<Item = StoreEntry>) -> Self {
+        let mut set = Self::default();
+        // By the last bytes of the signature: certificates that differ, differ there.
+        let mut seen = HashMap::<u64, usize>::new();
+        for entry in entries {
+            let tail = entry.certificate.len().saturating_sub(64);
+            let tail = hash(entry.certificate.get(tail..).unwrap_or_default());
+            let first = *seen.entry(tail).or_insert(set.entries.len());
+            if set.entries.get(first).is_some_and(|other| {
+                other.certificate == entry.certificate && other.trust == entry.trust
+            }) {
+                continue;
+            }
+            set.any_rejected |=
+                entry.trust.as_ref().is_some_and(|trust| !trust.rejected.is_empty());
+            set.by_subject.push((hash(entry.raw_subject()), set.entries.len()));
+            set.entries.push(entry);
+        }
+        set.by_subject.sort_unstable();
+        set
+    }
+
+    pub(crate) fn entries(&self) -> &[StoreEntry] {
+        &self.entries
+    }
+
+    /// The entries with this subject (contents of the Name), in the order of reading.
+    pub(crate) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &StoreEntry> {
+        let wanted = hash(subject);
+        let start = self.by_subject.partition_point(|(hash, _)| *hash < wanted);
+        self.by_subject
+            .iter()
+            .skip(start)
+            .take_while(move |(hash, _)| *hash == wanted)
+            .filter_map(|(_, index)| self.entries.get(*index))
+            .filter(move |entry| entry.raw_subject() == subject)
+    }
+
+    /// Whether any entry can be a trust anchor for the purpose at the time.
+    pub(crate) fn has_usable(&self, purpose: Purpose, time: UnixTime) -> bool {
+        self.entries.iter().any(|entry| entry.refusal(purpose, time).is_none())
+    }
+
+    /// Whether trust settings reject this subject and key for the purpose, under whatever
+    /// certificate.
+    pub(crate) fn rejects(&self, cert: &Cert<'_>, purpose: Purpose) -> Option<&StoreEntry> {
+        if !self.any_rejected {
+            return None;
+        }
+        self.with_subject(cert.subject).find(|entry| {
+            entry.distrust(purpose) == Some(Refusal::Rejected)
+                && Cert::parse(&entry.certificate).is_ok_and(|other| other.spki == cert.spki)
+        })
+    }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}

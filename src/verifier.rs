@@ -1,0 +1,451 @@
+//! The verifier: settings, the peer to judge, and the verdict.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+
+use crate::checks;
+use crate::der::Malformed;
+use crate::error::{BuildError, ErrorKind, Summary, VerifyError};
+use crate::hints;
+use crate::platform::{self, Platform};
+use crate::policy::{Purpose, Revocation, RevocationOutcome};
+use crate::store::{AnchorSet, Handle, Source, StoreEntry};
+use crate::x509::Cert;
+
+/// Most certificates a chain may have, the end entity included.
+const MAX_CHAIN_LENGTH: usize = 100;
+/// Most bytes the certificates of a chain may have in all.
+const MAX_CHAIN_BYTES: usize = 1 << 20;
+
+/// Decides whether a peer's certificate chain is trusted. See the [crate documentation](crate).
+///
+/// A `Verifier` never changes: build another one for other settings. Cloning is cheap and shares
+/// everything.
+#[derive(Clone)]
+pub struct Verifier {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    engine: platform::Engine,
+}
+
+/// Everything a caller can set, parsed.
+pub(crate) struct Config {
+    /// The system store, where the caller wants it.
+    pub(crate) system: Option<Arc<Handle>>,
+    pub(crate) extra: AnchorSet,
+    pub(crate) fallback: AnchorSet,
+    pub(crate) pinned: Vec<CertificateDer<'static>>,
+    pub(crate) intermediates: Vec<CertificateDer<'static>>,
+    pub(crate) purpose: Purpose,
+    pub(crate) revocation: Revocation,
+    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    pub(crate) common_name: bool,
+    pub(crate) strict: bool,
+}
+
+/// The peer to judge.
+#[derive(Clone, Debug)]
+pub struct Peer<'a> {
+    /// The certificates the peer sent, in DER: the end entity first, the others in any order.
+    pub chain: &'a [CertificateDer<'a>],
+    /// The DNS name or IP address that the end entity must be valid for. With `None` the name
+    /// is **not checked**: right for client certificates, dangerous for servers.
+    pub name: Option<ServerName<'a>>,
+    /// The time to verify at.
+    pub time: UnixTime,
+    /// The OCSP response the peer stapled; empty if there is none. Handed to the operating
+    /// system on Windows and Apple systems, not read on Unix.
+    pub ocsp_response: &'a [u8],
+}
+
+impl<'a> Peer<'a> {
+    /// A peer that is verified now, with this name and no stapled OCSP response.
+    pub fn new(chain: &'a [CertificateDer<'a>], name: Option<ServerName<'a>>) -> Self {
+        Self { chain, name, time: UnixTime::now(), ocsp_response: &[] }
+    }
+}
+
+/// A chain that is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The path as the verifier built it: end entity first, trust anchor last. A single
+    /// certificate where the store has the end entity itself.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The trust anchor.
+    pub anchor: Anchor,
+    /// What was really found out about revocation.
+    pub revocation: RevocationOutcome,
+}
+
+/// The trust anchor of a verified chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Anchor {
+    /// Its certificate.
+    pub certificate: CertificateDer<'static>,
+    /// Where it came from.
+    pub source: Source,
+}
+
+impl Verifier {
+    /// Verifies servers against the operating system's store: the right choice for most
+    /// programs.
+    ///
+    /// Infallible and lazy: nothing is read before the first verification, and an empty or
+    /// unreadable store shows as a failed verification that lists every place tried. On Unix
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now, their files later.
+    pub fn system() -> Self {
+        let builder = Self::builder();
+        match builder.clone().build() {
+            Ok(verifier) => verifier,
+            // Only a build without any signature algorithm comes here; it fails every chain.
+            Err(_) => Self {
+                inner: Arc::new(Inner {
+                    engine: platform::Engine::default(),
+                    config: builder.into_config(),
+                }),
+            },
+        }
+    }
+
+    /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
+    /// checks.
+    pub fn builder() -> VerifierBuilder {
+        VerifierBuilder {
+            system_roots: true,
+            extra: Vec::new(),
+            fallback: Vec::new(),
+            pinned: Vec::new(),
+            intermediates: Vec::new(),
+            purpose: Purpose::default(),
+            revocation: Revocation::default(),
+            algorithms: default_algorithms(),
+            common_name: false,
+            strict: false,
+        }
+    }
+
+    /// Verifies a chain: a path to a trust anchor, validity periods, purpose, name constraints,
+    /// the peer's name and, if asked, revocation (RFC 5280 section 6).
+    ///
+    /// The end entity is accepted without a path if the store has that very certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`] says what is wrong, where, and what to do. A verdict that cannot be
+    /// reached is an error too.
+    ///
+    /// # Not checked
+    ///
+    /// Certificate policies, certificate transparency, and that the peer has the private key:
+    /// the TLS library does the last.
+    pub fn verify(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
+        let config = &self.inner.config;
+        self.judge(peer).map_err(|mut error| {
+            let inner = error.inner_mut();
+            inner.name = peer.name.as_ref().map(ServerName::to_owned);
+            inner.purpose = config.purpose;
+            inner.time = Some(peer.time);
+            if inner.chain.is_empty() {
+                inner.chain = summaries(peer.chain);
+            }
+            if let Some(at_fault) = inner.depth.and_then(|depth| inner.chain.get(depth)) {
+                inner.subject.get_or_insert_with(|| at_fault.subject.clone());
+                inner.issuer.get_or_insert_with(|| at_fault.issuer.clone());
+            }
+            hints::add(inner);
+            error
+        })
+    }
+
+    fn judge(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
+        let Inner { config, engine } = &*self.inner;
+        let Some(leaf) = peer.chain.first() else {
+            return Err(VerifyError::new(ErrorKind::NoCertificate));
+        };
+        if peer.chain.len() > MAX_CHAIN_LENGTH {
+            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
+                "{} certificates were sent, at most {MAX_CHAIN_LENGTH} are looked at",
+                peer.chain.len()
+            )));
+        }
+        let bytes = peer.chain.iter().map(|cert| cert.len()).sum::<usize>();
+        if bytes > MAX_CHAIN_BYTES {
+            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
+                "{bytes} bytes of certificates were sent, at most {MAX_CHAIN_BYTES} are looked at"
+            )));
+        }
+        let leaf = Cert::parse(leaf).map_err(|malformed| checks::malformed(malformed).at(0))?;
+        if !config.pinned.is_empty() {
+            return self.judge_pinned(&leaf, peer);
+        }
+        engine.verify(config, &leaf, peer)
+    }
+
+    /// Whole-certificate equality, then what a certificate says about itself: validity, purpose
+    /// and name. There is no issuer, hence no revocation status.
+    fn judge_pinned(&self, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
+        let config = &self.inner.config;
+        if !config.pinned.iter().any(|pin| pin.as_ref() == leaf.der) {
+            return Err(VerifyError::new(ErrorKind::PinMismatch).at(0));
+        }
+        checks::end_entity(leaf, config, peer.time)?;
+        checks::name(leaf, config, peer, false)?;
+        let revocation = checks::unknown_revocation(config)?;
+        Ok(Verified {
+            chain: vec![leaf.to_der()],
+            anchor: Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf },
+            revocation,
+        })
+    }
+
+    /// What the verifier is for.
+    pub fn purpose(&self) -> Purpose {
+        self.inner.config.purpose
+    }
+
+    /// The certificates given to [`extra_roots`](VerifierBuilder::extra_roots). An mTLS server
+    /// can name them to clients as the issuers it accepts.
+    pub fn extra_roots(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.inner.config.extra.entries().iter().map(StoreEntry::certificate)
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = &self.inner.config;
+        f.debug_struct("Verifier")
+            .field("system_roots", &config.system.is_some())
+            .field("extra_roots", &config.extra.entries().len())
+            .field("fallback_roots", &config.fallback.entries().len())
+            .field("pinned", &config.pinned.len())
+            .field("purpose", &config.purpose)
+            .field("revocation", &config.revocation.check)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings for a [`Verifier`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifierBuilder {
+    system_roots: bool,
+    extra: Vec<CertificateDer<'static>>,
+    fallback: Vec<CertificateDer<'static>>,
+    pinned: Vec<CertificateDer<'static>>,
+    intermediates: Vec<CertificateDer<'static>>,
+    purpose: Purpose,
+    revocation: Revocation,
+    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    common_name: bool,
+    strict: bool,
+}
+
+impl VerifierBuilder {
+    /// Whether the operating system's trust anchors count. Default: `true`. With `false` and
+    /// [`extra_roots`](Self::extra_roots), only those count.
+    pub fn system_roots(mut self, yes: bool) -> Self {
+        self.system_roots = yes;
+        self
+    }
+
+    /// Adds trust anchors. They are vetted like the system's; one that is not a CA is accepted
+    /// as an end entity only. Can be called again to add more.
+    pub fn extra_roots<'a>(mut self, certs: impl IntoIterator<Item = CertificateDer<'a>>) -> Self {
+        self.extra.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self
+    }
+
+    /// Adds trust anchors that count only while the system store has no usable one. Can be
+    /// called again to add more.
+    pub fn fallback_roots<'a>(
+        mut self,
+        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+    ) -> Self {
+        self.fallback.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self
+    }
+
+    /// Accepts exactly this end entity, compared byte by byte, and **nothing else**: with a
+    /// pinned certificate no trust anchor counts. Validity, purpose and name are still checked.
+    /// Can be called again to pin more, such as the next certificate before a change.
+    pub fn pinned_leaf(mut self, cert: CertificateDer<'_>) -> Self {
+        self.pinned.push(cert.into_owned());
+        self
+    }
+
+    /// Adds untrusted certificates that may help to build a path, for servers that forget to
+    /// send their intermediates. Can be called again to add more.
+    pub fn intermediates<'a>(
+        mut self,
+        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+    ) -> Self {
+        self.intermediates.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self
+    }
+
+    /// What the peer's certificate is used for. Default: [`Purpose::ServerAuth`].
+    pub fn purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
+    }
+
+    /// How revocation is checked. Default: not at all.
+    pub fn revocation(mut self, revocation: Revocation) -> Self {
+        self.revocation = revocation;
+        self
+    }
+
+    /// The algorithms accepted in signatures of certificates and CRLs, on Unix. Default: those of
+    /// the feature `aws-lc-rs` or else `ring`. The rustls adapter sets those of the caller's
+    /// `CryptoProvider`.
+    pub fn signature_algorithms(
+        mut self,
+        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    ) -> Self {
+        self.algorithms = algorithms;
+        self
+    }
+
+    /// Compares a DNS name with the subject's common name where the end entity has no DNS
+    /// subjectAltName. RFC 9525 section 2 forbids it, for certificates of the last century;
+    /// never used below a CA with name constraints. Only on Unix. Default: `false`.
+    pub fn danger_match_common_name(mut self, yes: bool) -> Self {
+        self.common_name = yes;
+        self
+    }
+
+    /// Also requires what OpenSSL's `X509_V_FLAG_X509_STRICT` requires of the profile of
+    /// RFC 5280 section 4: key identifiers, critical basicConstraints, key usage of CAs and the
+    /// like. Only on Unix. Default: `false`.
+    pub fn strict(mut self, yes: bool) -> Self {
+        self.strict = yes;
+        self
+    }
+
+    /// Checks the settings and freezes them. Reads no file.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the setting, and the certificate or CRL by its place.
+    pub fn build(self) -> Result<Verifier, BuildError> {
+        for (given_to, certs) in [
+            ("extra_roots", &self.extra),
+            ("fallback_roots", &self.fallback),
+            ("pinned_leaf", &self.pinned),
+            ("intermediates", &self.intermediates),
+        ] {
+            for (index, cert) in certs.iter().enumerate() {
+                Cert::parse(cert).map_err(|Malformed(what)| BuildError::BadCertificate {
+                    given_to,
+                    index,
+                    reason: format!("malformed {what}"),
+                })?;
+            }
+        }
+        let config = self.into_config();
+        let engine = platform::Engine::new(&config)?;
+        Ok(Verifier { inner: Arc::new(Inner { config, engine }) })
+    }
+}
+
+impl VerifierBuilder {
+    fn into_config(self) -> Config {
+        let set = |certs: Vec<CertificateDer<'static>>, source: &Source| {
+            AnchorSet::new(
+                certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),
+            )
+        };
+        Config {
+            system: self.system_roots.then(Handle::for_process),
+            extra: set(self.extra, &Source::ExtraRoots),
+            fallback: set(self.fallback, &Source::FallbackRoots),
+            pinned: self.pinned,
+            intermediates: self.intermediates,
+            purpose: self.purpose,
+            revocation: self.revocation,
+            algorithms: self.algorithms,
+            common_name: self.common_name,
+            strict: self.strict,
+        }
+    }
+}
+
+fn default_algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+    #[cfg(feature = "aws-lc-rs")]
+    {
+        AWS_LC_RS
+    }
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    {
+        RING
+    }
+    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+    {
+        &[]
+    }
+}
+
+#[cfg(feature = "aws-lc-rs")]
+static AWS_LC_RS: &[&dyn SignatureVerificationAlgorithm] = &[
+    webpki::aws_lc_rs::ECDSA_P256_SHA256,
+    webpki::aws_lc_rs::ECDSA_P256_SHA384,
+    webpki::aws_lc_rs::ECDSA_P256_SHA512,
+    webpki::aws_lc_rs::ECDSA_P384_SHA256,
+    webpki::aws_lc_rs::ECDSA_P384_SHA384,
+    webpki::aws_lc_rs::ECDSA_P384_SHA512,
+    webpki::aws_lc_rs::ECDSA_P521_SHA256,
+    webpki::aws_lc_rs::ECDSA_P521_SHA384,
+    webpki::aws_lc_rs::ECDSA_P521_SHA512,
+    webpki::aws_lc_rs::ED25519,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+];
+
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+static RING: &[&dyn SignatureVerificationAlgorithm] = &[
+    webpki::ring::ECDSA_P256_SHA256,
+    webpki::ring::ECDSA_P256_SHA384,
+    webpki::ring::ECDSA_P384_SHA256,
+    webpki::ring::ECDSA_P384_SHA384,
+    webpki::ring::ED25519,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA256,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA384,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA512,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    webpki::ring::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+    webpki::ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+    webpki::ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+    webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+];
+
+/// What a report shows where no path was built: the chain by its names, from the end entity up,
+/// as far as it can be read.
+fn summaries(chain: &[CertificateDer<'_>]) -> Vec<Summary> {
+    const ENOUGH: usize = 10;
+    let certs: Vec<_> =
+        chain.iter().take(MAX_CHAIN_LENGTH).filter_map(|der| Cert::parse(der).ok()).collect();
+    let mut path: Vec<&Cert<'_>> = Vec::new();
+    let mut next = certs.first();
+    while let Some(cert) = next.filter(|_| path.len() < ENOUGH) {
+        path.push(cert);
+        next = certs.iter().find(|issuer| {
+            issuer.subject == cert.issuer && !path.iter().any(|seen| seen.der == issuer.der)
+        });
+    }
+    path.into_iter().map(Cert::summary).collect()
+}
