@@ -1,6 +1,7 @@
 //! The verifier: settings, the peer to judge, and the verdict.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
@@ -30,20 +31,37 @@ pub struct Verifier {
 
 struct Inner {
     config: Config,
-    engine: platform::Engine,
+    engine: Arc<platform::Engine>,
+}
+
+/// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
+/// the rest.
+pub(crate) struct Config {
+    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    settings: Arc<Settings>,
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 /// Everything a caller can set, parsed.
-pub(crate) struct Config {
+pub(crate) struct Settings {
     /// The system store, where the caller wants it.
     pub(crate) system: Option<Arc<Handle>>,
+    /// Whether the caller said so, one way or the other.
+    #[cfg(feature = "rustls")]
+    pub(crate) system_chosen: bool,
     pub(crate) extra: AnchorSet,
     pub(crate) fallback: AnchorSet,
     pub(crate) pinned: Vec<CertificateDer<'static>>,
     pub(crate) intermediates: Vec<CertificateDer<'static>>,
     pub(crate) purpose: Purpose,
     pub(crate) revocation: Revocation,
-    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
 }
@@ -106,10 +124,7 @@ impl Verifier {
             Ok(verifier) => verifier,
             // Only a build without any signature algorithm comes here; it fails every chain.
             Err(_) => Self {
-                inner: Arc::new(Inner {
-                    engine: platform::Engine::default(),
-                    config: builder.into_config(),
-                }),
+                inner: Arc::new(Inner { engine: Arc::default(), config: builder.into_config() }),
             },
         }
     }
@@ -118,7 +133,7 @@ impl Verifier {
     /// checks.
     pub fn builder() -> VerifierBuilder {
         VerifierBuilder {
-            system_roots: true,
+            system_roots: None,
             extra: Vec::new(),
             fallback: Vec::new(),
             pinned: Vec::new(),
@@ -205,6 +220,22 @@ impl Verifier {
         })
     }
 
+    /// The same verifier with other signature algorithms; everything else is shared.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn with_algorithms(
+        &self,
+        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    ) -> Self {
+        let Inner { config, engine } = &*self.inner;
+        let config = Config { algorithms, settings: Arc::clone(&config.settings) };
+        Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
+    }
+
+    #[cfg(feature = "rustls")]
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
     /// What the verifier is for.
     pub fn purpose(&self) -> Purpose {
         self.inner.config.purpose
@@ -235,7 +266,7 @@ impl fmt::Debug for Verifier {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifierBuilder {
-    system_roots: bool,
+    system_roots: Option<bool>,
     extra: Vec<CertificateDer<'static>>,
     fallback: Vec<CertificateDer<'static>>,
     pinned: Vec<CertificateDer<'static>>,
@@ -251,7 +282,7 @@ impl VerifierBuilder {
     /// Whether the operating system's trust anchors count. Default: `true`. With `false` and
     /// [`extra_roots`](Self::extra_roots), only those count.
     pub fn system_roots(mut self, yes: bool) -> Self {
-        self.system_roots = yes;
+        self.system_roots = Some(yes);
         self
     }
 
@@ -350,7 +381,7 @@ impl VerifierBuilder {
             }
         }
         let config = self.into_config();
-        let engine = platform::Engine::new(&config)?;
+        let engine = Arc::new(platform::Engine::new(&config)?);
         Ok(Verifier { inner: Arc::new(Inner { config, engine }) })
     }
 }
@@ -362,18 +393,20 @@ impl VerifierBuilder {
                 certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),
             )
         };
-        Config {
-            system: self.system_roots.then(Handle::for_process),
+        let settings = Settings {
+            system: self.system_roots.unwrap_or(true).then(Handle::for_process),
+            #[cfg(feature = "rustls")]
+            system_chosen: self.system_roots.is_some(),
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),
             pinned: self.pinned,
             intermediates: self.intermediates,
             purpose: self.purpose,
             revocation: self.revocation,
-            algorithms: self.algorithms,
             common_name: self.common_name,
             strict: self.strict,
-        }
+        };
+        Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }
 }
 
