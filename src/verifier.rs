@@ -7,13 +7,13 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 
 use crate::checks;
-use crate::der::Malformed;
+use crate::der::{self, Malformed};
 use crate::error::{BuildError, ErrorKind, Summary, VerifyError};
 use crate::hints;
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation, RevocationOutcome};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry};
-use crate::x509::Cert;
+use crate::x509::{self, Cert};
 
 /// Most certificates a chain may have, the end entity included.
 const MAX_CHAIN_LENGTH: usize = 100;
@@ -173,6 +173,9 @@ impl Verifier {
             if let Some(at_fault) = inner.depth.and_then(|depth| inner.chain.get(depth)) {
                 inner.subject.get_or_insert_with(|| at_fault.subject.clone());
                 inner.issuer.get_or_insert_with(|| at_fault.issuer.clone());
+            }
+            if inner.kind == ErrorKind::WrongPurpose {
+                inner.purposes = purposes(peer.chain, inner.subject.as_deref());
             }
             hints::add(inner);
             error
@@ -465,6 +468,17 @@ static RING: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
+
+/// The extended key usages of the certificate with this subject, or of the end entity.
+fn purposes(chain: &[CertificateDer<'_>], subject: Option<&str>) -> Vec<String> {
+    chain
+        .iter()
+        .filter_map(|der| Cert::parse(der).ok())
+        .find(|cert| subject.is_none_or(|subject| x509::name_text(cert.subject) == subject))
+        .and_then(|cert| cert.extensions.extended_key_usage)
+        .map(|list| x509::oids(list).map(der::dotted).collect())
+        .unwrap_or_default()
+}
 
 /// What a report shows where no path was built: the chain by its names, from the end entity up,
 /// as far as it can be read.
