@@ -111,6 +111,28 @@ pub struct Anchor {
     pub source: Source,
 }
 
+impl fmt::Display for Verified {
+    /// The path for people, on several lines, in the layout of [`VerifyError::report`]: each
+    /// certificate below its depth, then the trust anchor and where it came from. Text from
+    /// certificates is escaped. No trailing line break.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, der) in self.chain.iter().enumerate() {
+            // A verified certificate can be read; if not, the line says so.
+            match Cert::parse(der).map(|cert| cert.summary()) {
+                Ok(cert) => {
+                    writeln!(f, "  {depth}: {}", cert.subject)?;
+                    writeln!(f, "     issued by {}", cert.issuer)?;
+                    writeln!(f, "     valid {} to {}", cert.not_before, cert.not_after)?;
+                }
+                Err(Malformed(what)) => writeln!(f, "  {depth}: (malformed {what})")?,
+            }
+        }
+        let anchor = Cert::parse(&self.anchor.certificate).map(|cert| cert.summary().subject);
+        writeln!(f, "anchor: {}", anchor.as_deref().unwrap_or("(malformed)"))?;
+        write!(f, "source: {}", self.anchor.source)
+    }
+}
+
 impl Verifier {
     /// Verifies servers against the operating system's store: the right choice for most
     /// programs.
@@ -131,8 +153,12 @@ impl Verifier {
 
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
     /// checks.
+    ///
+    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now; [`VerifierBuilder::build`]
+    /// and a clone's `build` look at no environment variable, so they may run in any thread.
     pub fn builder() -> VerifierBuilder {
         VerifierBuilder {
+            system: Handle::for_process(),
             system_roots: None,
             extra: Vec::new(),
             fallback: Vec::new(),
@@ -269,6 +295,7 @@ impl fmt::Debug for Verifier {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifierBuilder {
+    system: Arc<Handle>,
     system_roots: Option<bool>,
     extra: Vec<CertificateDer<'static>>,
     fallback: Vec<CertificateDer<'static>>,
@@ -397,7 +424,7 @@ impl VerifierBuilder {
             )
         };
         let settings = Settings {
-            system: self.system_roots.unwrap_or(true).then(Handle::for_process),
+            system: self.system_roots.unwrap_or(true).then_some(self.system),
             #[cfg(feature = "rustls")]
             system_chosen: self.system_roots.is_some(),
             extra: set(self.extra, &Source::ExtraRoots),
