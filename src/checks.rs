@@ -143,7 +143,7 @@ pub(crate) fn strict(cert: &Cert<'_>, depth: usize) -> Result<(), VerifyError> {
         (
             cert.version == 3
                 && !cert.is_self_issued()
-                && !extensions.authority_key_id.is_some_and(|(id, _)| id.is_some()),
+                && extensions.authority_key_id.is_none_or(|(id, _)| id.is_none()),
             85,
             "no authorityKeyIdentifier",
         ),
@@ -173,8 +173,14 @@ pub(crate) fn name(
 ) -> Result<(), VerifyError> {
     let Some(name) = &peer.name else { return Ok(()) };
     let der = CertificateDer::from(cert.der);
-    let matches = EndEntityCert::try_from(&der)
-        .is_ok_and(|entity| entity.verify_is_valid_for_subject_name(name).is_ok());
+    let matches = match EndEntityCert::try_from(&der) {
+        Ok(entity) => entity.verify_is_valid_for_subject_name(name).is_ok(),
+        Err(_) if cert.extensions.subject_alt_name.is_none() => false,
+        Err(error) => {
+            let error = format!("its names cannot be read: {error:?}");
+            return Err(VerifyError::new(ErrorKind::BadEncoding).at(0).detail(error));
+        }
+    };
     let common_name_matches = || match name {
         ServerName::DnsName(dns) if config.common_name && !constrained && !cert.has_dns_name() => {
             cert.common_name().is_some_and(|common_name| dns_matches(&common_name, dns))

@@ -116,7 +116,7 @@ impl ErrorKind {
             Self::UnknownIssuer => "issuer is not known",
             Self::SelfSignedLeaf => "self-signed certificate is not trusted",
             Self::UntrustedRoot => "root certificate is not trusted",
-            Self::NoTrustAnchors => "no trusted root certificate was found on this system",
+            Self::NoTrustAnchors => "no usable trust anchor was found",
             Self::PinMismatch => "certificate is not the pinned one",
             Self::BadSignature => "certificate signature is wrong",
             Self::UnsupportedAlgorithm => "unsupported algorithm",
@@ -479,9 +479,8 @@ impl fmt::Display for VerifyError {
                     f.write_str(", ")?;
                 }
                 write!(f, "{}", searched.source)?;
-                match searched.usable {
-                    Some(usable) => write!(f, " ({usable} usable)")?,
-                    None => {}
+                if let Some(usable) = searched.usable {
+                    write!(f, " ({usable} usable)")?;
                 }
                 if let Some(problem) = searched.problems.first() {
                     write!(f, " [{problem}]")?;

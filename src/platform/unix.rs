@@ -61,7 +61,11 @@ impl Platform for Engine {
             let inner = error.inner_mut();
             inner.searched = searched(config, &search.sets, system.as_deref(), peer.time);
             // What the store has under the right name matters only where a path is missing.
-            if inner.kind.is_missing_path() || inner.kind == ErrorKind::BadSignature {
+            let anchor_at_fault = inner.depth.is_some_and(|depth| depth > 0);
+            if inner.kind.is_missing_path()
+                || anchor_at_fault
+                || inner.kind == ErrorKind::BadSignature
+            {
                 inner.near_misses = std::mem::take(&mut search.near_misses);
             }
             error
@@ -158,7 +162,10 @@ impl<'a> Search<'a> {
             Err(error) if error.kind().is_missing_path() => Err(error),
             // A wrong name says more than what else is wrong, as in OpenSSL.
             Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => {
-                checks::name(self.leaf, self.config, self.peer, true).and(Err(error))
+                match checks::name(self.leaf, self.config, self.peer, true) {
+                    Err(misnamed) if misnamed.kind() == ErrorKind::NameMismatch => Err(misnamed),
+                    _ => Err(error),
+                }
             }
             Err(error) => Err(error),
         }
@@ -251,8 +258,20 @@ impl<'a> Search<'a> {
         let vetted = match entry.vet(self.config.purpose, self.time) {
             Ok(vetted) => vetted,
             Err(refusal) => {
-                if refusal == Refusal::Rejected {
-                    self.fail(distrusted(entry).at(depth));
+                let anchor = Cert::parse(entry.certificate()).ok();
+                let issued = anchor.as_ref().is_some_and(|anchor| match refusal {
+                    // Signatures of such keys are not verified at all.
+                    Refusal::WeakKey => !head.names_another_key_than(anchor),
+                    _ => signed_by(head, anchor, self.config.algorithms),
+                });
+                if let Some(kind) = refusal.kind().filter(|_| issued) {
+                    let mut error = VerifyError::new(kind).at(depth).detail(format!(
+                        "\"{}\" in {}: {refusal}",
+                        entry.subject(),
+                        entry.source()
+                    ));
+                    error.inner_mut().limit = refusal.validity_limit();
+                    self.fail(with_path(error, self.leaf, path, Some(entry)));
                 }
                 self.near_miss(entry, refusal);
                 return None;
