@@ -89,9 +89,8 @@ impl ErrorKind {
             Self::BadSignature => 7,
             Self::UnsupportedAlgorithm => 76,
             Self::WeakKey => 66,
-            Self::NotACa => 79,
+            Self::NotACa | Self::KeyUsage => 79,
             Self::CaAsEndEntity | Self::WrongPurpose => 26,
-            Self::KeyUsage => 32,
             Self::PathLengthExceeded => 25,
             Self::NameConstraints => 47,
             Self::UnknownCriticalExtension => 34,
@@ -404,6 +403,7 @@ impl VerifyError {
         match (self.inner.openssl, self.inner.kind, &self.inner.name) {
             (Some(code), _, _) => code,
             (None, ErrorKind::NameMismatch, Some(ServerName::IpAddress(_))) => 64,
+            (None, ErrorKind::WeakKey, _) if self.inner.depth.is_some_and(|depth| depth > 0) => 67,
             (None, kind, _) => kind.openssl_code(),
         }
     }
