@@ -240,6 +240,9 @@ impl Verifier {
             return Err(VerifyError::new(ErrorKind::PinMismatch).at(0));
         }
         checks::end_entity(leaf, config, peer.time)?;
+        if config.strict {
+            checks::strict(leaf, 0, true)?;
+        }
         checks::name(leaf, config, peer, false)?;
         let revocation = checks::unknown_revocation(config)?;
         Ok(Verified {

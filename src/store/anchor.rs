@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
 use crate::der::{self, Reader};
+use crate::error::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::Source;
 use crate::time::Timestamp;
@@ -51,6 +52,33 @@ pub enum Refusal {
     DifferentKey,
 }
 
+impl Refusal {
+    /// The error of a chain that this entry issued; `None` if the refusal says that it did not.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        Some(match self {
+            Self::Expired { .. } => ErrorKind::Expired,
+            Self::NotYetValid { .. } => ErrorKind::NotYetValid,
+            Self::NotACa => ErrorKind::NotACa,
+            Self::NoCertSign => ErrorKind::KeyUsage,
+            Self::WrongPurpose => ErrorKind::WrongPurpose,
+            Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
+            Self::WeakKey => ErrorKind::WeakKey,
+            Self::Rejected | Self::NotTrustedForPurpose => ErrorKind::Distrusted,
+            Self::Malformed(_) => ErrorKind::BadEncoding,
+            Self::DifferentKey => return None,
+        })
+    }
+
+    pub(crate) fn validity_limit(&self) -> Option<UnixTime> {
+        match self {
+            Self::Expired { not_after: limit } | Self::NotYetValid { not_before: limit } => {
+                Some(*limit)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -66,7 +94,7 @@ impl fmt::Display for Refusal {
             Self::UnknownCriticalExtension(oid) => {
                 write!(f, "has an unknown critical extension ({oid})")
             }
-            Self::WeakKey => f.write_str("its public key is too weak"),
+            Self::WeakKey => f.write_str("its public key is too short or of an unsupported kind"),
             Self::Rejected => f.write_str("the store rejects it for this purpose"),
             Self::NotTrustedForPurpose => {
                 f.write_str("the store trusts it for other purposes only")
