@@ -65,7 +65,7 @@ def issue(
 
 
 def make(directory: pathlib.Path, system_bundle: pathlib.Path) -> None:
-    """Writes per kind of key: leaf.der, intermediate.der and server.pem (chain and key); and
+    """Writes per kind of key: leaf.der, intermediate.der, root.der and server.pem (chain and key); and
     store.pem, the system's bundle with the roots in front."""
     store = []
     for kind in KEYS:
@@ -74,11 +74,11 @@ def make(directory: pathlib.Path, system_bundle: pathlib.Path) -> None:
         leaf, key = issue(kind, NAME, intermediate, ca=False)
         folder = directory / kind
         folder.mkdir(parents=True, exist_ok=True)
-        pem = []
-        for name, certificate in (("leaf", leaf), ("intermediate", intermediate[0])):
+        chain = (("leaf", leaf), ("intermediate", intermediate[0]), ("root", root[0]))
+        for name, certificate in chain:
             encoded = certificate.public_bytes(serialization.Encoding.DER)
             (folder / f"{name}.der").write_bytes(encoded)
-            pem.append(certificate.public_bytes(serialization.Encoding.PEM))
+        pem = [certificate.public_bytes(serialization.Encoding.PEM) for _, certificate in chain[:2]]
         pem.append(
             key.private_bytes(
                 serialization.Encoding.PEM,

@@ -1,4 +1,5 @@
-//! The first verification in a process, the reading of the store included.
+//! The first verification in a process, the reading of the distribution's store included. The root of
+//! the bench is an extra one.
 
 use std::sync::Arc;
 
@@ -8,33 +9,39 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls_native_certs::load_native_certs;
+use rustls_platform_verifier::Verifier as Platform;
 use trustbridge::{Peer, Verifier};
-use trustbridge_bench::{KEYS, NAME, chain, child, in_children, once};
+use trustbridge_bench::{KEYS, NAME, chain, child, in_children, once, root};
 
 const CASES: [&str; 3] = ["trustbridge", "rustls-platform-verifier", "rustls + native-certs"];
 
 fn main() {
-    let Some(case) = child() else {
+    let Some((bench, case)) = child() else {
         for key in KEYS {
-            let cases = CASES.map(|case| format!("{key}/{case}"));
-            in_children(&format!("first verification, {key}"), &cases.each_ref().map(|s| &**s));
+            let without = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+            in_children(&format!("first verification, {key}"), &CASES, &without);
         }
         return;
     };
-    let (key, case) = case.split_once('/').expect("key/case");
-    let chain = chain(key);
+    let key = KEYS.into_iter().find(|key| bench.ends_with(key)).expect("a kind of key");
+    let (chain, root) = (chain(key), root(key));
     let name = ServerName::try_from(NAME).expect("a name");
     if case == "trustbridge" {
-        once(|| Verifier::system().verify(&Peer::new(&chain, Some(name))).expect("trusted"));
+        once(|| {
+            let verifier = Verifier::builder().extra_roots([root]).build().expect("a verifier");
+            verifier.verify(&Peer::new(&chain, Some(name))).expect("trusted")
+        });
         return;
     }
     let [leaf, intermediates @ ..] = &*chain else { unreachable!() };
     once(|| {
         let provider = Arc::new(default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = if case == "rustls-platform-verifier" {
-            Arc::new(rustls_platform_verifier::Verifier::new(provider).expect("a store"))
+            let verifier = Platform::new_with_extra_roots([root], provider);
+            Arc::new(verifier.expect("a store"))
         } else {
             let mut roots = RootCertStore::empty();
+            roots.add(root).expect("a root");
             roots.add_parsable_certificates(load_native_certs().certs);
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
                 .build()

@@ -20,13 +20,18 @@ const CHILD: &str = "TRUSTBRIDGE_BENCH_CHILD";
 
 /// What a server with this kind of key sends: end entity, intermediate.
 pub fn chain(key: &str) -> Vec<CertificateDer<'static>> {
+    ["leaf", "intermediate"].map(|file| certificate(key, file)).to_vec()
+}
+
+/// The trust anchor of that chain.
+pub fn root(key: &str) -> CertificateDer<'static> {
+    certificate(key, "root")
+}
+
+fn certificate(key: &str, file: &str) -> CertificateDer<'static> {
     let dir = PathBuf::from(env::var_os("TRUSTBRIDGE_BENCH_CERTS").expect("run `make bench`"));
-    ["leaf", "intermediate"]
-        .map(|file| {
-            let path = dir.join(key).join(file).with_extension("der");
-            CertificateDer::from(fs::read(path).expect("a certificate made by run.py"))
-        })
-        .to_vec()
+    let path = dir.join(key).join(file).with_extension("der");
+    CertificateDer::from(fs::read(path).expect("a certificate made by run.py"))
 }
 
 /// Times `run` once and tells the parent.
@@ -38,21 +43,25 @@ pub fn once<T>(run: impl FnOnce() -> T) {
     println!("{}", took.as_nanos());
 }
 
-/// The case that this process has to time, if it is a child.
-pub fn child() -> Option<String> {
-    env::var(CHILD).ok()
+/// The bench and the case that this process has to time, if it is a child.
+pub fn child() -> Option<(String, String)> {
+    let child = env::var(CHILD).ok()?;
+    let (bench, case) = child.split_once('/')?;
+    Some((bench.to_owned(), case.to_owned()))
 }
 
-/// Times each case in fresh processes of this program, in turns, and prints the medians.
-pub fn in_children(bench: &str, cases: &[&str]) {
+/// Times each case in fresh processes of this program, in turns, and prints the medians. `without` are
+/// environment variables to take away.
+pub fn in_children(bench: &str, cases: &[&str], without: &[&str]) {
     const ROUNDS: usize = 101;
     let mut times = vec![Vec::new(); cases.len()];
     for _ in 0..ROUNDS {
         for (case, times) in cases.iter().zip(&mut times) {
-            let out = Command::new(env::current_exe().expect("this program"))
-                .env(CHILD, case)
-                .output()
-                .expect("a child process");
+            let mut command = Command::new(env::current_exe().expect("this program"));
+            without.iter().for_each(|name| {
+                command.env_remove(name);
+            });
+            let out = command.env(CHILD, format!("{bench}/{case}")).output().expect("a child");
             assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
             let nanos = String::from_utf8_lossy(&out.stdout).trim().parse().expect("nanoseconds");
             times.push(Duration::from_nanos(nanos));

@@ -2,7 +2,7 @@
 
 use crate::error::{ErrorKind, Inner};
 use crate::policy::Purpose;
-use crate::store::Refusal;
+use crate::store::{Refusal, Source};
 
 /// Names that inspecting proxies and security products put into the CAs they sign with. A match
 /// is a guess for a hint and nothing more.
@@ -121,7 +121,9 @@ pub(crate) fn add(inner: &mut Inner) {
 fn missing_path(inner: &mut Inner, hints: &mut Vec<String>) {
     let unreadable: Vec<_> =
         inner.searched.iter().flat_map(|searched| searched.problems.iter().cloned()).collect();
-    if inner.kind == ErrorKind::NoTrustAnchors {
+    let system = |source: &Source| matches!(source, Source::File(_) | Source::Directory(_));
+    let asked_system = inner.searched.iter().any(|searched| system(&searched.source));
+    if inner.kind == ErrorKind::NoTrustAnchors && asked_system {
         hints.push(
             "Install your system's package of root certificates (often `ca-certificates`), or set \
              SSL_CERT_FILE to a PEM file of trust anchors."

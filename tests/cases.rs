@@ -1,0 +1,104 @@
+//! The table of cases against the core.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use std::time::Duration;
+use trustbridge::{
+    Peer, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation, Verified, Verifier,
+    VerifyError,
+};
+use trustbridge_cases::{Case, Check, Engine, Expect};
+
+fn certs(ders: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
+    ders.iter().map(|der| CertificateDer::from(der.clone())).collect()
+}
+
+fn verify(case: &Case) -> Result<Verified, VerifyError> {
+    let mut builder = Verifier::builder()
+        .system_roots(false)
+        .extra_roots(certs(&case.roots))
+        .intermediates(certs(&case.intermediates))
+        .purpose(match case.purpose {
+            trustbridge_cases::Purpose::Server => Purpose::ServerAuth,
+            trustbridge_cases::Purpose::Client => Purpose::ClientAuth,
+        })
+        .revocation(Revocation {
+            check: match case.check {
+                Check::Off => RevocationCheck::Off,
+                Check::Leaf => RevocationCheck::Leaf,
+                Check::Chain => RevocationCheck::Chain,
+            },
+            unknown: if case.reject_unknown {
+                UnknownRevocation::Reject
+            } else {
+                UnknownRevocation::Allow
+            },
+            network: false,
+            crls: case.crls.iter().cloned().map(CertificateRevocationListDer::from).collect(),
+        })
+        .danger_match_common_name(case.common_name)
+        .strict(case.strict);
+    for pinned in certs(&case.pinned) {
+        builder = builder.pinned_leaf(pinned);
+    }
+    builder.build().unwrap().verify(&Peer {
+        chain: &certs(&case.chain),
+        name: case.peer.map(|name| ServerName::try_from(name).unwrap()),
+        time: UnixTime::since_unix_epoch(Duration::from_secs(case.time)),
+        ocsp_response: &[],
+    })
+}
+
+#[test]
+fn every_case() {
+    // Whichever algorithms the default verifier has.
+    let engine = if cfg!(feature = "aws-lc-rs") { None } else { Some(Engine::Ring) };
+    let mut wrong = Vec::new();
+    let cases = trustbridge_cases::all();
+    assert!(cases.len() > 100, "the table has shrunk to {}", cases.len());
+    for case in &cases {
+        let expected = engine.map_or(case.expect, |engine| case.expected(engine));
+        let verdict = verify(case);
+        let got = match &verdict {
+            Ok(verified) => format!("{:?}", Expect::Trusted(verified.chain.len())),
+            Err(error) => format!("Refused(\"{:?}\")", error.kind()),
+        };
+        if got != format!("{expected:?}") {
+            let told = verdict.err().map(|error| error.report()).unwrap_or_default();
+            wrong.push(format!("{}: expected {expected:?}, got {got}\n{told}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn verdicts_are_coherent() {
+    for case in &trustbridge_cases::all() {
+        match verify(case) {
+            Ok(verified) => {
+                assert_eq!(verified.chain.first(), certs(&case.chain).first(), "{}", case.name);
+                assert_eq!(
+                    verified.chain.last(),
+                    Some(&verified.anchor.certificate),
+                    "{}",
+                    case.name
+                );
+                let expected =
+                    if case.pinned.is_empty() { Source::ExtraRoots } else { Source::PinnedLeaf };
+                assert_eq!(verified.anchor.source, expected, "{}", case.name);
+            }
+            Err(error) => {
+                let (line, report) = (error.to_string(), error.report());
+                assert!(!line.is_empty() && !line.contains('\n'), "{}: {line:?}", case.name);
+                assert!(report.starts_with(&line), "{}: {report}", case.name);
+                assert_ne!(error.openssl_code(), 0, "{}", case.name);
+                assert!(
+                    !report.contains("  \n") && !report.ends_with('\n'),
+                    "{}: {report}",
+                    case.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! One table of cases: a chain, a store, a name and a time, and the verdict expected of every
+//! operating system and every binding. Certificates are made when the table is, at fixed times.
+//!
+//! Only a test should panic as freely as this.
+
+pub mod make;
+mod table;
+
+pub use table::all;
+
+/// The time the table is made for: 2027-01-15 08:00:00 UTC, in seconds.
+pub const NOW: u64 = 1_800_000_000;
+
+/// One row of the table.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Unique; lower case with hyphens.
+    pub name: &'static str,
+    /// What the peer sends, end entity first.
+    pub chain: Vec<Vec<u8>>,
+    /// The only trust anchors.
+    pub roots: Vec<Vec<u8>>,
+    /// Untrusted certificates the caller knows.
+    pub intermediates: Vec<Vec<u8>>,
+    /// End entities accepted whole; if there are any, nothing else is.
+    pub pinned: Vec<Vec<u8>>,
+    /// CRLs the caller knows.
+    pub crls: Vec<Vec<u8>>,
+    /// A DNS name or IP address; not checked if absent.
+    pub peer: Option<&'static str>,
+    /// Seconds since 1970.
+    pub time: u64,
+    /// What the chain is for.
+    pub purpose: Purpose,
+    /// Which certificates are checked for revocation.
+    pub check: Check,
+    /// Whether an unknown revocation status is refused.
+    pub reject_unknown: bool,
+    /// Whether a common name may stand in for a missing DNS name.
+    pub common_name: bool,
+    /// Whether the strict profile is required.
+    pub strict: bool,
+    /// The verdict.
+    pub expect: Expect,
+    /// The verdict where it differs on one engine, with the reason.
+    pub differs: Vec<Difference>,
+}
+
+/// A verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Trusted, with a chain of this many certificates, the anchor included.
+    Trusted(usize),
+    /// Refused with this `ErrorKind`, by its name.
+    Refused(&'static str),
+}
+
+/// An engine whose verdict may differ from the table's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The Windows backend under Wine 8.
+    Wine,
+    /// OpenSSL 3 as Python's `ssl` uses it, asked as a second implementation.
+    OpenSsl,
+    /// The core with the signature algorithms of *ring*.
+    Ring,
+}
+
+/// A known difference.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// Where.
+    pub engine: Engine,
+    /// The verdict there.
+    pub expect: Expect,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// What a chain is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A TLS server.
+    Server,
+    /// A TLS client.
+    Client,
+}
+
+/// Which certificates are checked for revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// None.
+    Off,
+    /// The end entity.
+    Leaf,
+    /// All but the trust anchor.
+    Chain,
+}
+
+impl Case {
+    /// The verdict expected of an engine.
+    pub fn expected(&self, engine: Engine) -> Expect {
+        self.differs
+            .iter()
+            .find(|difference| difference.engine == engine)
+            .map_or(self.expect, |difference| difference.expect)
+    }
+
+    /// The table's row for other languages: one JSON object with hexadecimal DER.
+    pub fn to_json(&self) -> String {
+        let list = |items: &[Vec<u8>]| {
+            let items: Vec<_> = items.iter().map(|item| format!("\"{}\"", hex(item))).collect();
+            format!("[{}]", items.join(","))
+        };
+        let expect = |expect: Expect| match expect {
+            Expect::Trusted(length) => format!("{{\"trusted\":{length}}}"),
+            Expect::Refused(kind) => format!("{{\"refused\":\"{kind}\"}}"),
+        };
+        let differs: Vec<_> = self
+            .differs
+            .iter()
+            .map(|difference| {
+                format!(
+                    "\"{:?}\":{{\"expect\":{},\"reason\":\"{}\"}}",
+                    difference.engine,
+                    expect(difference.expect),
+                    difference.reason
+                )
+            })
+            .collect();
+        format!(
+            "{{\"name\":\"{}\",\"chain\":{},\"roots\":{},\"intermediates\":{},\"pinned\":{},\
+             \"crls\":{},\"peer\":{},\"time\":{},\"purpose\":\"{:?}\",\"check\":\"{:?}\",\
+             \"reject_unknown\":{},\"common_name\":{},\"strict\":{},\"expect\":{},\"differs\":{{{}}}}}",
+            self.name,
+            list(&self.chain),
+            list(&self.roots),
+            list(&self.intermediates),
+            list(&self.pinned),
+            list(&self.crls),
+            self.peer.map_or("null".to_owned(), |peer| format!("\"{peer}\"")),
+            self.time,
+            self.purpose,
+            self.check,
+            self.reject_unknown,
+            self.common_name,
+            self.strict,
+            expect(self.expect),
+            differs.join(",")
+        )
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

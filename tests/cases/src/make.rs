@@ -1,0 +1,249 @@
+//! Making certificates and CRLs.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SanType,
+    SerialNumber, SignatureAlgorithm,
+};
+
+use crate::NOW;
+
+/// Seconds.
+pub const DAY: i64 = 86_400;
+
+/// A certificate with its key.
+pub struct Node {
+    params: CertificateParams,
+    key: KeyPair,
+    /// The certificate.
+    pub der: Vec<u8>,
+}
+
+/// A certificate in the making.
+pub struct Spec {
+    params: CertificateParams,
+    algorithm: &'static SignatureAlgorithm,
+}
+
+/// A CA with the extensions a CA has, valid a year either side.
+pub fn ca(common_name: &str) -> Spec {
+    let mut spec = blank(common_name);
+    spec.params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    spec.params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    spec
+}
+
+/// A server's certificate for `example.com`.
+pub fn server() -> Spec {
+    leaf("server", ExtendedKeyUsagePurpose::ServerAuth).names(&["example.com"])
+}
+
+/// A client's certificate.
+pub fn client() -> Spec {
+    leaf("client", ExtendedKeyUsagePurpose::ClientAuth)
+}
+
+fn leaf(common_name: &str, usage: ExtendedKeyUsagePurpose) -> Spec {
+    let mut spec = blank(common_name);
+    spec.params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    spec.params.extended_key_usages = vec![usage];
+    spec
+}
+
+fn blank(common_name: &str) -> Spec {
+    let mut params = CertificateParams::default();
+    let mut name = DistinguishedName::new();
+    name.push(DnType::OrganizationName, "trustbridge tests");
+    name.push(DnType::CommonName, common_name);
+    params.distinguished_name = name;
+    params.use_authority_key_identifier_extension = true;
+    Spec { params, algorithm: &PKCS_ECDSA_P256_SHA256 }.valid(-365 * DAY, 365 * DAY)
+}
+
+impl Spec {
+    /// Valid from and to, in seconds from the table's time.
+    pub fn valid(mut self, from: i64, to: i64) -> Self {
+        let at = |offset: i64| {
+            let seconds = i64::try_from(NOW).unwrap() + offset;
+            rcgen::date_time_ymd(1970, 1, 1)
+                + std::time::Duration::from_secs(seconds.try_into().unwrap())
+        };
+        (self.params.not_before, self.params.not_after) = (at(from), at(to));
+        self
+    }
+
+    /// The subject alternative names, DNS names and IP addresses.
+    pub fn names(mut self, names: &[&str]) -> Self {
+        self.params.subject_alt_names = names
+            .iter()
+            .map(|name| match name.parse() {
+                Ok(address) => SanType::IpAddress(address),
+                Err(_) => SanType::DnsName((*name).try_into().unwrap()),
+            })
+            .collect();
+        self
+    }
+
+    /// The only attribute of the subject.
+    pub fn common_name(mut self, name: &str) -> Self {
+        let mut subject = DistinguishedName::new();
+        subject.push(DnType::CommonName, name);
+        self.params.distinguished_name = subject;
+        self
+    }
+
+    /// No subject at all; the alternative names become critical.
+    pub fn empty_subject(mut self) -> Self {
+        self.params.distinguished_name = DistinguishedName::new();
+        self
+    }
+
+    /// The kind of key, and how it signs.
+    pub fn algorithm(mut self, algorithm: &'static SignatureAlgorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Whether it is a CA.
+    pub fn basic_constraints(mut self, is_ca: IsCa) -> Self {
+        self.params.is_ca = is_ca;
+        self
+    }
+
+    /// A CA with a path length constraint.
+    pub fn path_length(self, length: u8) -> Self {
+        self.basic_constraints(IsCa::Ca(BasicConstraints::Constrained(length)))
+    }
+
+    /// Key usage; none if empty.
+    pub fn key_usage(mut self, usages: &[KeyUsagePurpose]) -> Self {
+        self.params.key_usages = usages.to_vec();
+        self
+    }
+
+    /// Extended key usage; none if empty.
+    pub fn extended_key_usage(mut self, usages: &[ExtendedKeyUsagePurpose]) -> Self {
+        self.params.extended_key_usages = usages.to_vec();
+        self
+    }
+
+    /// DNS subtrees that name constraints permit.
+    pub fn permitted(mut self, names: &[&str]) -> Self {
+        self.constraints().permitted_subtrees = subtrees(names);
+        self
+    }
+
+    /// DNS subtrees that name constraints exclude.
+    pub fn excluded(mut self, names: &[&str]) -> Self {
+        self.constraints().excluded_subtrees = subtrees(names);
+        self
+    }
+
+    fn constraints(&mut self) -> &mut NameConstraints {
+        self.params.name_constraints.get_or_insert(NameConstraints {
+            permitted_subtrees: Vec::new(),
+            excluded_subtrees: Vec::new(),
+        })
+    }
+
+    /// An extension nobody knows.
+    pub fn unknown_extension(self, critical: bool) -> Self {
+        self.extension(&[2, 999, 1], critical, vec![5, 0])
+    }
+
+    /// The serial number.
+    pub fn serial(mut self, serial: u64) -> Self {
+        self.params.serial_number = Some(SerialNumber::from(serial));
+        self
+    }
+
+    /// An extension by its object identifier and contents.
+    pub fn extension(mut self, oid: &[u64], critical: bool, contents: Vec<u8>) -> Self {
+        let mut extension = CustomExtension::from_oid_content(oid, contents);
+        extension.set_criticality(critical);
+        self.params.custom_extensions.push(extension);
+        self
+    }
+
+    /// Leaves the key identifiers out.
+    pub fn no_authority_key_id(mut self) -> Self {
+        self.params.use_authority_key_identifier_extension = false;
+        self
+    }
+
+    /// Signs it with its own new key.
+    pub fn self_signed(self) -> Node {
+        let key = KeyPair::generate_for(self.algorithm).unwrap();
+        self.self_signed_with(key)
+    }
+
+    /// Self-signed with the key of another certificate.
+    pub fn self_signed_as(self, other: &Node) -> Node {
+        self.self_signed_with(other.copy_key())
+    }
+
+    fn self_signed_with(self, key: KeyPair) -> Node {
+        let der = self.params.self_signed(&key).unwrap().der().to_vec();
+        Node { params: self.params, key, der }
+    }
+
+    /// Has it signed by a CA, with a new key.
+    pub fn issued_by(self, issuer: &Node) -> Node {
+        let key = KeyPair::generate_for(self.algorithm).unwrap();
+        self.issued_with(key, issuer)
+    }
+
+    /// Issued for the key of another certificate: a cross-sign, or a renewal.
+    pub fn issued_for(self, other: &Node, issuer: &Node) -> Node {
+        self.issued_with(other.copy_key(), issuer)
+    }
+
+    fn issued_with(self, key: KeyPair, issuer: &Node) -> Node {
+        let by = Issuer::from_params(&issuer.params, &issuer.key);
+        let der = self.params.signed_by(&key, &by).unwrap().der().to_vec();
+        Node { params: self.params, key, der }
+    }
+}
+
+impl Node {
+    fn copy_key(&self) -> KeyPair {
+        KeyPair::try_from(self.key.serialized_der()).unwrap()
+    }
+
+    /// The private key, PKCS #8.
+    pub fn key_der(&self) -> Vec<u8> {
+        self.key.serialize_der()
+    }
+
+    /// A CRL of this CA that revokes these serial numbers, updated and due in seconds from the
+    /// table's time.
+    pub fn crl(&self, revoked: &[u64], updated: i64, due: i64) -> Vec<u8> {
+        let at = |offset: i64| {
+            let seconds = i64::try_from(NOW).unwrap() + offset;
+            rcgen::date_time_ymd(1970, 1, 1)
+                + std::time::Duration::from_secs(seconds.try_into().unwrap())
+        };
+        let params = CertificateRevocationListParams {
+            this_update: at(updated),
+            next_update: at(due),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked
+                .iter()
+                .map(|serial| RevokedCertParams {
+                    serial_number: SerialNumber::from(*serial),
+                    revocation_time: at(updated),
+                    reason_code: None,
+                    invalidity_date: None,
+                })
+                .collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&Issuer::from_params(&self.params, &self.key)).unwrap().der().to_vec()
+    }
+}
+
+fn subtrees(names: &[&str]) -> Vec<GeneralSubtree> {
+    names.iter().map(|name| GeneralSubtree::DnsName((*name).to_owned())).collect()
+}
