@@ -24,5 +24,5 @@ pub mod rustls;
 
 pub use error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings};
+pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
 pub use verifier::{Anchor, Peer, Verified, Verifier, VerifierBuilder};

@@ -1,0 +1,251 @@
+//! Reads certificates and CRLs out of PEM text as OpenSSL's `PEM_read_bio` does.
+//!
+//! Text between blocks, a UTF-8 byte order mark, CRLF, white space at the end of a line and lines
+//! of any length are fine. Blocks with other labels, such as keys, are passed over. A block at
+//! fault is reported with its line, and reading goes on with the next one.
+//!
+//! Not checked: anything about the certificates but that they are one, and their signatures.
+//!
+//! ```
+//! # let text = b"";
+//! use trustbridge::pem::{self, Item};
+//!
+//! for block in pem::blocks(text) {
+//!     match block.map(|block| block.item) {
+//!         Ok(Item::Certificate { certificate, .. }) => println!("{} bytes", certificate.len()),
+//!         Ok(_) => println!("something else"),
+//!         Err(error) => eprintln!("{error}"),
+//!     }
+//! }
+//! ```
+
+use std::fmt;
+use std::io::BufRead;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use pki_types::{CertificateDer, CertificateRevocationListDer};
+
+use crate::der::{self, Malformed, Reader};
+use crate::store::TrustSettings;
+use crate::x509;
+
+/// The certificates and CRLs in some PEM text, in order, with what is wrong between them.
+pub fn blocks(text: &[u8]) -> Blocks<'_> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    Blocks { rest: text, line: 0, begin: None, base64: Vec::new() }
+}
+
+/// One block of PEM text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Block {
+    /// The line of its BEGIN, from 1.
+    pub line: usize,
+    /// What it holds.
+    pub item: Item,
+}
+
+/// What a block holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Item {
+    /// `CERTIFICATE`, `X509 CERTIFICATE` or `TRUSTED CERTIFICATE`.
+    Certificate {
+        /// The certificate.
+        certificate: CertificateDer<'static>,
+        /// The settings that follow the certificate in a `TRUSTED CERTIFICATE` block.
+        trust: Option<TrustSettings>,
+    },
+    /// `X509 CRL`.
+    Crl(CertificateRevocationListDer<'static>),
+}
+
+/// A block that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Error {
+    /// The line of its BEGIN, or of the END that is wrong, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.fault)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What is wrong with a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The text ends, or another block begins, before the block's END.
+    CutShort,
+    /// The BEGIN line does not end after its five hyphens.
+    BadBegin,
+    /// The END line does not match the BEGIN line.
+    BadEnd,
+    /// The block is not base64.
+    BadBase64,
+    /// The block does not hold what its label says. The text names the part.
+    BadDer(&'static str),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutShort => f.write_str("the block has no end: cut in half?"),
+            Self::BadBegin => f.write_str("the BEGIN line does not end after its five hyphens"),
+            Self::BadEnd => f.write_str("the END line does not match the BEGIN line"),
+            Self::BadBase64 => f.write_str("the block is not base64"),
+            Self::BadDer(what) => write!(f, "malformed {what}"),
+        }
+    }
+}
+
+/// Iterator over the blocks of some PEM text. See [`blocks`].
+#[derive(Clone, Debug)]
+pub struct Blocks<'a> {
+    rest: &'a [u8],
+    /// Lines read so far.
+    line: usize,
+    /// A BEGIN line met in the middle of the block before.
+    begin: Option<&'a [u8]>,
+    /// Reused for every block.
+    base64: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+enum Label {
+    Certificate,
+    Trusted,
+    Crl,
+}
+
+/// The labels that OpenSSL takes for certificates and CRLs.
+const LABELS: &[(&[u8], Label)] = &[
+    (b"CERTIFICATE", Label::Certificate),
+    (b"X509 CERTIFICATE", Label::Certificate),
+    (b"TRUSTED CERTIFICATE", Label::Trusted),
+    (b"X509 CRL", Label::Crl),
+];
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const HYPHENS: &[u8] = b"-----";
+
+impl Iterator for Blocks<'_> {
+    type Item = Result<Block, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let text = match self.begin.take() {
+                Some(text) => text,
+                None => self.next_line()?.strip_prefix(BEGIN).unwrap_or_default(),
+            };
+            let known = LABELS.iter().find_map(|(name, label)| {
+                let hyphens = text.strip_prefix(*name)?;
+                // Another hyphen or nothing: not the beginning of a longer label.
+                matches!(hyphens, [] | [b'-', ..]).then_some((*name, *label, hyphens == HYPHENS))
+            });
+            let line = self.line;
+            let block = match known {
+                None => continue,
+                Some((_, _, false)) => Err(Error { line, fault: Fault::BadBegin }),
+                Some((name, label, true)) => self.body(name).and_then(|der| {
+                    item(label, der)
+                        .map(|item| Block { line, item })
+                        .map_err(|Malformed(what)| Error { line, fault: Fault::BadDer(what) })
+                }),
+            };
+            return Some(block);
+        }
+    }
+}
+
+impl<'a> Blocks<'a> {
+    /// The next line without the white space at its end.
+    fn next_line(&mut self) -> Option<&'a [u8]> {
+        let mut rest = self.rest;
+        // On a slice this cannot fail, and finds the line's end faster than an iterator.
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = self.rest.get(..length)?;
+        self.rest = rest;
+        self.line += 1;
+        let mut line = line;
+        while let [start @ .., 0..=b' '] = line {
+            line = start;
+        }
+        Some(line)
+    }
+
+    /// Decodes up to the END line.
+    fn body(&mut self, label: &[u8]) -> Result<Vec<u8>, Error> {
+        let begin = self.line;
+        self.base64.clear();
+        loop {
+            let Some(line) = self.next_line() else {
+                return Err(Error { line: begin, fault: Fault::CutShort });
+            };
+            if !line.starts_with(HYPHENS) {
+                self.base64.extend_from_slice(line);
+            } else if let Some(text) = line.strip_prefix(BEGIN) {
+                self.begin = Some(text);
+                return Err(Error { line: begin, fault: Fault::CutShort });
+            } else if line.strip_prefix(END).and_then(|text| text.strip_suffix(HYPHENS))
+                == Some(label)
+            {
+                return self.decode().ok_or(Error { line: begin, fault: Fault::BadBase64 });
+            } else {
+                return Err(Error { line: self.line, fault: Fault::BadEnd });
+            }
+        }
+    }
+
+    fn decode(&mut self) -> Option<Vec<u8>> {
+        /// As OpenSSL: padding is needed, the bits it leaves over are not looked at.
+        const BASE64: GeneralPurpose = GeneralPurpose::new(
+            &alphabet::STANDARD,
+            GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+        );
+        let mut der = Vec::with_capacity(self.base64.len() / 4 * 3 + 3);
+        if BASE64.decode_vec(&self.base64, &mut der).is_ok() {
+            return Some(der);
+        }
+        // Rare: white space inside a line.
+        self.base64.retain(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+        der.clear();
+        BASE64.decode_vec(&self.base64, &mut der).ok().map(|()| der)
+    }
+}
+
+fn item(label: Label, mut der: Vec<u8>) -> Result<Item, Malformed> {
+    let length = match Reader::new(&der).next() {
+        Some(element) if element.tag == der::SEQUENCE => element.whole.len(),
+        _ if matches!(label, Label::Crl) => return Err(Malformed("CRL")),
+        _ => return Err(Malformed("certificate")),
+    };
+    let trust = match label {
+        Label::Trusted => {
+            let aux = der.get(length..).filter(|aux| !aux.is_empty());
+            let trust = aux.map(TrustSettings::parse).transpose()?;
+            der.truncate(length);
+            trust
+        }
+        Label::Certificate if der.len() > length => {
+            return Err(Malformed("certificate (data after its end)"));
+        }
+        Label::Crl if der.len() > length => return Err(Malformed("CRL (data after its end)")),
+        _ => None,
+    };
+    if let Label::Crl = label {
+        return Ok(Item::Crl(der.into()));
+    }
+    // Enough to find it by subject. The rest is read when the certificate is first vetted.
+    x509::subject_of(&der).ok_or(Malformed("certificate"))?;
+    Ok(Item::Certificate { certificate: der.into(), trust })
+}
