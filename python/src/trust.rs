@@ -1,20 +1,21 @@
 //! What one context trusts, and reading the certificates and CRLs it is given.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Metadata};
+use std::hash::Hash;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use pki_types::pem::{PemObject, SectionKind};
 use pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use trustbridge::pem::{self, Item};
 use trustbridge::{
-    BuildError, Purpose, Revocation, RevocationCheck, SystemStore, UnknownRevocation, Verifier,
-    VerifierBuilder,
+    BuildError, Purpose, Revocation, RevocationCheck, SystemStore, TrustSettings,
+    UnknownRevocation, Verifier, VerifierBuilder,
 };
 
 use crate::openssl::Library;
@@ -128,10 +129,7 @@ impl Trust {
 
     fn add(&self, batch: &Batch) {
         self.change(|set| {
-            let mut roots = set.roots.clone();
-            roots.extend(batch.roots.iter().filter(|root| !set.roots.contains(root)).cloned());
-            let mut crls = set.crls.clone();
-            crls.extend(batch.crls.iter().filter(|crl| !set.crls.contains(crl)).cloned());
+            let (roots, crls) = (merge(&set.roots, &batch.roots), merge(&set.crls, &batch.crls));
             (roots.len() + crls.len() > set.roots.len() + set.crls.len())
                 .then(|| Set::new(set.builder.clone(), set.system, roots, crls))
         });
@@ -152,6 +150,12 @@ impl Trust {
             fs::metadata(path).ok().and_then(|now| Stamp::of(&now)).as_ref() == Some(known)
         })
     }
+}
+
+/// What is known, then what is new; nothing twice.
+fn merge<T: Clone + Eq + Hash>(known: &[T], new: &[T]) -> Vec<T> {
+    let mut seen = HashSet::new();
+    known.iter().chain(new).filter(|item| seen.insert(*item)).cloned().collect()
 }
 
 /// What tells one state of a file from another.
@@ -189,64 +193,80 @@ pub(crate) struct Batch {
     #[pyo3(get)]
     repeatable: bool,
     file: Option<(PathBuf, Stamp)>,
+    /// Certificates whose trust settings leave servers out.
+    untrusted: usize,
 }
 
 #[pymethods]
 impl Batch {
     /// How many certificates and CRLs were read.
     fn __len__(&self) -> usize {
-        self.roots.len() + self.crls.len()
+        self.roots.len() + self.crls.len() + self.untrusted
     }
 }
 
-impl Batch {
-    fn empty() -> Self {
-        Self { roots: Vec::new(), crls: Vec::new(), clean: true, repeatable: true, file: None }
+/// Collects a [`Batch`].
+struct Collector {
+    batch: Batch,
+    /// Tells whether the core can read a certificate or CRL.
+    probe: VerifierBuilder,
+}
+
+impl Collector {
+    /// Looks at environment variables: call it with the GIL held.
+    fn new() -> Self {
+        let batch =
+            Batch { roots: Vec::new(), crls: Vec::new(), clean: true, repeatable: true, file: None, untrusted: 0 };
+        Self { batch, probe: Verifier::builder().system_roots(false) }
     }
 
-    fn push_root(&mut self, der: Vec<u8>) {
-        let root = CertificateDer::from(der);
-        let readable = Verifier::builder().system_roots(false).extra_roots([root.clone()]).build();
-        // OpenSSL reads some certificates that the core does not: they are of no use here, and
-        // the others still are.
-        self.clean &= readable.is_ok();
-        if readable.is_ok() && !self.roots.contains(&root) {
-            self.roots.push(root);
+    /// OpenSSL reads some certificates that the core does not: they are of no use here, and the
+    /// others still are.
+    fn root(&mut self, root: CertificateDer<'static>) {
+        match self.probe.clone().extra_roots([root.clone()]).build() {
+            Ok(_) => self.batch.roots.push(root),
+            Err(_) => self.batch.clean = false,
         }
     }
 
-    fn push_crl(&mut self, der: Vec<u8>) {
-        let crl = CertificateRevocationListDer::from(der);
-        let revocation = Revocation {
-            check: RevocationCheck::Leaf,
-            crls: vec![crl.clone()],
-            ..Revocation::default()
-        };
-        let readable = Verifier::builder().system_roots(false).revocation(revocation).build();
-        self.clean &= readable.is_ok();
-        if readable.is_ok() {
-            self.crls.push(crl);
+    fn crl(&mut self, crl: CertificateRevocationListDer<'static>) {
+        let revocation = Revocation { crls: vec![crl.clone()], ..Revocation::default() };
+        match self.probe.clone().revocation(revocation).build() {
+            Ok(_) => self.batch.crls.push(crl),
+            Err(_) => self.batch.clean = false,
         }
     }
 
-    fn push_pem(&mut self, pem: &[u8]) {
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
-            match section {
-                Ok((SectionKind::Certificate, der)) => self.push_root(der),
-                Ok((SectionKind::Crl, der)) => self.push_crl(der),
-                Ok(_) => {}
-                Err(_) => {
-                    self.clean = false;
-                    break;
+    fn pem(&mut self, text: &[u8]) {
+        for block in pem::blocks(text) {
+            match block.map(|block| block.item) {
+                Ok(Item::Certificate { certificate, trust }) => {
+                    if trust.is_none_or(|trust| trusts_servers(&trust)) {
+                        self.root(certificate);
+                    } else {
+                        self.batch.untrusted += 1;
+                    }
                 }
+                Ok(Item::Crl(crl)) => self.crl(crl),
+                Ok(_) => {}
+                Err(_) => self.batch.clean = false,
             }
         }
     }
 
-    fn finish(mut self) -> Self {
-        self.clean &= self.__len__() > 0;
-        self
+    /// The batch; not clean if nothing was found.
+    fn finish(mut self) -> Batch {
+        self.batch.clean &= self.batch.__len__() > 0;
+        self.batch
     }
+}
+
+/// Whether the settings of a `TRUSTED CERTIFICATE` block allow it to vouch for servers.
+fn trusts_servers(trust: &TrustSettings) -> bool {
+    const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
+    const ANY: &str = "2.5.29.37.0";
+    let lists = |oids: &[String]| oids.iter().any(|oid| oid == SERVER_AUTH || oid == ANY);
+    !lists(&trust.rejected) && trust.trusted.as_deref().is_none_or(lists)
 }
 
 /// Reads a file of PEM blocks: certificates and CRLs; everything else in it is skipped.
@@ -254,12 +274,14 @@ impl Batch {
 /// Raises OSError if the file cannot be read or is larger than 64 MiB.
 #[pyfunction]
 pub(crate) fn read_file(py: Python<'_>, path: PathBuf) -> PyResult<Batch> {
+    let mut collector = Collector::new();
     py.detach(|| {
-        let (pem, stamp) = read(&path)?;
-        let mut batch = Batch { repeatable: stamp.is_some(), ..Batch::empty() };
-        batch.push_pem(&pem);
+        let (text, stamp) = read(&path)?;
+        collector.pem(&text);
+        let mut batch = collector.finish();
+        batch.repeatable = stamp.is_some();
         batch.file = stamp.map(|stamp| (path, stamp));
-        Ok(batch.finish())
+        Ok(batch)
     })
     .map_err(|error: io::Error| PyOSError::new_err(error.to_string()))
 }
@@ -269,19 +291,19 @@ pub(crate) fn read_file(py: Python<'_>, path: PathBuf) -> PyResult<Batch> {
 /// be read is left out, a directory that is not there is empty.
 #[pyfunction]
 pub(crate) fn read_directory(py: Python<'_>, path: PathBuf) -> Batch {
+    let mut collector = Collector::new();
     py.detach(|| {
-        let mut batch = Batch::empty();
         for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let hashed = name.to_str().is_some_and(is_hashed_name);
             let regular = fs::metadata(entry.path()).is_ok_and(|found| found.is_file());
             if hashed && regular {
-                if let Ok((pem, _)) = read(&entry.path()) {
-                    batch.push_pem(&pem);
+                if let Ok((text, _)) = read(&entry.path()) {
+                    collector.pem(&text);
                 }
             }
         }
-        batch
+        collector.batch
     })
 }
 
@@ -308,25 +330,25 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, Option<Stamp>)> {
 /// Reads PEM blocks: certificates and CRLs; everything else is skipped.
 #[pyfunction]
 pub(crate) fn read_pem(pem: &str) -> Batch {
-    let mut batch = Batch::empty();
-    batch.push_pem(pem.as_bytes());
-    batch.finish()
+    let mut collector = Collector::new();
+    collector.pem(pem.as_bytes());
+    collector.finish()
 }
 
 /// Reads certificates in DER, one after the other.
 #[pyfunction]
 pub(crate) fn read_der(der: &[u8]) -> Batch {
-    let mut batch = Batch::empty();
+    let mut collector = Collector::new();
     let mut rest = der;
     while !rest.is_empty() {
         let Some((first, others)) = first_element(rest) else {
-            batch.clean = false;
+            collector.batch.clean = false;
             break;
         };
-        batch.push_root(first.to_vec());
+        collector.root(CertificateDer::from(first.to_vec()));
         rest = others;
     }
-    batch.finish()
+    collector.finish()
 }
 
 /// Splits off one DER SEQUENCE.

@@ -143,7 +143,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
 
     def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
         # Everything is set up here: some subclasses do not call __init__.
-        self = _StdContext.__new__(cls, protocol, *args, **kwargs)  # type: ignore[arg-type]
+        self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
             self._trust = _native.Trust(self)
             self.hostname_checks_common_name = False
@@ -236,7 +236,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         """Costs nothing on clients, which trust the system from the beginning."""
         if self._trust is None or self._standard_too:
             super().load_default_certs(purpose)
-        elif not isinstance(purpose, ssl._ASN1Object):  # type: ignore[attr-defined]
+        elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if self._trust is not None:
             self._trust.renew()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import sys
 import threading
+from functools import partial
 
 from . import _context
 from ._context import SSLContext, _StdContext
@@ -19,7 +20,7 @@ _lock = threading.Lock()
 #: What to put back: object, attribute, value before, value put in its place.
 _changes: list[tuple[Any, str, Any, Any]] = []
 
-_Function = type(lambda: None)
+_Function: Any = type(lambda: None)
 
 
 def inject_into_ssl() -> None:
@@ -58,9 +59,10 @@ def extract_from_ssl() -> None:
         if _changes:
             for module in _modules():
                 name = module.__name__
-                if name == "urllib3.util.ssl_" or name.endswith(".urllib3.util.ssl_"):
-                    if vars(module).get("SSLContext") is SSLContext:
-                        setattr(module, "SSLContext", _StdContext)
+                # Imported meanwhile, perhaps.
+                by_name = name == "urllib3.util.ssl_" or name.endswith(".urllib3.util.ssl_")
+                if by_name and vars(module).get("SSLContext") is SSLContext:
+                    vars(module)["SSLContext"] = _StdContext
         _changes.clear()
 
 
@@ -115,9 +117,6 @@ def _cached_contexts() -> list[tuple[ModuleType, str, Callable[[], Any]]]:
         elif name == "aiohttp.connector":
             make = contents.get("_make_ssl_context")
             if make is not None:
-                for attribute, verified in (
-                    ("_SSL_CONTEXT_VERIFIED", True),
-                    ("_SSL_CONTEXT_UNVERIFIED", False),
-                ):
-                    found.append((module, attribute, lambda make=make, v=verified: make(v)))
+                found.append((module, "_SSL_CONTEXT_VERIFIED", partial(make, True)))
+                found.append((module, "_SSL_CONTEXT_UNVERIFIED", partial(make, False)))
     return found

@@ -2,6 +2,21 @@ import ssl
 from os import PathLike
 from typing import final
 
+__all__ = [
+    "Batch",
+    "Failure",
+    "Trust",
+    "Verified",
+    "__version__",
+    "peek",
+    "read_der",
+    "read_directory",
+    "read_file",
+    "read_pem",
+    "take_failure",
+    "verify",
+]
+
 __version__: str
 
 @final

@@ -93,13 +93,13 @@ def verify(
     )
     if isinstance(verdict, _native.Verified):
         return verdict
-    error = VerificationError(
+    refusal = VerificationError(
         int(ssl.SSLErrorNumber.SSL_ERROR_SSL),
         f"certificate verify failed: {verdict.line}",
     )
-    error.verify_code = verdict.verify_code
-    error.verify_message = verdict.verify_message
-    error.reason = "CERTIFICATE_VERIFY_FAILED"
-    error.library = "SSL"
-    add_report(error, verdict)
-    raise error
+    refusal.verify_code = verdict.verify_code
+    refusal.verify_message = verdict.verify_message
+    refusal.reason = "CERTIFICATE_VERIFY_FAILED"
+    refusal.library = "SSL"
+    add_report(refusal, verdict)
+    raise refusal
