@@ -39,6 +39,11 @@ pub fn all() -> Vec<Case> {
 /// Where OpenSSL judges otherwise, besides what is said with the rows.
 const OPENSSL_DIFFERS: &[(&str, Expect, &str)] = &[
     (
+        "extension-twice",
+        Expect::Trusted(2),
+        "OpenSSL does not look at extensions it does not know; RFC 5280 section 4.2 forbids two of one",
+    ),
+    (
         "cross-sign-trusted-one-last",
         Expect::Refused("UnknownIssuer"),
         "OpenSSL tries one issuer of several that were sent",
