@@ -65,7 +65,8 @@ pub(crate) fn exceeds(path_length: Option<u32>, below: usize) -> bool {
     path_length.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| below > limit))
 }
 
-fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
+/// The validity period, both ends included (RFC 5280 section 4.1.2.5).
+pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
     let now = Timestamp::from(time);
     let subject = || crate::x509::name_text(cert.subject);
     if now < cert.not_before {
@@ -86,6 +87,12 @@ fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
         error.inner_mut().limit = Some(cert.not_after.to_unix());
         return Err(error);
     }
+    Ok(())
+}
+
+fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
+    validity(cert, time)?;
+    let subject = || crate::x509::name_text(cert.subject);
     if let Some(oid) = cert.extensions.unknown_critical {
         return Err(VerifyError::new(ErrorKind::UnknownCriticalExtension).detail(format!(
             "\"{}\" has {}",

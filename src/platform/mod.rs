@@ -5,9 +5,17 @@ use crate::error::{BuildError, VerifyError};
 use crate::verifier::{Config, Peer, Verified};
 use crate::x509::Cert;
 
+#[cfg(not(windows))]
 mod unix;
+#[cfg(windows)]
+mod windows;
+#[cfg(any(windows, test))]
+mod windows_codes;
 
+#[cfg(not(windows))]
 pub(crate) use unix::Engine;
+#[cfg(windows)]
+pub(crate) use windows::Engine;
 
 /// What each system's file provides, so that a difference fails to compile.
 pub(crate) trait Platform: Default + Send + Sync {

@@ -1,0 +1,789 @@
+//! Windows decides: `CertGetCertificateChain` builds the chain and
+//! `CertVerifyCertificateChainPolicy` applies the SSL policy to it. Both must be content.
+//!
+//! The system's engine is asked first. Only if it knows no path to a trusted root, a second
+//! engine is asked that trusts nothing but the caller's own roots. ROOT is never listed to verify:
+//! Windows puts roots there on demand.
+
+#![allow(unsafe_code)]
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::io;
+use std::mem::offset_of;
+use std::ptr;
+use std::sync::OnceLock;
+
+use pki_types::CertificateDer;
+use schannel::RawPointer;
+use schannel::cert_chain::CertChainContext;
+use schannel::cert_context::CertContext;
+use schannel::cert_store::{CertStore, CertStoreBuilder, Memory};
+use windows_sys::Win32::Foundation::{FILETIME, GetLastError};
+use windows_sys::Win32::Security::Cryptography as crypt;
+use windows_sys::Win32::System::Diagnostics::Debug as debug;
+use windows_sys::core::BOOL;
+
+use super::Platform;
+use super::windows_codes::{self as codes, OwnRoots, Status};
+use crate::checks;
+use crate::error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
+use crate::policy::Purpose;
+use crate::store::{AnchorSet, Refusal, Source, StoreEntry};
+use crate::verifier::{Anchor, Config, Peer, Verified};
+use crate::x509::{self, Cert, KEY_CERT_SIGN};
+
+/// What errors and verdicts call the store that the system's engine trusts: ROOT of the current
+/// user, which includes the machine's, the domain's and what Windows fetches on demand.
+const SYSTEM_STORE: &str = "Windows ROOT store";
+
+/// Most milliseconds for fetching: of all revocation data of a chain together, and of each
+/// issuer's certificate. Windows' own default is 15 s each.
+const FETCH_TIMEOUT_MS: u32 = 5_000;
+
+/// What can be prepared once, and the engines for the caller's own roots, built when needed.
+#[derive(Default)]
+pub(crate) struct Engine {
+    /// The caller's intermediates, roots and CRLs. Untrusted: it only helps to build paths.
+    /// `None` only in a verifier whose settings were refused.
+    known: Option<CertStore>,
+    extra: OnceLock<Result<ChainEngine, OsError>>,
+    extra_and_fallback: OnceLock<Result<ChainEngine, OsError>>,
+}
+
+impl Platform for Engine {
+    fn new(config: &Config) -> Result<Self, BuildError> {
+        for (set, setting) in [
+            (config.common_name, "danger_match_common_name"),
+            (config.strict, "strict"),
+        ] {
+            if set {
+                let reason = "Windows has no such switch".to_owned();
+                return Err(BuildError::Unsupported { setting, reason });
+            }
+        }
+        let refused = |given_to| {
+            move |(index, error): (usize, OsError)| BuildError::BadCertificate {
+                given_to,
+                index,
+                reason: error.to_string(),
+            }
+        };
+        let unusable = |error: OsError| BuildError::Unsupported {
+            setting: "build",
+            reason: format!("no certificate store in memory: {error}"),
+        };
+        let mut known = Memory::new().map_err(|error| unusable(error.into()))?;
+        let intermediates = config.intermediates.iter();
+        add_all(&mut known, intermediates).map_err(refused("intermediates"))?;
+        for (given_to, set) in
+            [("extra_roots", &config.extra), ("fallback_roots", &config.fallback)]
+        {
+            let certs = set.entries().iter().map(StoreEntry::certificate);
+            add_all(&mut known, certs).map_err(refused(given_to))?;
+        }
+        let known = known.into_store();
+        for (index, crl) in config.revocation.crls.iter().enumerate() {
+            add_crl(&known, crl)
+                .map_err(|error| BuildError::BadCrl { index, reason: error.to_string() })?;
+        }
+        Ok(Self { known: Some(known), ..Self::default() })
+    }
+
+    fn verify(
+        &self,
+        config: &Config,
+        leaf: &Cert<'_>,
+        peer: &Peer<'_>,
+    ) -> Result<Verified, VerifyError> {
+        let mut search = Search::new(self, config, leaf, peer);
+        search.run().map_err(|mut error| {
+            let inner = error.inner_mut();
+            inner.searched = search.searched();
+            if inner.kind.is_missing_path() {
+                inner.near_misses = search.near_misses();
+            }
+            error
+        })
+    }
+}
+
+/// One verification.
+struct Search<'a> {
+    engine: &'a Engine,
+    config: &'a Config,
+    leaf: &'a Cert<'a>,
+    peer: &'a Peer<'a>,
+    system_is_empty: OnceCell<bool>,
+    /// The caller's roots that were asked.
+    own: OwnRoots,
+    /// The last certificate of the last chain that Windows built.
+    top: Option<CertificateDer<'static>>,
+}
+
+impl<'a> Search<'a> {
+    fn new(engine: &'a Engine, config: &'a Config, leaf: &'a Cert<'a>, peer: &'a Peer<'a>) -> Self {
+        let own = OwnRoots::None;
+        Self { engine, config, leaf, peer, system_is_empty: OnceCell::new(), own, top: None }
+    }
+
+    fn run(&mut self) -> Result<Verified, VerifyError> {
+        let question =
+            Question::new(self.engine, self.leaf, self.peer).map_err(OsError::cannot_check)?;
+        let mut refusal = VerifyError::new(ErrorKind::NoTrustAnchors).at(0);
+        if self.config.system.is_some() {
+            let answer = self.ask(&question, None)?;
+            match self.judge(&answer) {
+                Ok(()) => {
+                    return self.verified(answer, Source::System(SYSTEM_STORE.into()));
+                }
+                Err(error) if !answer.status.only_lacks_a_root() => return Err(error),
+                Err(error) => refusal = error,
+            }
+        }
+
+        self.own = codes::own_roots(
+            !self.config.extra.entries().is_empty(),
+            !self.config.fallback.entries().is_empty(),
+            self.config.system.is_some(),
+            || self.system_is_empty(),
+        );
+        match self.ask_own_roots(&question) {
+            Some(Ok(verified)) => return Ok(verified),
+            Some(Err(error)) => refusal = error,
+            None => {}
+        }
+        // A certificate of the caller's that is the end entity itself is trusted whole, whoever
+        // issued it, unless its revocation has been decided on.
+        if refusal.kind().rank() < ErrorKind::RevocationUnknown.rank() {
+            if let Some(entry) = self.own_entry(self.leaf.der) {
+                return self.whole_leaf(entry);
+            }
+        }
+        if refusal.kind().is_missing_path() && self.no_anchor_at_all() {
+            refusal.inner_mut().kind = ErrorKind::NoTrustAnchors;
+        }
+        Err(refusal)
+    }
+
+    /// Asks the engine that trusts only the caller's roots; `None` if there are none.
+    fn ask_own_roots(&mut self, question: &Question) -> Option<Result<Verified, VerifyError>> {
+        if !self.own_sets().flat_map(AnchorSet::entries).any(may_issue) {
+            return None;
+        }
+        let once = match self.own {
+            OwnRoots::None => return None,
+            OwnRoots::Extra => &self.engine.extra,
+            OwnRoots::ExtraAndFallback => &self.engine.extra_and_fallback,
+        };
+        let roots = self.own_sets().flat_map(AnchorSet::entries);
+        let engine = match once.get_or_init(|| ChainEngine::exclusive(roots)) {
+            Ok(engine) => engine,
+            Err(error) => return Some(Err(error.cannot_check())),
+        };
+        Some(self.ask(question, Some(engine)).and_then(|answer| {
+            let verdict = self.judge(&answer);
+            if verdict.as_ref().is_err_and(|e| e.kind().rank() >= ErrorKind::Revoked.rank()) {
+                return verdict.and_then(|()| Err(unexpected()));
+            }
+            let anchor = answer.chain.last().and_then(|anchor| self.own_entry(anchor));
+            let refused = anchor.is_some_and(|entry| {
+                entry.refusal(self.config.purpose, self.peer.time).is_some()
+            });
+            match (verdict, anchor) {
+                (_, Some(_)) if refused => Err(self.refused_root(&answer)),
+                (Ok(()), Some(entry)) => self.verified(answer, entry.source().clone()),
+                (Ok(()), None) => Err(unexpected()),
+                (Err(error), _) => Err(error),
+            }
+        }))
+    }
+
+    fn ask(
+        &mut self,
+        question: &Question,
+        engine: Option<&ChainEngine>,
+    ) -> Result<Answer, VerifyError> {
+        let answer = question.ask(engine, self.config).map_err(OsError::cannot_check)?;
+        // The verdict must be about the certificate of the peer, whatever Windows was caching.
+        if answer.chain.first().is_none_or(|first| first.as_ref() != self.leaf.der) {
+            return Err(unexpected());
+        }
+        self.top = answer.chain.last().cloned();
+        Ok(answer)
+    }
+
+    /// The verdict of Windows and, where that is no worse, of the peer's name: Windows compares
+    /// it with the common name too, this crate does not (RFC 9525 section 2).
+    fn judge(&self, answer: &Answer) -> Result<(), VerifyError> {
+        let certs: Vec<_> = answer.chain.iter().map(|cert| Cert::parse(cert).ok()).collect();
+        let ignored = codes::ignored_bits(&self.config.revocation);
+        let verdict = answer.status.verdict(&certs, ignored, self.peer.time);
+        let verdict = match verdict {
+            Ok(()) => self.name(),
+            Err(error) if error.kind().is_missing_path() => Err(error),
+            // A wrong name says more than what else is wrong, as on Unix.
+            Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => {
+                self.name().and(Err(error))
+            }
+            Err(error) => Err(error),
+        };
+        verdict.map_err(|error| {
+            let mut error = match answer.status.code() {
+                (0, _) => error,
+                (code, name) => error.os(os_code(code, &name)),
+            };
+            let inner = error.inner_mut();
+            if inner.kind == ErrorKind::NameMismatch {
+                inner.presented = self.leaf.presented_names();
+            }
+            inner.chain = certs.iter().map_while(|c| c.as_ref().map(Cert::summary)).collect();
+            error
+        })
+    }
+
+    fn name(&self) -> Result<(), VerifyError> {
+        checks::name(self.leaf, self.config, self.peer, true)
+    }
+
+    fn verified(&self, answer: Answer, source: Source) -> Result<Verified, VerifyError> {
+        let Some(certificate) = answer.chain.last().cloned() else { return Err(unexpected()) };
+        Ok(Verified {
+            revocation: answer.status.revocation(self.config.revocation.check),
+            chain: answer.chain,
+            anchor: Anchor { certificate, source },
+        })
+    }
+
+    fn whole_leaf(&self, entry: &StoreEntry) -> Result<Verified, VerifyError> {
+        checks::end_entity(self.leaf, self.config, self.peer.time)?;
+        self.name()?;
+        Ok(Verified {
+            revocation: checks::unknown_revocation(self.config)?,
+            chain: vec![self.leaf.to_der()],
+            anchor: Anchor {
+                certificate: entry.certificate().clone(),
+                source: entry.source().clone(),
+            },
+        })
+    }
+
+    /// The chain ends in one of the caller's roots, which is not fit to be a trust anchor; the
+    /// near misses say why.
+    fn refused_root(&self, answer: &Answer) -> VerifyError {
+        let sent = |cert: &CertificateDer<'_>| self.peer.chain.contains(cert);
+        let last = answer.chain.len().saturating_sub(1);
+        let (kind, depth) = match answer.chain.last() {
+            _ if last == 0 => (ErrorKind::SelfSignedLeaf, 0),
+            Some(root) if sent(root) => (ErrorKind::UntrustedRoot, last),
+            _ => (ErrorKind::UnknownIssuer, last - 1),
+        };
+        let mut error = VerifyError::new(kind).at(depth);
+        let certs = answer.chain.iter().take(depth + 1);
+        error.inner_mut().chain =
+            certs.map_while(|cert| Cert::parse(cert).ok()).map(|cert| cert.summary()).collect();
+        error
+    }
+
+    /// The caller's roots that count, as far as they have been asked.
+    fn own_sets(&self) -> impl Iterator<Item = &'a AnchorSet> + use<'a> {
+        let (extra, fallback) = match self.own {
+            OwnRoots::None => (None, None),
+            OwnRoots::Extra => (Some(&self.config.extra), None),
+            OwnRoots::ExtraAndFallback => (Some(&self.config.extra), Some(&self.config.fallback)),
+        };
+        extra.into_iter().chain(fallback)
+    }
+
+    fn own_entry(&self, der: &[u8]) -> Option<&'a StoreEntry> {
+        let subject = x509::subject_of(der)?;
+        self.own_sets().find_map(|set| {
+            set.with_subject(subject).find(|entry| entry.certificate().as_ref() == der)
+        })
+    }
+
+    fn system_is_empty(&self) -> bool {
+        *self.system_is_empty.get_or_init(|| {
+            let root = CertStoreBuilder::new().read_only().open_current_user("ROOT");
+            root.map_or(true, |root| root.certs().next().is_none())
+        })
+    }
+
+    fn no_anchor_at_all(&self) -> bool {
+        let (purpose, time) = (self.config.purpose, self.peer.time);
+        !self.own_sets().any(|set| set.has_usable(purpose, time))
+            && (self.config.system.is_none() || self.system_is_empty())
+    }
+
+    fn searched(&self) -> Vec<Searched> {
+        let place = |source| Searched { source, usable: None, refused: 0, problems: Vec::new() };
+        let mut out = Vec::new();
+        if self.config.system.is_some() {
+            let mut system = place(Source::System(SYSTEM_STORE.into()));
+            if self.system_is_empty.get() == Some(&true) {
+                system.problems.push("it cannot be opened or is empty".to_owned());
+            }
+            out.push(system);
+        }
+        for set in self.own_sets() {
+            let (purpose, time) = (self.config.purpose, self.peer.time);
+            let Some(first) = set.entries().first() else { continue };
+            let total = set.entries().len();
+            let refused =
+                set.entries().iter().filter(|e| e.refusal(purpose, time).is_some()).count();
+            out.push(Searched {
+                usable: Some(total - refused),
+                refused,
+                ..place(first.source().clone())
+            });
+        }
+        out
+    }
+
+    /// The caller's roots that have the name of the missing one, and why they do not count.
+    fn near_misses(&self) -> Vec<NearMiss> {
+        let top = self.top.as_ref().and_then(|cert| Cert::parse(cert).ok());
+        let wanted = top.as_ref().unwrap_or(self.leaf).issuer;
+        let entries = self.own_sets().flat_map(|set| set.with_subject(wanted));
+        entries
+            .map(|entry| NearMiss {
+                subject: entry.subject(),
+                source: entry.source().clone(),
+                reason: entry
+                    .refusal(self.config.purpose, self.peer.time)
+                    .unwrap_or(Refusal::DifferentKey),
+            })
+            .collect()
+    }
+}
+
+/// Whether a certificate of the caller's may be a root at all. One that is not a CA can only be
+/// trusted as the end entity itself.
+fn may_issue(entry: &StoreEntry) -> bool {
+    Cert::parse(entry.certificate())
+        .is_ok_and(|cert| cert.is_ca() && cert.key_usage_allows(KEY_CERT_SIGN))
+}
+
+fn unexpected() -> VerifyError {
+    VerifyError::new(ErrorKind::CannotCheck)
+        .detail("Windows answered with a chain that was not asked for")
+}
+
+/// What both engines are asked, in the terms of Windows.
+struct Question {
+    leaf: CertContext,
+    /// Untrusted certificates and CRLs that help to build a path.
+    help: CertStore,
+    time: FILETIME,
+    /// UTF-16 with its final 0.
+    name: Option<Vec<u16>>,
+}
+
+/// A chain as Windows built it, and what it says about it.
+struct Answer {
+    chain: Vec<CertificateDer<'static>>,
+    status: Status,
+}
+
+impl Question {
+    fn new(engine: &Engine, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Self, OsError> {
+        let (low, high) = codes::file_time(peer.time).ok_or(OsError::INVALID_ARGUMENT)?;
+        let leaf = CertContext::new(leaf.der)?;
+        if !peer.ocsp_response.is_empty() {
+            staple(&leaf, peer.ocsp_response)?;
+        }
+        let mut sent = Memory::new()?;
+        for cert in peer.chain.iter().skip(1) {
+            // What Windows cannot read is of no use in a path and does no harm.
+            let _ = sent.add_encoded_certificate(cert);
+        }
+        let known = engine.known.as_ref().ok_or(OsError::INVALID_ARGUMENT)?;
+        Ok(Self {
+            leaf,
+            help: collection([&sent.into_store(), known])?,
+            time: FILETIME { dwLowDateTime: low, dwHighDateTime: high },
+            name: peer.name.as_ref().map(|name| {
+                let text = name.to_str();
+                // An absolute name is the same name; Windows would compare the dot.
+                let text = text.strip_suffix('.').unwrap_or(&text);
+                text.encode_utf16().chain([0]).collect()
+            }),
+        })
+    }
+
+    fn ask(&self, engine: Option<&ChainEngine>, config: &Config) -> Result<Answer, OsError> {
+        let chain = self.build_chain(engine, config)?;
+        let (policy, policy_element) = self.apply_policy(&chain, config)?;
+        let (certs, bits, elements) = read_chain(&chain)?;
+        let status = Status { chain: bits, elements, policy, policy_element };
+        Ok(Answer { chain: certs, status })
+    }
+
+    fn build_chain(
+        &self,
+        engine: Option<&ChainEngine>,
+        config: &Config,
+    ) -> Result<CertChainContext, OsError> {
+        let mut usage = match config.purpose {
+            Purpose::ServerAuth => crypt::szOID_PKIX_KP_SERVER_AUTH.cast_mut(),
+            Purpose::ClientAuth => crypt::szOID_PKIX_KP_CLIENT_AUTH.cast_mut(),
+        };
+        // No MD5 or SHA-1 below the root, RSA from 2048 bits, curves from 256.
+        let mut strong = crypt::CERT_STRONG_SIGN_PARA {
+            cbSize: size::<crypt::CERT_STRONG_SIGN_PARA>(),
+            dwInfoChoice: crypt::CERT_STRONG_SIGN_OID_INFO_CHOICE,
+            Anonymous: crypt::CERT_STRONG_SIGN_PARA_0 {
+                pszOID: crypt::szOID_CERT_STRONG_SIGN_OS_1.cast_mut(),
+            },
+        };
+        let para = crypt::CERT_CHAIN_PARA {
+            cbSize: size::<crypt::CERT_CHAIN_PARA>(),
+            RequestedUsage: crypt::CERT_USAGE_MATCH {
+                dwType: crypt::USAGE_MATCH_TYPE_AND,
+                Usage: crypt::CTL_USAGE {
+                    cUsageIdentifier: 1,
+                    rgpszUsageIdentifier: &mut usage,
+                },
+            },
+            dwUrlRetrievalTimeout: FETCH_TIMEOUT_MS,
+            pStrongSignPara: &mut strong,
+            ..Default::default()
+        };
+        let mut out = ptr::null_mut();
+        // SAFETY: every pointer is to a live value: `self` holds the certificate, the store and
+        // the time, the parameters and what they point to live in this function, and Windows
+        // writes none of them but `out`. A null engine is the current user's.
+        let ok = unsafe {
+            crypt::CertGetCertificateChain(
+                engine.map_or(ptr::null_mut(), |engine| engine.0),
+                raw_cert(&self.leaf),
+                &self.time,
+                raw_store(&self.help),
+                &para,
+                codes::chain_flags(config.purpose, &config.revocation),
+                ptr::null(),
+                &mut out,
+            )
+        };
+        check(ok)?;
+        if out.is_null() {
+            return Err(OsError::INVALID_ARGUMENT);
+        }
+        // SAFETY: Windows has just handed over this chain context, which is freed on drop.
+        Ok(unsafe { CertChainContext::from_ptr(out.cast()) })
+    }
+
+    /// The SSL policy's error code, 0 for none, and the certificate it blames.
+    fn apply_policy(
+        &self,
+        chain: &CertChainContext,
+        config: &Config,
+    ) -> Result<(u32, Option<usize>), OsError> {
+        let name = self.name.as_ref().map_or(ptr::null_mut(), |name| name.as_ptr().cast_mut());
+        let mut https = crypt::HTTPSPolicyCallbackData {
+            Anonymous: crypt::HTTPSPolicyCallbackData_0 {
+                cbSize: size::<crypt::HTTPSPolicyCallbackData>(),
+            },
+            dwAuthType: match config.purpose {
+                Purpose::ServerAuth => crypt::AUTHTYPE_SERVER,
+                Purpose::ClientAuth => crypt::AUTHTYPE_CLIENT,
+            },
+            fdwChecks: codes::ssl_checks(self.name.is_some()),
+            pwszServerName: name,
+        };
+        let para = crypt::CERT_CHAIN_POLICY_PARA {
+            cbSize: size::<crypt::CERT_CHAIN_POLICY_PARA>(),
+            dwFlags: codes::policy_flags(&config.revocation),
+            pvExtraPolicyPara: (&raw mut https).cast(),
+        };
+        let mut status = crypt::CERT_CHAIN_POLICY_STATUS {
+            cbSize: size::<crypt::CERT_CHAIN_POLICY_STATUS>(),
+            lElementIndex: -1,
+            ..Default::default()
+        };
+        // SAFETY: the chain is live, and so are the parameters with the name they point to, which
+        // Windows does not write; the extra parameter is the one that the SSL policy wants.
+        let ok = unsafe {
+            crypt::CertVerifyCertificateChainPolicy(
+                crypt::CERT_CHAIN_POLICY_SSL,
+                raw_chain(chain),
+                &para,
+                &mut status,
+            )
+        };
+        // FALSE: the policy could not be checked, whatever the status says.
+        check(ok)?;
+        Ok((status.dwError, usize::try_from(status.lElementIndex).ok()))
+    }
+}
+
+/// The certificates of a chain, its error bits and theirs.
+fn read_chain(
+    chain: &CertChainContext,
+) -> Result<(Vec<CertificateDer<'static>>, u32, Vec<u32>), OsError> {
+    const NONE: OsError = OsError::INVALID_ARGUMENT;
+    // SAFETY: the context is live as long as `chain`, and everything in it is read only.
+    let context = unsafe { raw_chain(chain).as_ref() }.ok_or(NONE)?;
+    // SAFETY: the pointer and the count belong together.
+    let chains = unsafe { slice(context.rgpChain, context.cChain) };
+    // More than one only where a signed list of roots is given by the caller, which it is not.
+    let [simple] = chains else { return Err(NONE) };
+    // SAFETY: a pointer in a live context.
+    let simple = unsafe { simple.as_ref() }.ok_or(NONE)?;
+    // SAFETY: the pointer and the count belong together.
+    let elements = unsafe { slice(simple.rgpElement, simple.cElement) };
+    let (mut certs, mut bits) = (Vec::new(), Vec::new());
+    for element in elements {
+        // SAFETY: a pointer in a live context.
+        let element = unsafe { element.as_ref() }.ok_or(NONE)?;
+        // SAFETY: the same.
+        let cert = unsafe { element.pCertContext.as_ref() }.ok_or(NONE)?;
+        // SAFETY: the pointer and the count belong together.
+        let der = unsafe { slice(cert.pbCertEncoded, cert.cbCertEncoded) };
+        certs.push(CertificateDer::from(der.to_vec()));
+        bits.push(element.TrustStatus.dwErrorStatus);
+    }
+    let whole = context.TrustStatus.dwErrorStatus | simple.TrustStatus.dwErrorStatus;
+    Ok((certs, whole, bits))
+}
+
+/// # Safety
+///
+/// `first` is null or points to `count` values that live and do not change for `'a`.
+unsafe fn slice<'a, T>(first: *const T, count: u32) -> &'a [T] {
+    match usize::try_from(count) {
+        // SAFETY: the caller's promise.
+        Ok(count) if !first.is_null() && count > 0 => unsafe {
+            std::slice::from_raw_parts(first, count)
+        },
+        _ => &[],
+    }
+}
+
+/// An engine that trusts the caller's own roots and nothing else.
+#[derive(Debug)]
+struct ChainEngine(crypt::HCERTCHAINENGINE);
+
+// SAFETY: Windows lets any thread use an engine and free it; the handle is no pointer to data
+// of a thread.
+unsafe impl Send for ChainEngine {}
+// SAFETY: chain building takes the engine's own lock.
+unsafe impl Sync for ChainEngine {}
+
+impl Drop for ChainEngine {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from `CertCreateCertificateChainEngine` and is freed once.
+        unsafe { crypt::CertFreeCertificateChainEngine(self.0) }
+    }
+}
+
+impl ChainEngine {
+    fn exclusive<'e>(roots: impl Iterator<Item = &'e StoreEntry>) -> Result<Self, OsError> {
+        let mut store = Memory::new()?;
+        let mut any_cross_signed = false;
+        for root in roots.filter(|root| may_issue(root)) {
+            store.add_encoded_certificate(root.certificate())?;
+            any_cross_signed |=
+                Cert::parse(root.certificate()).is_ok_and(|cert| !cert.is_self_issued());
+        }
+        let store = store.into_store();
+        let config = crypt::CERT_CHAIN_ENGINE_CONFIG {
+            cbSize: BEFORE_EXCLUSIVE_FLAGS,
+            dwUrlRetrievalTimeout: FETCH_TIMEOUT_MS,
+            hExclusiveRoot: raw_store(&store),
+            ..Default::default()
+        };
+        if any_cross_signed {
+            // Without the flag only self-signed certificates anchor, with it any CA given. Where
+            // the flag is not known such a root stays without effect: refused, not trusted.
+            let with_flag = crypt::CERT_CHAIN_ENGINE_CONFIG {
+                cbSize: size::<crypt::CERT_CHAIN_ENGINE_CONFIG>(),
+                dwExclusiveFlags: crypt::CERT_CHAIN_EXCLUSIVE_ENABLE_CA_FLAG,
+                ..config
+            };
+            match Self::create(&with_flag) {
+                Err(OsError::INVALID_ARGUMENT) => {}
+                result => return result,
+            }
+        }
+        Self::create(&config)
+    }
+
+    fn create(config: &crypt::CERT_CHAIN_ENGINE_CONFIG) -> Result<Self, OsError> {
+        let mut out = ptr::null_mut();
+        // SAFETY: the configuration is as long as it says and its store is live; the engine takes
+        // its own reference to the store.
+        check(unsafe { crypt::CertCreateCertificateChainEngine(config, &mut out) })?;
+        Ok(Self(out))
+    }
+}
+
+/// Adds certificates to a store; the error says which one Windows refused.
+fn add_all<'c>(
+    store: &mut Memory,
+    certs: impl Iterator<Item = &'c CertificateDer<'static>>,
+) -> Result<(), (usize, OsError)> {
+    for (index, cert) in certs.enumerate() {
+        store.add_encoded_certificate(cert).map_err(|error| (index, error.into()))?;
+    }
+    Ok(())
+}
+
+fn add_crl(store: &CertStore, crl: &[u8]) -> Result<(), OsError> {
+    // SAFETY: the store is live, the pointer and the length are those of `crl`, and no context
+    // is asked for.
+    check(unsafe {
+        crypt::CertAddEncodedCRLToStore(
+            raw_store(store),
+            crypt::X509_ASN_ENCODING,
+            crl.as_ptr(),
+            length(crl)?,
+            crypt::CERT_STORE_ADD_ALWAYS,
+            ptr::null_mut(),
+        )
+    })
+}
+
+/// Both stores seen as one, without copying.
+fn collection(stores: [&CertStore; 2]) -> Result<CertStore, OsError> {
+    // SAFETY: a collection takes no parameters.
+    let handle = unsafe {
+        crypt::CertOpenStore(crypt::CERT_STORE_PROV_COLLECTION, 0, 0, 0, ptr::null())
+    };
+    if handle.is_null() {
+        return Err(OsError::last());
+    }
+    // SAFETY: Windows has just handed over this store, which is closed on drop.
+    let out = unsafe { CertStore::from_ptr(handle.cast()) };
+    for store in stores {
+        // SAFETY: both stores are live; the collection takes its own reference.
+        check(unsafe {
+            crypt::CertAddStoreToCollection(raw_store(&out), raw_store(store), 0, 0)
+        })?;
+    }
+    Ok(out)
+}
+
+/// Puts the stapled OCSP response where Windows looks for it.
+fn staple(leaf: &CertContext, response: &[u8]) -> Result<(), OsError> {
+    let blob = crypt::CRYPT_INTEGER_BLOB {
+        cbData: length(response)?,
+        pbData: response.as_ptr().cast_mut(),
+    };
+    // SAFETY: the context is live; Windows copies the bytes of the blob and does not write them.
+    check(unsafe {
+        crypt::CertSetCertificateContextProperty(
+            raw_cert(leaf),
+            crypt::CERT_OCSP_RESPONSE_PROP_ID,
+            0,
+            (&raw const blob).cast(),
+        )
+    })
+}
+
+fn raw_cert(cert: &CertContext) -> *const crypt::CERT_CONTEXT {
+    // SAFETY: the pointer is used only while `cert` lives, and frees nothing.
+    unsafe { cert.as_ptr() }.cast()
+}
+
+fn raw_store(store: &CertStore) -> crypt::HCERTSTORE {
+    // SAFETY: the handle is used only while `store` lives, and closes nothing.
+    unsafe { store.as_ptr() }.cast()
+}
+
+fn raw_chain(chain: &CertChainContext) -> *const crypt::CERT_CHAIN_CONTEXT {
+    // SAFETY: the pointer is used only while `chain` lives, and frees nothing.
+    unsafe { chain.as_ptr() }.cast()
+}
+
+/// The size of a structure, as its `cbSize` says it.
+#[expect(clippy::cast_possible_truncation, reason = "no structure of Windows is that large")]
+const fn size<T>() -> u32 {
+    size_of::<T>() as u32
+}
+
+/// The size of `CERT_CHAIN_ENGINE_CONFIG` without `dwExclusiveFlags`, which came with Windows 8
+/// and which Wine refuses.
+#[expect(clippy::cast_possible_truncation, reason = "no structure of Windows is that large")]
+const BEFORE_EXCLUSIVE_FLAGS: u32 =
+    offset_of!(crypt::CERT_CHAIN_ENGINE_CONFIG, dwExclusiveFlags) as u32;
+
+fn length(bytes: &[u8]) -> Result<u32, OsError> {
+    u32::try_from(bytes.len()).map_err(|_| OsError::INVALID_ARGUMENT)
+}
+
+/// An error code of Windows, where a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OsError(u32);
+
+impl OsError {
+    /// `E_INVALIDARG`.
+    const INVALID_ARGUMENT: Self = Self(0x8007_0057);
+
+    fn last() -> Self {
+        // SAFETY: reads a number of this thread.
+        Self(unsafe { GetLastError() })
+    }
+
+    fn cannot_check(self) -> VerifyError {
+        let kind = match codes::code_kind(self.0) {
+            Some(ErrorKind::BadEncoding) => ErrorKind::BadEncoding,
+            _ => ErrorKind::CannotCheck,
+        };
+        VerifyError::new(kind).os(os_code(self.0, ""))
+    }
+}
+
+impl From<io::Error> for OsError {
+    fn from(error: io::Error) -> Self {
+        let code = error.raw_os_error().unwrap_or_default();
+        Self(u32::from_ne_bytes(code.to_ne_bytes()))
+    }
+}
+
+impl fmt::Display for OsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OsCode { code, text } = os_code(self.0, "");
+        write!(f, "{text} ({code:#x})")
+    }
+}
+
+/// The one place where the BOOL of a call becomes a `Result`.
+fn check(ok: BOOL) -> Result<(), OsError> {
+    if ok == 0 { Err(OsError::last()) } else { Ok(()) }
+}
+
+/// The code with a name of ours, if there is one, and the text of Windows.
+fn os_code(code: u32, name: &str) -> OsCode {
+    let name = if name.is_empty() { codes::code_name(code) } else { name };
+    let text = match (name, system_text(code)) {
+        (name, None) => name.to_owned(),
+        ("", Some(text)) => text,
+        (name, Some(text)) => format!("{name}: {text}"),
+    };
+    OsCode::new(i64::from(code), text)
+}
+
+/// What Windows says about a code, in the user's language, on one line.
+fn system_text(code: u32) -> Option<String> {
+    const UNITS: u32 = 1024;
+    let mut buffer = [0_u16; UNITS as usize];
+    let flags = debug::FORMAT_MESSAGE_FROM_SYSTEM | debug::FORMAT_MESSAGE_IGNORE_INSERTS;
+    // SAFETY: the size is the number of UTF-16 units that the buffer can take, not of bytes; the
+    // message has no inserts.
+    let written = unsafe {
+        debug::FormatMessageW(
+            flags,
+            ptr::null(),
+            code,
+            0,
+            buffer.as_mut_ptr(),
+            UNITS,
+            ptr::null(),
+        )
+    };
+    let text = buffer.get(..usize::try_from(written).ok()?)?;
+    let text = String::from_utf16_lossy(text);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then(|| text.trim_end_matches('.').to_owned())
+}
