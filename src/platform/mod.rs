@@ -5,8 +5,16 @@ use crate::error::{BuildError, VerifyError};
 use crate::verifier::{Config, Peer, Verified};
 use crate::x509::Cert;
 
+#[cfg(target_vendor = "apple")]
+mod apple;
+#[cfg(any(target_vendor = "apple", test))]
+mod apple_rules;
+#[cfg(not(target_vendor = "apple"))]
 mod unix;
 
+#[cfg(target_vendor = "apple")]
+pub(crate) use apple::Engine;
+#[cfg(not(target_vendor = "apple"))]
 pub(crate) use unix::Engine;
 
 /// What each system's file provides, so that a difference fails to compile.
