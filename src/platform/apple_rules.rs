@@ -7,7 +7,7 @@
 
 #![warn(dead_code)]
 
-use pki_types::{CertificateDer, ServerName, UnixTime};
+use pki_types::{CertificateDer, UnixTime};
 
 use crate::checks;
 use crate::der::{self, Reader};
@@ -139,19 +139,13 @@ fn absolute_time(time: UnixTime) -> f64 {
 fn question<'a>(config: &Config, peer: &Peer<'a>, only: Option<Vec<usize>>) -> Question<'a> {
     Question {
         server: config.purpose == Purpose::ServerAuth,
-        hostname: peer.name.as_ref().map(hostname),
+        hostname: peer.name.as_ref().map(|name| name.to_str().into_owned()),
         date: absolute_time(peer.time),
         revocation: revocation_flags(&config.revocation),
         network: config.revocation.network,
         ocsp_response: peer.ocsp_response,
         only,
     }
-}
-
-/// A name as `SecPolicyCreateSSL` takes it: without the dot that ends an absolute DNS name.
-fn hostname(name: &ServerName<'_>) -> String {
-    let text = name.to_str();
-    text.strip_suffix('.').unwrap_or(&text).to_owned()
 }
 
 /// The verdict on a chain whose first certificate is `leaf`.
@@ -226,13 +220,8 @@ fn judge(
 ) -> Result<Verified, VerifyError> {
     let Answer { trusted, error, chain } = answer;
     let unclear = |what: &str| Err(VerifyError::new(ErrorKind::CannotCheck).detail(what));
-    let chain = if chain.first().is_some_and(|first| first.as_ref() == leaf.der) {
-        chain
-    } else if trusted {
-        return unclear("the chain that the system trusts does not begin with the end entity");
-    } else {
-        Vec::new()
-    };
+    let begins_right = chain.first().is_some_and(|first| first.as_ref() == leaf.der);
+    let chain = if begins_right { chain } else { Vec::new() };
     match (trusted, error) {
         (true, None) => accepted(config, leaf, peer, question, chain),
         (false, Some(error)) => Err(refused(config, leaf, peer, &chain, error)),
@@ -259,7 +248,7 @@ fn accepted(
                 .filter(|(place, _)| only.contains(place))
                 .map(|(_, entry)| entry)
                 .collect();
-            let found = chain.iter().enumerate().skip(1).find_map(|(depth, cert)| {
+            let found = chain.iter().enumerate().find_map(|(depth, cert)| {
                 given.iter().find(|entry| entry.certificate() == cert).map(|entry| (depth, entry))
             });
             found.map(|(depth, entry)| {
@@ -269,9 +258,8 @@ fn accepted(
         }
     };
     let Some(anchor) = anchor else {
-        return Err(VerifyError::new(ErrorKind::CannotCheck).detail(
-            "the chain that the system trusts has none of the trust anchors it was given",
-        ));
+        return Err(VerifyError::new(ErrorKind::CannotCheck)
+            .detail("the chain that the system trusts is not the peer's, or has no trust anchor"));
     };
     // Older systems compare the common name too, and a user can let a wrong name pass.
     checks::name(leaf, config, peer, true)?;
@@ -451,7 +439,15 @@ fn refused(
         _ => VerifyError::new(kind),
     };
     let mut explained = explained.os(os);
-    explained.inner_mut().chain = path.iter().map(Cert::summary).collect();
+    let inner = explained.inner_mut();
+    inner.chain = path.iter().map(Cert::summary).collect();
+    if kind == ErrorKind::NotStandardsCompliant && inner.depth == Some(0) {
+        inner.hints.push(
+            "Have the certificate reissued within the rules of Apple's systems, or accept exactly \
+             this one with `pinned_leaf`."
+                .to_owned(),
+        );
+    }
     explained
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use pki_types::CertificateRevocationListDer;
+use pki_types::{CertificateRevocationListDer, ServerName};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
@@ -499,9 +499,10 @@ fn a_leaf_trusted_whole_need_not_follow_the_system_s_profile() {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
     let leaf = self_signed(params);
-    for code in [TOO_LONG, -67902, -67609, -67815] {
-        let (verdict, _) = run(&config(&[&leaf]), &[&leaf], vec![refuses(code, &[&leaf])]);
+    for code in [TOO_LONG, -67902, -67609, -67815, NOT_TRUSTED] {
+        let (verdict, asked) = run(&config(&[&leaf]), &[&leaf], vec![refuses(code, &[&leaf])]);
         assert!(verdict.is_ok(), "{code}");
+        assert_eq!(asked, [None], "a CA is no anchor of its own path either");
     }
 }
 
@@ -570,8 +571,9 @@ fn an_answer_that_does_not_fit_together_is_a_failure() {
         assert_eq!(kind(&outcome), ErrorKind::CannotCheck, "{what}");
         assert!(outcome.0.unwrap_err().to_string().contains("system"), "{what}");
     }
-    for chain in [&[&leaf, &other][..], &[&leaf], &[&leaf, &leaf]] {
-        let outcome = run(&only_extra(&[&root]), &[&leaf], vec![trusts(chain)]);
+    let not_a_ca = self_signed(params("not a CA", NOW - DAY, NOW + DAY));
+    for chain in [&[&leaf, &other][..], &[&leaf], &[&leaf, &leaf], &[&leaf, &not_a_ca]] {
+        let outcome = run(&only_extra(&[&root, &not_a_ca]), &[&leaf], vec![trusts(chain)]);
         assert_eq!(kind(&outcome), ErrorKind::CannotCheck, "an anchor that was not given");
     }
 }
@@ -784,6 +786,7 @@ fn the_explanation_is_part_of_the_error() {
     assert_eq!((error.kind(), error.depth()), (ErrorKind::NotStandardsCompliant, Some(0)));
     assert!(error.to_string().contains("valid for 3651 days, at most 825"), "{error}");
     assert!(error.to_string().contains("support.apple.com/103769"), "{error}");
+    assert!(error.hints().iter().any(|hint| hint.contains("pinned_leaf")), "{:?}", error.hints());
 }
 
 /// Contents of a SubjectPublicKeyInfo with a modulus of this many bytes.
