@@ -33,3 +33,8 @@ pub use error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
 pub use verifier::{Anchor, Peer, Verified, Verifier, VerifierBuilder};
+
+/// The examples of the README are tests.
+#[cfg(all(doctest, feature = "rustls"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
