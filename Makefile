@@ -53,6 +53,7 @@ lint: install
 	cargo fmt --all --check
 	$(CLEAN) cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 	$(CLEAN) scripts/check-features
+	$(CLEAN) scripts/check-dependencies
 	RUSTDOCFLAGS='-D warnings' $(CLEAN) cargo doc --quiet --locked --no-deps $(CRATES)
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --quiet --check .
@@ -62,9 +63,12 @@ lint: install
 test-rust: setup
 	$(CLEAN) cargo test --locked $(CRATES)
 
+.PHONY: setup-python
+setup-python: setup
+	@scripts/setup-python
+
 .PHONY: test-python
-test-python: setup
-	scripts/setup-python
+test-python: setup-python
 	$(CLEAN) scripts/test-python
 
 .PHONY: test-docs
@@ -77,7 +81,7 @@ test-install: setup
 
 .PHONY: test-windows
 test-windows:
-	scripts/test-windows
+	scripts/windows-test
 
 .PHONY: test-targets
 test-targets:
