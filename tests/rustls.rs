@@ -258,7 +258,7 @@ fn refusals() -> Vec<Refusal> {
             alert: A::CertificateUnknown,
             plain: E::UnknownIssuer,
             plain_alert: A::UnknownCA,
-            text: "NoTrustAnchors: example.com: no trusted root certificate",
+            text: "NoTrustAnchors: example.com: no usable trust anchor was found",
         },
         Refusal {
             leaf: make::server().valid(-2 * DAY, -DAY).issued_by(&ca),
