@@ -386,7 +386,11 @@ fn refused_server() {
                 "{told}"
             );
             assert_eq!(alert(&seen), refusal.plain_alert, "{told}");
-            assert!(observed.report().contains("What to do:"), "{told}: {}", observed.report());
+            assert!(
+                observed.report().contains("Checked for the name"),
+                "{told}: {}",
+                observed.report()
+            );
         }
     }
 }
