@@ -5,12 +5,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pki_types::{CertificateDer, ServerName, UnixTime};
-use trustbridge::pem::{self, Item};
+use trustbridge::pem;
 use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
 
 /// The PEM reader on arbitrary text, and every kind of block on arbitrary contents: the trust
 /// settings of `TRUSTED CERTIFICATE` blocks among them. Returns how many blocks were good.
-pub fn pem(data: &[u8]) -> usize {
+pub(crate) fn pem(data: &[u8]) -> usize {
     let mut good = check(data);
     for label in ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CRL"] {
         let base64 = STANDARD.encode(data);
@@ -38,7 +38,7 @@ fn check(text: &[u8]) -> usize {
 
 /// The verifier on arbitrary bytes as chain, trust anchors, intermediates and CRLs. Pieces are
 /// two bytes of length and one that says what the piece is. Returns whether it was trusted.
-pub fn verify(data: &[u8]) -> bool {
+pub(crate) fn verify(data: &[u8]) -> bool {
     let (mut chain, mut roots, mut intermediates, mut crls) = (vec![], vec![], vec![], vec![]);
     let mut rest = data;
     while let [high, low, kind, after @ ..] = rest {

@@ -1,6 +1,8 @@
 //! The fuzz targets' entry functions on deterministic mutations of valid input: no panic, no
 //! hang. `TRUSTBRIDGE_FUZZ_ROUNDS` asks for more than the usual few thousand.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
     KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,

@@ -3,6 +3,8 @@
 //! The variables are set for child processes only, since setting them here would be a race with
 //! the other tests: this program runs its own test `child` again, which prints what it sees.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use pki_types::{CertificateDer, ServerName};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
-use trustbridge::{ErrorKind, Peer, SystemStore, Verifier};
+use trustbridge::{Peer, SystemStore, Verifier};
 
 const CHILD: &str = "TRUSTBRIDGE_TEST_CHILD";
 const HOST: &str = "server.test";
@@ -73,10 +75,6 @@ fn child() {
         Ok(verified) => println!("\nCHILD trusted by {}", verified.anchor.source),
         Err(error) => {
             println!("\nCHILD {:?}", error.kind());
-            assert_eq!(
-                error.kind() == ErrorKind::NoTrustAnchors,
-                error.searched().iter().all(|place| place.usable == Some(0))
-            );
             for line in error.report().lines() {
                 println!("\nCHILD {line}");
             }

@@ -632,7 +632,7 @@ mod tests {
     fn a_file_without_permission() {
         let directory = TempDir::new().unwrap();
         let path = write(&directory, "ca.pem", pem("CERTIFICATE", &certificate("secret")));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         let reading = of_file(&path);
         // Permissions do not stop root.
         if File::open(&path).is_ok() {

@@ -255,7 +255,11 @@ mod tests {
     use super::*;
     use crate::store::testing::{certificate, pem};
 
-    fn read(text: impl AsRef<[u8]>) -> (Vec<(usize, usize)>, Vec<(usize, Fault)>) {
+    type Lengths = Vec<(usize, usize)>;
+    type Faults = Vec<(usize, Fault)>;
+
+    /// Line and length of what was read, line and fault of what was not.
+    fn read(text: impl AsRef<[u8]>) -> (Lengths, Faults) {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for block in blocks(text.as_ref()) {
             match block {
