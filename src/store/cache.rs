@@ -327,6 +327,35 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_changes() {
+        let (directory, path, one, two) = setup();
+        let hashed = |number: u32| directory.path().join(format!("01234567.{number}"));
+        fs::write(hashed(0), &one).unwrap();
+        let directories = Some((vec![directory.path().to_owned()], "SSL_CERT_DIR"));
+        let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
+        let handle = Handle::new(Environment { file: None, directories }, defaults, Duration::ZERO);
+        assert_eq!(names(&handle.store()), ["CN=one"]);
+        handle.settle();
+        fs::write(hashed(1), &two).unwrap();
+        assert_eq!(names(&handle.store()), ["CN=one", "CN=two"]);
+        handle.settle();
+        // The directory stays the same; what its link points to does not.
+        fs::write(&path, &one).unwrap();
+        fs::remove_file(hashed(1)).unwrap();
+        std::os::unix::fs::symlink(&path, hashed(1)).unwrap();
+        handle.store();
+        handle.settle();
+        fs::write(&path, &two).unwrap();
+        assert_eq!(names(&handle.store()), ["CN=one", "CN=two"]);
+        // One certificate removed is a change, the last one removed a failure.
+        fs::remove_file(hashed(0)).unwrap();
+        assert_eq!(names(&handle.store()), ["CN=two"]);
+        fs::remove_file(hashed(1)).unwrap();
+        assert_eq!(names(&handle.store()), ["CN=two"]);
+        assert_eq!(handle.store().problems().len(), 1);
+    }
+
+    #[test]
     fn a_failed_refresh_keeps_the_last_good_snapshot() {
         let (_directory, path, one, two) = setup();
         let both = one.clone() + &two;
