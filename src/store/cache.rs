@@ -6,7 +6,7 @@
 //! parent held at that moment are never given back in the child.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError, TryLockResult};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 
 use super::load::{self, Reading, Watch};
@@ -26,7 +26,9 @@ pub(crate) struct Handle {
     environment: Environment,
     defaults: Defaults,
     interval: Duration,
-    current: RwLock<Option<Arc<Current>>>,
+    /// Not an `RwLock`: where readers come and go all the time, a writer that must not wait for
+    /// good would find it held for ever.
+    current: Mutex<Option<Arc<Current>>>,
     /// What times count from.
     epoch: Instant,
     /// When the files are looked at again, in nanoseconds.
@@ -76,7 +78,7 @@ impl Handle {
             environment,
             defaults,
             interval,
-            current: RwLock::new(None),
+            current: Mutex::new(None),
             epoch: Instant::now(),
             due: AtomicU64::new(0),
             reader: AtomicU32::new(0),
@@ -87,7 +89,7 @@ impl Handle {
     /// files have changed. While one thread reads, the others go on with the snapshot before.
     pub(crate) fn store(&self) -> Arc<SystemStore> {
         loop {
-            let Some(current) = patiently(|| self.current.try_read()).map(|guard| guard.clone())
+            let Some(current) = patiently(|| self.current.try_lock()).map(|guard| guard.clone())
             else {
                 return Arc::new(self.read(true).store);
             };
@@ -110,7 +112,7 @@ impl Handle {
         // Another thread may have been faster between the look and the claim.
         let current = match seen {
             Some(current) => Some(current),
-            None => patiently(|| self.current.try_read()).and_then(|guard| guard.clone()),
+            None => patiently(|| self.current.try_lock()).and_then(|guard| guard.clone()),
         };
         let next = match &current {
             Some(current) if !self.is_due() || !current.watch.has_changed() => None,
@@ -121,7 +123,7 @@ impl Handle {
             (Some(next), _) => {
                 let store = next.store.clone();
                 let next = Some(Arc::new(next));
-                if let Some(mut guard) = patiently(|| self.current.try_write()) {
+                if let Some(mut guard) = patiently(|| self.current.try_lock()) {
                     *guard = next;
                 }
                 store
@@ -478,10 +480,7 @@ mod tests {
         let (_directory, path, one, _) = setup();
         fs::write(&path, one).unwrap();
         let handle = handle(&path, Duration::ZERO);
-        let lost = handle.current.write().unwrap();
-        assert_eq!(names(&handle.store()), ["CN=one"]);
-        drop(lost);
-        let lost = handle.current.read().unwrap();
+        let lost = handle.current.lock().unwrap();
         assert_eq!(names(&handle.store()), ["CN=one"]);
         drop(lost);
     }
@@ -495,7 +494,7 @@ mod tests {
     impl Handle {
         /// Forgets that the files were written a moment ago.
         fn settle(&self) {
-            let mut guard = self.current.write().unwrap();
+            let mut guard = self.current.lock().unwrap();
             let old = guard.take().unwrap();
             let mut new = Arc::into_inner(old).unwrap();
             new.watch.settle();
