@@ -39,6 +39,11 @@ pub fn all() -> Vec<Case> {
 /// Where OpenSSL judges otherwise, besides what is said with the rows.
 const OPENSSL_DIFFERS: &[(&str, Expect, &str)] = &[
     (
+        "extension-twice",
+        Expect::Trusted(2),
+        "OpenSSL does not look at extensions it does not know; RFC 5280 section 4.2 forbids two of one",
+    ),
+    (
         "cross-sign-trusted-one-last",
         Expect::Refused("UnknownIssuer"),
         "OpenSSL tries one issuer of several that were sent",
@@ -419,6 +424,10 @@ fn anchors(table: &mut Table) {
     let direct = server().issued_by(&root);
     table.trusted("anchor-path-length-zero", 2, row([&direct], [&root]));
 
+    let rollover = ca("root").issued_by(&root);
+    let below = server().issued_by(&rollover);
+    table.trusted("anchor-path-length-self-issued", 3, row([&below, &rollover], [&root]));
+
     // Debian's snakeoil: a self-signed server certificate in the store signs another one.
     let snakeoil =
         server().names(&["snakeoil.example"]).key_usage(&[]).extended_key_usage(&[]).self_signed();
@@ -760,6 +769,15 @@ fn hostile(table: &mut Table) {
         "BadSignature",
         with_leaf(&|der| *der.last_mut().unwrap() ^= 1),
     );
+    let twice = server().unknown_extension(false).unknown_extension(false).issued_by(&root);
+    table.refused("extension-twice", "BadEncoding", row([&twice], [&root]));
+    // ecdsa-with-SHA256 inside, ecdsa-with-SHA384 outside.
+    let outer = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let algorithms_differ = with_leaf(&|der| {
+        let at = der.windows(outer.len()).rposition(|bytes| bytes == outer).unwrap();
+        der[at + outer.len() - 1] = 3;
+    });
+    table.refused("algorithms-differ", "BadEncoding", algorithms_differ);
     let mut garbage = good();
     garbage.chain.push(b"not a certificate".to_vec());
     table.trusted("garbage-beside-the-leaf", 2, garbage);
