@@ -327,11 +327,13 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, Option<Stamp>)> {
     Ok((contents, stamp))
 }
 
-/// Reads PEM blocks: certificates and CRLs; everything else is skipped.
+/// Reads PEM blocks: certificates; everything else is skipped, CRLs as well, as ssl skips them
+/// in `cadata`.
 #[pyfunction]
 pub(crate) fn read_pem(pem: &str) -> Batch {
     let mut collector = Collector::new();
     collector.pem(pem.as_bytes());
+    collector.batch.crls.clear();
     collector.finish()
 }
 
