@@ -108,7 +108,12 @@ def fill(line: str) -> str:
     """The line, indented, within 80 columns."""
     own = " " * (len(line) - len(line.lstrip(" >-")))
     return textwrap.fill(
-        line, 80, initial_indent="  ", subsequent_indent="  " + own, break_long_words=False
+        line,
+        80,
+        initial_indent="  ",
+        subsequent_indent="  " + own,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
