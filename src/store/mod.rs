@@ -13,6 +13,8 @@ mod load;
 mod locations;
 #[cfg(any(windows, target_vendor = "apple"))]
 mod native;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
