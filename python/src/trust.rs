@@ -215,8 +215,14 @@ struct Collector {
 impl Collector {
     /// Looks at environment variables: call it with the GIL held.
     fn new() -> Self {
-        let batch =
-            Batch { roots: Vec::new(), crls: Vec::new(), clean: true, repeatable: true, file: None, untrusted: 0 };
+        let batch = Batch {
+            roots: Vec::new(),
+            crls: Vec::new(),
+            clean: true,
+            repeatable: true,
+            file: None,
+            untrusted: 0,
+        };
         Self { batch, probe: Verifier::builder().system_roots(false) }
     }
 

@@ -90,7 +90,7 @@ CHECK = """
             while queue:
                 one = queue.pop()
                 if isinstance(one, ssl.SSLCertVerificationError):
-                    reports.append(one.report)
+                    reports.append(getattr(one, "report", ""))
                 causes = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
                 queue += [cause for cause in causes if isinstance(cause, BaseException)]
             assert any("issuer is not known" in report for report in reports), repr(error)

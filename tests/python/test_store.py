@@ -26,9 +26,7 @@ except ssl.SSLCertVerificationError as error:
 
 
 def outcome(server, environment, before=""):
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")
-    }
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(path=sys.path, port=server.port, before=before)],
         env={**clean, **environment},
