@@ -27,7 +27,7 @@ use windows_sys::core::BOOL;
 use super::Platform;
 use super::windows_codes::{self as codes, OwnRoots, Status};
 use crate::checks;
-use crate::error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
+use crate::error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, Summary, VerifyError};
 use crate::policy::Purpose;
 use crate::store::{AnchorSet, Refusal, Source, StoreEntry};
 use crate::verifier::{Anchor, Config, Peer, Verified};
@@ -53,10 +53,9 @@ pub(crate) struct Engine {
 
 impl Platform for Engine {
     fn new(config: &Config) -> Result<Self, BuildError> {
-        for (set, setting) in [
-            (config.common_name, "danger_match_common_name"),
-            (config.strict, "strict"),
-        ] {
+        for (set, setting) in
+            [(config.common_name, "danger_match_common_name"), (config.strict, "strict")]
+        {
             if set {
                 let reason = "Windows has no such switch".to_owned();
                 return Err(BuildError::Unsupported { setting, reason });
@@ -100,7 +99,8 @@ impl Platform for Engine {
         search.run().map_err(|mut error| {
             let inner = error.inner_mut();
             inner.searched = search.searched();
-            if inner.kind.is_missing_path() {
+            let anchor_at_fault = inner.depth.is_some_and(|depth| depth > 0);
+            if inner.kind.is_missing_path() || anchor_at_fault {
                 inner.near_misses = search.near_misses();
             }
             error
@@ -166,11 +166,8 @@ impl<'a> Search<'a> {
         Err(refusal)
     }
 
-    /// Asks the engine that trusts only the caller's roots; `None` if there are none.
+    /// Asks the engine that trusts only the caller's roots; `None` if none were given.
     fn ask_own_roots(&mut self, question: &Question) -> Option<Result<Verified, VerifyError>> {
-        if !self.own_sets().flat_map(AnchorSet::entries).any(may_issue) {
-            return None;
-        }
         let once = match self.own {
             OwnRoots::None => return None,
             OwnRoots::Extra => &self.engine.extra,
@@ -187,14 +184,12 @@ impl<'a> Search<'a> {
                 return verdict.and_then(|()| Err(unexpected()));
             }
             let anchor = answer.chain.last().and_then(|anchor| self.own_entry(anchor));
-            let refused = anchor.is_some_and(|entry| {
-                entry.refusal(self.config.purpose, self.peer.time).is_some()
-            });
-            match (verdict, anchor) {
-                (_, Some(_)) if refused => Err(self.refused_root(&answer)),
-                (Ok(()), Some(entry)) => self.verified(answer, entry.source().clone()),
-                (Ok(()), None) => Err(unexpected()),
-                (Err(error), _) => Err(error),
+            let refusal = anchor.and_then(|entry| self.refused_root(entry, &answer));
+            match (verdict, anchor, refusal) {
+                (_, _, Some(refusal)) => Err(refusal),
+                (Ok(()), Some(entry), None) => self.verified(answer, entry.source().clone()),
+                (Ok(()), None, None) => Err(unexpected()),
+                (Err(error), _, None) => Err(error),
             }
         }))
     }
@@ -216,16 +211,17 @@ impl<'a> Search<'a> {
     /// The verdict of Windows and, where that is no worse, of the peer's name: Windows compares
     /// it with the common name too, this crate does not (RFC 9525 section 2).
     fn judge(&self, answer: &Answer) -> Result<(), VerifyError> {
-        let certs: Vec<_> = answer.chain.iter().map(|cert| Cert::parse(cert).ok()).collect();
+        let certs = answer.certs();
         let ignored = codes::ignored_bits(&self.config.revocation);
         let verdict = answer.status.verdict(&certs, ignored, self.peer.time);
-        let verdict = match verdict {
+        let verdict = match verdict.and_then(|()| strengths(&certs)) {
             Ok(()) => self.name(),
             Err(error) if error.kind().is_missing_path() => Err(error),
             // A wrong name says more than what else is wrong, as on Unix.
-            Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => {
-                self.name().and(Err(error))
-            }
+            Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => match self.name() {
+                Err(misnamed) if misnamed.kind() == ErrorKind::NameMismatch => Err(misnamed),
+                _ => Err(error),
+            },
             Err(error) => Err(error),
         };
         verdict.map_err(|error| {
@@ -237,7 +233,7 @@ impl<'a> Search<'a> {
             if inner.kind == ErrorKind::NameMismatch {
                 inner.presented = self.leaf.presented_names();
             }
-            inner.chain = certs.iter().map_while(|c| c.as_ref().map(Cert::summary)).collect();
+            inner.chain = summaries(&certs);
             error
         })
     }
@@ -268,21 +264,24 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The chain ends in one of the caller's roots, which is not fit to be a trust anchor; the
-    /// near misses say why.
-    fn refused_root(&self, answer: &Answer) -> VerifyError {
-        let sent = |cert: &CertificateDer<'_>| self.peer.chain.contains(cert);
-        let last = answer.chain.len().saturating_sub(1);
-        let (kind, depth) = match answer.chain.last() {
-            _ if last == 0 => (ErrorKind::SelfSignedLeaf, 0),
-            Some(root) if sent(root) => (ErrorKind::UntrustedRoot, last),
-            _ => (ErrorKind::UnknownIssuer, last - 1),
-        };
-        let mut error = VerifyError::new(kind).at(depth);
-        let certs = answer.chain.iter().take(depth + 1);
-        error.inner_mut().chain =
-            certs.map_while(|cert| Cert::parse(cert).ok()).map(|cert| cert.summary()).collect();
-        error
+    /// The error of a chain that ends in one of the caller's roots, if that is not fit to be a
+    /// trust anchor. Roots are vetted as on Unix, whatever Windows thinks of them.
+    fn refused_root(&self, entry: &StoreEntry, answer: &Answer) -> Option<VerifyError> {
+        let refusal = entry.refusal(self.config.purpose, self.peer.time)?;
+        // Windows may not know the algorithm of a weak key at all.
+        if answer.status.has_bad_signature() && refusal != Refusal::WeakKey {
+            return None;
+        }
+        let depth = answer.chain.len().saturating_sub(1);
+        let mut error = VerifyError::new(refusal.kind()?).at(depth).detail(format!(
+            "\"{}\" in {}: {refusal}",
+            entry.subject(),
+            entry.source()
+        ));
+        let inner = error.inner_mut();
+        inner.limit = refusal.validity_limit();
+        inner.chain = summaries(&answer.certs());
+        Some(error)
     }
 
     /// The caller's roots that count, as far as they have been asked.
@@ -343,15 +342,20 @@ impl<'a> Search<'a> {
     /// The caller's roots that have the name of the missing one, and why they do not count.
     fn near_misses(&self) -> Vec<NearMiss> {
         let top = self.top.as_ref().and_then(|cert| Cert::parse(cert).ok());
-        let wanted = top.as_ref().unwrap_or(self.leaf).issuer;
-        let entries = self.own_sets().flat_map(|set| set.with_subject(wanted));
+        let top = top.as_ref().unwrap_or(self.leaf);
+        let entries = self.own_sets().flat_map(|set| set.with_subject(top.issuer));
         entries
-            .map(|entry| NearMiss {
-                subject: entry.subject(),
-                source: entry.source().clone(),
-                reason: entry
-                    .refusal(self.config.purpose, self.peer.time)
-                    .unwrap_or(Refusal::DifferentKey),
+            .filter_map(|entry| {
+                let other_key = || {
+                    let root = Cert::parse(entry.certificate()).ok()?;
+                    top.names_another_key_than(&root).then_some(Refusal::DifferentKey)
+                };
+                let refusal = entry.refusal(self.config.purpose, self.peer.time);
+                Some(NearMiss {
+                    subject: entry.subject(),
+                    source: entry.source().clone(),
+                    reason: refusal.or_else(other_key)?,
+                })
             })
             .collect()
     }
@@ -383,6 +387,30 @@ struct Question {
 struct Answer {
     chain: Vec<CertificateDer<'static>>,
     status: Status,
+}
+
+impl Answer {
+    /// The certificates as far as they can be read: Windows is more lenient in places.
+    fn certs(&self) -> Vec<Option<Cert<'_>>> {
+        self.chain.iter().map(|cert| Cert::parse(cert).ok()).collect()
+    }
+}
+
+fn summaries(certs: &[Option<Cert<'_>>]) -> Vec<Summary> {
+    certs.iter().map_while(|cert| cert.as_ref().map(Cert::summary)).collect()
+}
+
+fn strengths(certs: &[Option<Cert<'_>>]) -> Result<(), VerifyError> {
+    let anchor = certs.len().saturating_sub(1);
+    for (depth, cert) in certs.iter().enumerate() {
+        match cert {
+            Some(cert) => codes::strength(cert, depth == anchor).map_err(|e| e.at(depth))?,
+            // Windows answers for its own roots.
+            None if depth == anchor => {}
+            None => return Err(VerifyError::new(ErrorKind::BadEncoding).at(depth)),
+        }
+    }
+    Ok(())
 }
 
 impl Question {
@@ -440,10 +468,7 @@ impl Question {
             cbSize: size::<crypt::CERT_CHAIN_PARA>(),
             RequestedUsage: crypt::CERT_USAGE_MATCH {
                 dwType: crypt::USAGE_MATCH_TYPE_AND,
-                Usage: crypt::CTL_USAGE {
-                    cUsageIdentifier: 1,
-                    rgpszUsageIdentifier: &mut usage,
-                },
+                Usage: crypt::CTL_USAGE { cUsageIdentifier: 1, rgpszUsageIdentifier: &mut usage },
             },
             dwUrlRetrievalTimeout: FETCH_TIMEOUT_MS,
             pStrongSignPara: &mut strong,
@@ -647,9 +672,8 @@ fn add_crl(store: &CertStore, crl: &[u8]) -> Result<(), OsError> {
 /// Both stores seen as one, without copying.
 fn collection(stores: [&CertStore; 2]) -> Result<CertStore, OsError> {
     // SAFETY: a collection takes no parameters.
-    let handle = unsafe {
-        crypt::CertOpenStore(crypt::CERT_STORE_PROV_COLLECTION, 0, 0, 0, ptr::null())
-    };
+    let handle =
+        unsafe { crypt::CertOpenStore(crypt::CERT_STORE_PROV_COLLECTION, 0, 0, 0, ptr::null()) };
     if handle.is_null() {
         return Err(OsError::last());
     }
@@ -657,9 +681,7 @@ fn collection(stores: [&CertStore; 2]) -> Result<CertStore, OsError> {
     let out = unsafe { CertStore::from_ptr(handle.cast()) };
     for store in stores {
         // SAFETY: both stores are live; the collection takes its own reference.
-        check(unsafe {
-            crypt::CertAddStoreToCollection(raw_store(&out), raw_store(store), 0, 0)
-        })?;
+        check(unsafe { crypt::CertAddStoreToCollection(raw_store(&out), raw_store(store), 0, 0) })?;
     }
     Ok(out)
 }
@@ -772,15 +794,7 @@ fn system_text(code: u32) -> Option<String> {
     // SAFETY: the size is the number of UTF-16 units that the buffer can take, not of bytes; the
     // message has no inserts.
     let written = unsafe {
-        debug::FormatMessageW(
-            flags,
-            ptr::null(),
-            code,
-            0,
-            buffer.as_mut_ptr(),
-            UNITS,
-            ptr::null(),
-        )
+        debug::FormatMessageW(flags, ptr::null(), code, 0, buffer.as_mut_ptr(), UNITS, ptr::null())
     };
     let text = buffer.get(..usize::try_from(written).ok()?)?;
     let text = String::from_utf16_lossy(text);

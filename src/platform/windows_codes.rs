@@ -10,15 +10,19 @@
 use pki_types::UnixTime;
 
 use crate::checks;
+use crate::der;
 use crate::error::{ErrorKind, VerifyError};
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-use crate::x509::Cert;
+use crate::x509::{self, Cert, KEY_CERT_SIGN};
 
 /// Bits of `CERT_TRUST_STATUS::dwErrorStatus` that decide about more than the kind of error.
 pub(crate) const IS_NOT_TIME_VALID: u32 = 0x1;
+pub(crate) const IS_NOT_SIGNATURE_VALID: u32 = 0x8;
+pub(crate) const IS_NOT_VALID_FOR_USAGE: u32 = 0x10;
 pub(crate) const IS_REVOKED: u32 = 0x4;
 pub(crate) const IS_UNTRUSTED_ROOT: u32 = 0x20;
 pub(crate) const REVOCATION_STATUS_UNKNOWN: u32 = 0x40;
+pub(crate) const INVALID_EXTENSION: u32 = 0x100;
 pub(crate) const INVALID_BASIC_CONSTRAINTS: u32 = 0x400;
 pub(crate) const IS_PARTIAL_CHAIN: u32 = 0x1_0000;
 pub(crate) const HAS_WEAK_SIGNATURE: u32 = 0x10_0000;
@@ -36,18 +40,18 @@ const TRUST_BITS: &[(u32, &str, ErrorKind)] = &[
     (IS_REVOKED, "IS_REVOKED", ErrorKind::Revoked),
     (IS_PARTIAL_CHAIN, "IS_PARTIAL_CHAIN", ErrorKind::UnknownIssuer),
     (IS_UNTRUSTED_ROOT, "IS_UNTRUSTED_ROOT", ErrorKind::UntrustedRoot),
-    (0x8, "IS_NOT_SIGNATURE_VALID", ErrorKind::BadSignature),
+    (IS_NOT_SIGNATURE_VALID, "IS_NOT_SIGNATURE_VALID", ErrorKind::BadSignature),
     (0x8000, "HAS_EXCLUDED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (0x4000, "HAS_NOT_PERMITTED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (0x800, "INVALID_NAME_CONSTRAINTS", ErrorKind::NameConstraints),
     (0x1000, "HAS_NOT_SUPPORTED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (0x2000, "HAS_NOT_DEFINED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (IS_NOT_TIME_VALID, "IS_NOT_TIME_VALID", ErrorKind::Expired),
-    (0x10, "IS_NOT_VALID_FOR_USAGE", ErrorKind::WrongPurpose),
+    (IS_NOT_VALID_FOR_USAGE, "IS_NOT_VALID_FOR_USAGE", ErrorKind::WrongPurpose),
     (INVALID_BASIC_CONSTRAINTS, "INVALID_BASIC_CONSTRAINTS", ErrorKind::NotACa),
     (0x800_0000, "HAS_NOT_SUPPORTED_CRITICAL_EXT", ErrorKind::UnknownCriticalExtension),
     (HAS_WEAK_SIGNATURE, "HAS_WEAK_SIGNATURE", ErrorKind::UnsupportedAlgorithm),
-    (0x100, "INVALID_EXTENSION", ErrorKind::BadEncoding),
+    (INVALID_EXTENSION, "INVALID_EXTENSION", ErrorKind::BadEncoding),
     (0x20_0000, "HAS_WEAK_HYGIENE", ErrorKind::NotStandardsCompliant),
     (0x2, "IS_NOT_TIME_NESTED", ErrorKind::NotStandardsCompliant),
     (0x200, "INVALID_POLICY_CONSTRAINTS", ErrorKind::NotStandardsCompliant),
@@ -117,6 +121,10 @@ impl Status {
 
     fn depth_of(&self, bit: u32) -> Option<usize> {
         self.elements.iter().position(|bits| bits & bit != 0)
+    }
+
+    pub(crate) fn has_bad_signature(&self) -> bool {
+        self.bits() & IS_NOT_SIGNATURE_VALID != 0
     }
 
     /// Whether the verdict is that no path to a trusted root exists, and nothing that is final:
@@ -203,15 +211,29 @@ impl Status {
                 checks::validity(cert, time).err().unwrap_or_else(|| VerifyError::new(kind))
             }
             (IS_UNTRUSTED_ROOT, _) if last == 0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
-            (IS_PARTIAL_CHAIN, Some(cert)) => VerifyError::new(kind)
-                .detail(format!("\"{}\"", crate::x509::name_text(cert.issuer))),
+            (IS_PARTIAL_CHAIN, Some(cert)) if cert.is_self_issued() => match last {
+                0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
+                _ => VerifyError::new(ErrorKind::UntrustedRoot),
+            },
+            (IS_PARTIAL_CHAIN, Some(cert)) => {
+                VerifyError::new(kind).detail(format!("\"{}\"", x509::name_text(cert.issuer)))
+            }
             // One bit for two faults: not a CA, or too many intermediates below it.
             (INVALID_BASIC_CONSTRAINTS, Some(cert)) if cert.is_ca() => {
                 VerifyError::new(ErrorKind::PathLengthExceeded)
             }
+            // One bit for the usages of all certificates and for keyCertSign of CAs.
+            (IS_NOT_VALID_FOR_USAGE, Some(cert))
+                if depth != Some(0) && !cert.key_usage_allows(KEY_CERT_SIGN) =>
+            {
+                VerifyError::new(ErrorKind::KeyUsage)
+            }
+            (INVALID_EXTENSION, Some(cert)) if cert.extensions.unknown_critical.is_some() => {
+                VerifyError::new(ErrorKind::UnknownCriticalExtension)
+            }
             // One bit for weak hashes and for weak keys.
-            (HAS_WEAK_SIGNATURE, Some(cert)) if cert.key().is_weak() => {
-                VerifyError::new(ErrorKind::WeakKey)
+            (HAS_WEAK_SIGNATURE, Some(cert)) => {
+                strength(cert, false).err().unwrap_or_else(|| VerifyError::new(kind))
             }
             _ => VerifyError::new(kind),
         };
@@ -240,6 +262,22 @@ impl Status {
         };
         RevocationOutcome { requested, checked }
     }
+}
+
+/// Keys of less than 112 bits of strength and signatures over MD5 or SHA-1. Windows is asked to
+/// refuse them too; what it takes for weak depends on its version and settings. Nobody relies on
+/// the signature of a trust anchor.
+pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), VerifyError> {
+    checks::key(cert)?;
+    let algorithm = der::Reader::new(cert.signature_algorithm).expect(der::OID, "algorithm");
+    let algorithm = der::dotted(algorithm.map_err(checks::malformed)?);
+    if !is_anchor && checks::OUTDATED_SIGNATURES.contains(&algorithm.as_str()) {
+        // X509_V_ERR_CA_MD_TOO_WEAK
+        return Err(VerifyError::new(ErrorKind::UnsupportedAlgorithm)
+            .code(68)
+            .detail(format!("signature algorithm {algorithm}")));
+    }
+    Ok(())
 }
 
 /// The name of a code in winerror.h; empty if it is none of those known here.
@@ -284,8 +322,11 @@ pub(crate) fn chain_flags(purpose: Purpose, revocation: &Revocation) -> u32 {
         RevocationCheck::Leaf => REVOCATION_CHECK_END_CERT,
         RevocationCheck::Chain => REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT,
     };
-    let source =
-        if revocation.network { REVOCATION_ACCUMULATIVE_TIMEOUT } else { REVOCATION_CHECK_CACHE_ONLY };
+    let source = if revocation.network {
+        REVOCATION_ACCUMULATIVE_TIMEOUT
+    } else {
+        REVOCATION_CHECK_CACHE_ONLY
+    };
     CACHE_END_CERT | aia | check | source
 }
 
