@@ -275,6 +275,7 @@ pub(crate) struct Inner {
     pub(crate) limit: Option<UnixTime>,
     pub(crate) detail: Option<String>,
     pub(crate) presented: Vec<String>,
+    pub(crate) purposes: Vec<String>,
     pub(crate) openssl: Option<i32>,
     pub(crate) os: Option<OsCode>,
     pub(crate) searched: Vec<Searched>,
@@ -297,6 +298,7 @@ impl VerifyError {
                 limit: None,
                 detail: None,
                 presented: Vec::new(),
+                purposes: Vec::new(),
                 openssl: None,
                 os: None,
                 searched: Vec::new(),
@@ -361,6 +363,12 @@ impl VerifyError {
     /// The names the end entity is valid for; filled for [`ErrorKind::NameMismatch`].
     pub fn presented_names(&self) -> &[String] {
         &self.inner.presented
+    }
+
+    /// The extended key usages of the certificate at fault as dotted object identifiers; filled
+    /// for [`ErrorKind::WrongPurpose`]. Empty if it has none: then its key usage is at fault.
+    pub fn presented_purposes(&self) -> &[String] {
+        &self.inner.purposes
     }
 
     /// The purpose the chain was verified for.

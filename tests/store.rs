@@ -169,7 +169,7 @@ fn trusted_certificate_blocks_keep_their_settings() {
     let leaf = STANDARD.encode(&pki.leaf);
     for (setting, expected) in [
         (["-addtrust", "serverAuth"], "trusted by"),
-        (["-addtrust", "clientAuth"], "NoTrustAnchors"),
+        (["-addtrust", "clientAuth"], "Distrusted"),
         (["-addreject", "serverAuth"], "Distrusted"),
         (["-addreject", "clientAuth"], "trusted by"),
     ] {

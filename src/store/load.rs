@@ -458,25 +458,25 @@ fn read_file(
     let stamp = Some(Stamp::of(&metadata));
     readable(&metadata, budget).map_err(|error| (error, stamp))?;
 
-    let mut file = File::open(path).map_err(|error| (missing(&error), stamp))?;
-    let before = file.metadata().map_err(|error| (missing(&error), stamp))?;
-    readable(&before, budget).map_err(|error| (error, stamp))?;
-    let before = Stamp::of(&before);
-
-    // One byte more than it should have, to see that it ends there.
-    buffer.reserve_exact(usize::try_from(before.size).unwrap_or(0).saturating_add(1));
-    let limit = before.size.saturating_add(1);
-    file.by_ref()
-        .take(limit)
-        .read_to_end(buffer)
-        .map_err(|error| (missing(&error), Some(before)))?;
-    let after = file.metadata().map_err(|error| (missing(&error), Some(before)))?;
-    let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
-    if Stamp::of(&after) != before || length != before.size {
-        // No stamp fits what was read: whatever is there at the next check is a change.
-        return Err((Unreadable::passing("changed while it was read"), Some(before)));
+    let file = File::open(path).map_err(|error| (missing(&error), stamp))?;
+    let metadata = file.metadata().map_err(|error| (missing(&error), stamp))?;
+    readable(&metadata, budget).map_err(|error| (error, stamp))?;
+    let stamp = Stamp::of(&metadata);
+    match read_whole(&file, stamp, buffer) {
+        Ok(true) => Ok(stamp),
+        Ok(false) => Err((Unreadable::passing("changed while it was read"), Some(stamp))),
+        Err(error) => Err((missing(&error), Some(stamp))),
     }
-    Ok(before)
+}
+
+/// Reads all of a file. `false` if it is not, or does not stay, what the stamp says.
+fn read_whole(mut file: &File, stamp: Stamp, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    // One byte more than it should have, to see that it ends there.
+    let limit = stamp.size.saturating_add(1);
+    buffer.reserve_exact(usize::try_from(limit).unwrap_or(0));
+    file.by_ref().take(limit).read_to_end(buffer)?;
+    let is_whole = u64::try_from(buffer.len()).is_ok_and(|length| length == stamp.size);
+    Ok(is_whole && Stamp::of(&file.metadata()?) == stamp)
 }
 
 fn readable(metadata: &Metadata, budget: u64) -> Result<(), Unreadable> {
@@ -910,6 +910,24 @@ mod tests {
         assert!(!watch.has_changed());
         fs::write(&path, &text).unwrap();
         assert!(watch.has_changed(), "there again");
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read() {
+        let directory = TempDir::new().unwrap();
+        let path = write(&directory, "ca.pem", "12345");
+        let file = File::options().read(true).write(true).open(&path).unwrap();
+        let before = Stamp::of(&file.metadata().unwrap());
+        let whole = |stamp| {
+            let mut buffer = Vec::new();
+            read_whole(&File::open(&path).unwrap(), stamp, &mut buffer).unwrap()
+        };
+        assert!(whole(before));
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(!whole(before), "same length, other time");
+        let before = Stamp::of(&file.metadata().unwrap());
+        assert!(!whole(Stamp { size: 4, ..before }), "longer than it was");
+        assert!(!whole(Stamp { size: 6, ..before }), "shorter than it was");
     }
 
     #[test]
