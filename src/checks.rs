@@ -13,6 +13,10 @@ use crate::time::Timestamp;
 use crate::verifier::{Config, Peer};
 use crate::x509::{Cert, KEY_CERT_SIGN, Key};
 
+/// Signatures over MD5 and SHA-1, with RSA, ECDSA and DSA.
+pub(crate) const OUTDATED_SIGNATURES: &[&str] =
+    &["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"];
+
 pub(crate) fn malformed(Malformed(what): Malformed) -> VerifyError {
     VerifyError::new(ErrorKind::BadEncoding).detail(format!("malformed {what}"))
 }
@@ -100,6 +104,12 @@ fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
             der::dotted(oid)
         )));
     }
+    key(cert)
+}
+
+/// The strength and the kind of the public key.
+pub(crate) fn key(cert: &Cert<'_>) -> Result<(), VerifyError> {
+    let subject = || crate::x509::name_text(cert.subject);
     match cert.key() {
         Key::Rsa(bits) if bits < 2048 => Err(VerifyError::new(ErrorKind::WeakKey)
             .detail(format!("\"{}\" has an RSA key of {bits} bits", subject()))),

@@ -3,6 +3,7 @@
 //! The variables are set for child processes only, since setting them here would be a race with
 //! the other tests: this program runs its own test `child` again, which prints what it sees.
 
+#![cfg(all(unix, not(target_vendor = "apple")))]
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;

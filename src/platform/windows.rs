@@ -27,15 +27,11 @@ use windows_sys::core::BOOL;
 use super::Platform;
 use super::windows_codes::{self as codes, OwnRoots, Status};
 use crate::checks;
-use crate::error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
+use crate::error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, Summary, VerifyError};
 use crate::policy::Purpose;
-use crate::store::{AnchorSet, Refusal, Source, StoreEntry};
+use crate::store::{AnchorSet, Refusal, STORE, Source, StoreEntry};
 use crate::verifier::{Anchor, Config, Peer, Verified};
 use crate::x509::{self, Cert, KEY_CERT_SIGN};
-
-/// What errors and verdicts call the store that the system's engine trusts: ROOT of the current
-/// user, which includes the machine's, the domain's and what Windows fetches on demand.
-const SYSTEM_STORE: &str = "Windows ROOT store";
 
 /// Most milliseconds for fetching: of all revocation data of a chain together, and of each
 /// issuer's certificate. Windows' own default is 15 s each.
@@ -53,10 +49,9 @@ pub(crate) struct Engine {
 
 impl Platform for Engine {
     fn new(config: &Config) -> Result<Self, BuildError> {
-        for (set, setting) in [
-            (config.common_name, "danger_match_common_name"),
-            (config.strict, "strict"),
-        ] {
+        for (set, setting) in
+            [(config.common_name, "danger_match_common_name"), (config.strict, "strict")]
+        {
             if set {
                 let reason = "Windows has no such switch".to_owned();
                 return Err(BuildError::Unsupported { setting, reason });
@@ -100,7 +95,8 @@ impl Platform for Engine {
         search.run().map_err(|mut error| {
             let inner = error.inner_mut();
             inner.searched = search.searched();
-            if inner.kind.is_missing_path() {
+            let anchor_at_fault = inner.depth.is_some_and(|depth| depth > 0);
+            if inner.kind.is_missing_path() || anchor_at_fault {
                 inner.near_misses = search.near_misses();
             }
             error
@@ -135,7 +131,7 @@ impl<'a> Search<'a> {
             let answer = self.ask(&question, None)?;
             match self.judge(&answer) {
                 Ok(()) => {
-                    return self.verified(answer, Source::System(SYSTEM_STORE.into()));
+                    return self.verified(answer, Source::System(STORE.into()));
                 }
                 Err(error) if !answer.status.only_lacks_a_root() => return Err(error),
                 Err(error) => refusal = error,
@@ -166,11 +162,8 @@ impl<'a> Search<'a> {
         Err(refusal)
     }
 
-    /// Asks the engine that trusts only the caller's roots; `None` if there are none.
+    /// Asks the engine that trusts only the caller's roots; `None` if none were given.
     fn ask_own_roots(&mut self, question: &Question) -> Option<Result<Verified, VerifyError>> {
-        if !self.own_sets().flat_map(AnchorSet::entries).any(may_issue) {
-            return None;
-        }
         let once = match self.own {
             OwnRoots::None => return None,
             OwnRoots::Extra => &self.engine.extra,
@@ -187,14 +180,12 @@ impl<'a> Search<'a> {
                 return verdict.and_then(|()| Err(unexpected()));
             }
             let anchor = answer.chain.last().and_then(|anchor| self.own_entry(anchor));
-            let refused = anchor.is_some_and(|entry| {
-                entry.refusal(self.config.purpose, self.peer.time).is_some()
-            });
-            match (verdict, anchor) {
-                (_, Some(_)) if refused => Err(self.refused_root(&answer)),
-                (Ok(()), Some(entry)) => self.verified(answer, entry.source().clone()),
-                (Ok(()), None) => Err(unexpected()),
-                (Err(error), _) => Err(error),
+            let refusal = anchor.and_then(|entry| self.refused_root(entry, &answer));
+            match (verdict, anchor, refusal) {
+                (_, _, Some(refusal)) => Err(refusal),
+                (Ok(()), Some(entry), None) => self.verified(answer, entry.source().clone()),
+                (Ok(()), None, None) => Err(unexpected()),
+                (Err(error), _, None) => Err(error),
             }
         }))
     }
@@ -216,16 +207,17 @@ impl<'a> Search<'a> {
     /// The verdict of Windows and, where that is no worse, of the peer's name: Windows compares
     /// it with the common name too, this crate does not (RFC 9525 section 2).
     fn judge(&self, answer: &Answer) -> Result<(), VerifyError> {
-        let certs: Vec<_> = answer.chain.iter().map(|cert| Cert::parse(cert).ok()).collect();
+        let certs = answer.certs();
         let ignored = codes::ignored_bits(&self.config.revocation);
         let verdict = answer.status.verdict(&certs, ignored, self.peer.time);
-        let verdict = match verdict {
+        let verdict = match verdict.and_then(|()| strengths(&certs)) {
             Ok(()) => self.name(),
             Err(error) if error.kind().is_missing_path() => Err(error),
             // A wrong name says more than what else is wrong, as on Unix.
-            Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => {
-                self.name().and(Err(error))
-            }
+            Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => match self.name() {
+                Err(misnamed) if misnamed.kind() == ErrorKind::NameMismatch => Err(misnamed),
+                _ => Err(error),
+            },
             Err(error) => Err(error),
         };
         verdict.map_err(|error| {
@@ -237,7 +229,7 @@ impl<'a> Search<'a> {
             if inner.kind == ErrorKind::NameMismatch {
                 inner.presented = self.leaf.presented_names();
             }
-            inner.chain = certs.iter().map_while(|c| c.as_ref().map(Cert::summary)).collect();
+            inner.chain = summaries(&certs);
             error
         })
     }
@@ -268,21 +260,24 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The chain ends in one of the caller's roots, which is not fit to be a trust anchor; the
-    /// near misses say why.
-    fn refused_root(&self, answer: &Answer) -> VerifyError {
-        let sent = |cert: &CertificateDer<'_>| self.peer.chain.contains(cert);
-        let last = answer.chain.len().saturating_sub(1);
-        let (kind, depth) = match answer.chain.last() {
-            _ if last == 0 => (ErrorKind::SelfSignedLeaf, 0),
-            Some(root) if sent(root) => (ErrorKind::UntrustedRoot, last),
-            _ => (ErrorKind::UnknownIssuer, last - 1),
-        };
-        let mut error = VerifyError::new(kind).at(depth);
-        let certs = answer.chain.iter().take(depth + 1);
-        error.inner_mut().chain =
-            certs.map_while(|cert| Cert::parse(cert).ok()).map(|cert| cert.summary()).collect();
-        error
+    /// The error of a chain that ends in one of the caller's roots, if that is not fit to be a
+    /// trust anchor. Roots are vetted as on Unix, whatever Windows thinks of them.
+    fn refused_root(&self, entry: &StoreEntry, answer: &Answer) -> Option<VerifyError> {
+        let refusal = entry.refusal(self.config.purpose, self.peer.time)?;
+        // Windows may not know the algorithm of a weak key at all.
+        if answer.status.has_bad_signature() && refusal != Refusal::WeakKey {
+            return None;
+        }
+        let depth = answer.chain.len().saturating_sub(1);
+        let mut error = VerifyError::new(refusal.kind()?).at(depth).detail(format!(
+            "\"{}\" in {}: {refusal}",
+            entry.subject(),
+            entry.source()
+        ));
+        let inner = error.inner_mut();
+        inner.limit = refusal.validity_limit();
+        inner.chain = summaries(&answer.certs());
+        Some(error)
     }
 
     /// The caller's roots that count, as far as they have been asked.
@@ -319,7 +314,7 @@ impl<'a> Search<'a> {
         let place = |source| Searched { source, usable: None, refused: 0, problems: Vec::new() };
         let mut out = Vec::new();
         if self.config.system.is_some() {
-            let mut system = place(Source::System(SYSTEM_STORE.into()));
+            let mut system = place(Source::System(STORE.into()));
             if self.system_is_empty.get() == Some(&true) {
                 system.problems.push("it cannot be opened or is empty".to_owned());
             }
@@ -343,15 +338,20 @@ impl<'a> Search<'a> {
     /// The caller's roots that have the name of the missing one, and why they do not count.
     fn near_misses(&self) -> Vec<NearMiss> {
         let top = self.top.as_ref().and_then(|cert| Cert::parse(cert).ok());
-        let wanted = top.as_ref().unwrap_or(self.leaf).issuer;
-        let entries = self.own_sets().flat_map(|set| set.with_subject(wanted));
+        let top = top.as_ref().unwrap_or(self.leaf);
+        let entries = self.own_sets().flat_map(|set| set.with_subject(top.issuer));
         entries
-            .map(|entry| NearMiss {
-                subject: entry.subject(),
-                source: entry.source().clone(),
-                reason: entry
-                    .refusal(self.config.purpose, self.peer.time)
-                    .unwrap_or(Refusal::DifferentKey),
+            .filter_map(|entry| {
+                let other_key = || {
+                    let root = Cert::parse(entry.certificate()).ok()?;
+                    top.names_another_key_than(&root).then_some(Refusal::DifferentKey)
+                };
+                let refusal = entry.refusal(self.config.purpose, self.peer.time);
+                Some(NearMiss {
+                    subject: entry.subject(),
+                    source: entry.source().clone(),
+                    reason: refusal.or_else(other_key)?,
+                })
             })
             .collect()
     }
@@ -383,6 +383,30 @@ struct Question {
 struct Answer {
     chain: Vec<CertificateDer<'static>>,
     status: Status,
+}
+
+impl Answer {
+    /// The certificates as far as they can be read: Windows is more lenient in places.
+    fn certs(&self) -> Vec<Option<Cert<'_>>> {
+        self.chain.iter().map(|cert| Cert::parse(cert).ok()).collect()
+    }
+}
+
+fn summaries(certs: &[Option<Cert<'_>>]) -> Vec<Summary> {
+    certs.iter().map_while(|cert| cert.as_ref().map(Cert::summary)).collect()
+}
+
+fn strengths(certs: &[Option<Cert<'_>>]) -> Result<(), VerifyError> {
+    let anchor = certs.len().saturating_sub(1);
+    for (depth, cert) in certs.iter().enumerate() {
+        match cert {
+            Some(cert) => codes::strength(cert, depth == anchor).map_err(|e| e.at(depth))?,
+            // Windows answers for its own roots.
+            None if depth == anchor => {}
+            None => return Err(VerifyError::new(ErrorKind::BadEncoding).at(depth)),
+        }
+    }
+    Ok(())
 }
 
 impl Question {
@@ -440,10 +464,7 @@ impl Question {
             cbSize: size::<crypt::CERT_CHAIN_PARA>(),
             RequestedUsage: crypt::CERT_USAGE_MATCH {
                 dwType: crypt::USAGE_MATCH_TYPE_AND,
-                Usage: crypt::CTL_USAGE {
-                    cUsageIdentifier: 1,
-                    rgpszUsageIdentifier: &mut usage,
-                },
+                Usage: crypt::CTL_USAGE { cUsageIdentifier: 1, rgpszUsageIdentifier: &mut usage },
             },
             dwUrlRetrievalTimeout: FETCH_TIMEOUT_MS,
             pStrongSignPara: &mut strong,
@@ -647,9 +668,8 @@ fn add_crl(store: &CertStore, crl: &[u8]) -> Result<(), OsError> {
 /// Both stores seen as one, without copying.
 fn collection(stores: [&CertStore; 2]) -> Result<CertStore, OsError> {
     // SAFETY: a collection takes no parameters.
-    let handle = unsafe {
-        crypt::CertOpenStore(crypt::CERT_STORE_PROV_COLLECTION, 0, 0, 0, ptr::null())
-    };
+    let handle =
+        unsafe { crypt::CertOpenStore(crypt::CERT_STORE_PROV_COLLECTION, 0, 0, 0, ptr::null()) };
     if handle.is_null() {
         return Err(OsError::last());
     }
@@ -657,9 +677,7 @@ fn collection(stores: [&CertStore; 2]) -> Result<CertStore, OsError> {
     let out = unsafe { CertStore::from_ptr(handle.cast()) };
     for store in stores {
         // SAFETY: both stores are live; the collection takes its own reference.
-        check(unsafe {
-            crypt::CertAddStoreToCollection(raw_store(&out), raw_store(store), 0, 0)
-        })?;
+        check(unsafe { crypt::CertAddStoreToCollection(raw_store(&out), raw_store(store), 0, 0) })?;
     }
     Ok(out)
 }
@@ -772,18 +790,154 @@ fn system_text(code: u32) -> Option<String> {
     // SAFETY: the size is the number of UTF-16 units that the buffer can take, not of bytes; the
     // message has no inserts.
     let written = unsafe {
-        debug::FormatMessageW(
-            flags,
-            ptr::null(),
-            code,
-            0,
-            buffer.as_mut_ptr(),
-            UNITS,
-            ptr::null(),
-        )
+        debug::FormatMessageW(flags, ptr::null(), code, 0, buffer.as_mut_ptr(), UNITS, ptr::null())
     };
     let text = buffer.get(..usize::try_from(written).ok()?)?;
     let text = String::from_utf16_lossy(text);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     (!text.is_empty()).then(|| text.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Foundation as found;
+
+    use super::*;
+
+    /// The numbers in the tables are those of the headers.
+    #[test]
+    fn numbers_are_those_of_windows() {
+        let bits = [
+            (crypt::CERT_TRUST_CTL_IS_NOT_SIGNATURE_VALID, "CTL_IS_NOT_SIGNATURE_VALID"),
+            (crypt::CERT_TRUST_CTL_IS_NOT_TIME_VALID, "CTL_IS_NOT_TIME_VALID"),
+            (crypt::CERT_TRUST_CTL_IS_NOT_VALID_FOR_USAGE, "CTL_IS_NOT_VALID_FOR_USAGE"),
+            (crypt::CERT_TRUST_HAS_EXCLUDED_NAME_CONSTRAINT, "HAS_EXCLUDED_NAME_CONSTRAINT"),
+            (crypt::CERT_TRUST_HAS_NOT_DEFINED_NAME_CONSTRAINT, "HAS_NOT_DEFINED_NAME_CONSTRAINT"),
+            (
+                crypt::CERT_TRUST_HAS_NOT_PERMITTED_NAME_CONSTRAINT,
+                "HAS_NOT_PERMITTED_NAME_CONSTRAINT",
+            ),
+            (crypt::CERT_TRUST_HAS_NOT_SUPPORTED_CRITICAL_EXT, "HAS_NOT_SUPPORTED_CRITICAL_EXT"),
+            (
+                crypt::CERT_TRUST_HAS_NOT_SUPPORTED_NAME_CONSTRAINT,
+                "HAS_NOT_SUPPORTED_NAME_CONSTRAINT",
+            ),
+            (crypt::CERT_TRUST_HAS_WEAK_HYGIENE, "HAS_WEAK_HYGIENE"),
+            (crypt::CERT_TRUST_HAS_WEAK_SIGNATURE, "HAS_WEAK_SIGNATURE"),
+            (crypt::CERT_TRUST_INVALID_BASIC_CONSTRAINTS, "INVALID_BASIC_CONSTRAINTS"),
+            (crypt::CERT_TRUST_INVALID_EXTENSION, "INVALID_EXTENSION"),
+            (crypt::CERT_TRUST_INVALID_NAME_CONSTRAINTS, "INVALID_NAME_CONSTRAINTS"),
+            (crypt::CERT_TRUST_INVALID_POLICY_CONSTRAINTS, "INVALID_POLICY_CONSTRAINTS"),
+            (crypt::CERT_TRUST_IS_CYCLIC, "IS_CYCLIC"),
+            (crypt::CERT_TRUST_IS_EXPLICIT_DISTRUST, "IS_EXPLICIT_DISTRUST"),
+            (crypt::CERT_TRUST_IS_NOT_SIGNATURE_VALID, "IS_NOT_SIGNATURE_VALID"),
+            (crypt::CERT_TRUST_IS_NOT_TIME_NESTED, "IS_NOT_TIME_NESTED"),
+            (crypt::CERT_TRUST_IS_NOT_TIME_VALID, "IS_NOT_TIME_VALID"),
+            (crypt::CERT_TRUST_IS_NOT_VALID_FOR_USAGE, "IS_NOT_VALID_FOR_USAGE"),
+            (crypt::CERT_TRUST_IS_OFFLINE_REVOCATION, "IS_OFFLINE_REVOCATION"),
+            (crypt::CERT_TRUST_IS_PARTIAL_CHAIN, "IS_PARTIAL_CHAIN"),
+            (crypt::CERT_TRUST_IS_REVOKED, "IS_REVOKED"),
+            (crypt::CERT_TRUST_IS_UNTRUSTED_ROOT, "IS_UNTRUSTED_ROOT"),
+            (crypt::CERT_TRUST_NO_ISSUANCE_CHAIN_POLICY, "NO_ISSUANCE_CHAIN_POLICY"),
+            (crypt::CERT_TRUST_REVOCATION_STATUS_UNKNOWN, "REVOCATION_STATUS_UNKNOWN"),
+        ];
+        let sorted = |mut list: Vec<(u32, &'static str)>| {
+            list.sort_unstable();
+            list
+        };
+        let table = codes::TRUST_BITS.iter().map(|(bit, name, _)| (*bit, *name));
+        assert_eq!(sorted(table.collect()), sorted(bits.to_vec()));
+
+        let numbers = [
+            (found::CERT_E_CHAINING, "CERT_E_CHAINING"),
+            (found::CERT_E_CN_NO_MATCH, "CERT_E_CN_NO_MATCH"),
+            (found::CERT_E_CRITICAL, "CERT_E_CRITICAL"),
+            (found::CERT_E_EXPIRED, "CERT_E_EXPIRED"),
+            (found::CERT_E_INVALID_NAME, "CERT_E_INVALID_NAME"),
+            (found::CERT_E_INVALID_POLICY, "CERT_E_INVALID_POLICY"),
+            (found::CERT_E_ISSUERCHAINING, "CERT_E_ISSUERCHAINING"),
+            (found::CERT_E_MALFORMED, "CERT_E_MALFORMED"),
+            (found::CERT_E_PATHLENCONST, "CERT_E_PATHLENCONST"),
+            (found::CERT_E_PURPOSE, "CERT_E_PURPOSE"),
+            (found::CERT_E_REVOCATION_FAILURE, "CERT_E_REVOCATION_FAILURE"),
+            (found::CERT_E_REVOKED, "CERT_E_REVOKED"),
+            (found::CERT_E_ROLE, "CERT_E_ROLE"),
+            (found::CERT_E_UNTRUSTEDCA, "CERT_E_UNTRUSTEDCA"),
+            (found::CERT_E_UNTRUSTEDROOT, "CERT_E_UNTRUSTEDROOT"),
+            (found::CERT_E_UNTRUSTEDTESTROOT, "CERT_E_UNTRUSTEDTESTROOT"),
+            (found::CERT_E_VALIDITYPERIODNESTING, "CERT_E_VALIDITYPERIODNESTING"),
+            (found::CERT_E_WRONG_USAGE, "CERT_E_WRONG_USAGE"),
+            (found::CRYPT_E_ASN1_BADTAG, "CRYPT_E_ASN1_BADTAG"),
+            (found::CRYPT_E_ASN1_EOD, "CRYPT_E_ASN1_EOD"),
+            (found::CRYPT_E_NOT_IN_REVOCATION_DATABASE, "CRYPT_E_NOT_IN_REVOCATION_DATABASE"),
+            (found::CRYPT_E_NO_REVOCATION_CHECK, "CRYPT_E_NO_REVOCATION_CHECK"),
+            (found::CRYPT_E_NO_REVOCATION_DLL, "CRYPT_E_NO_REVOCATION_DLL"),
+            (found::CRYPT_E_REVOCATION_OFFLINE, "CRYPT_E_REVOCATION_OFFLINE"),
+            (found::CRYPT_E_REVOKED, "CRYPT_E_REVOKED"),
+            (found::NTE_BAD_ALGID, "NTE_BAD_ALGID"),
+            (found::TRUST_E_BASIC_CONSTRAINTS, "TRUST_E_BASIC_CONSTRAINTS"),
+            (found::TRUST_E_CERT_SIGNATURE, "TRUST_E_CERT_SIGNATURE"),
+            (found::TRUST_E_EXPLICIT_DISTRUST, "TRUST_E_EXPLICIT_DISTRUST"),
+            (found::TRUST_E_FAIL, "TRUST_E_FAIL"),
+            (found::TRUST_E_NOSIGNATURE, "TRUST_E_NOSIGNATURE"),
+            (found::TRUST_E_SYSTEM_ERROR, "TRUST_E_SYSTEM_ERROR"),
+        ];
+        let numbers = numbers.map(|(code, name)| (u32::from_ne_bytes(code.to_ne_bytes()), name));
+        let table = codes::CODES.iter().map(|(code, name, _)| (*code, *name));
+        assert_eq!(sorted(table.collect()), sorted(numbers.to_vec()));
+    }
+
+    #[test]
+    fn flags_are_those_of_windows() {
+        use crate::policy::{Revocation, RevocationCheck, UnknownRevocation};
+
+        let mut revocation = Revocation::default();
+        let server = |revocation: &Revocation| codes::chain_flags(Purpose::ServerAuth, revocation);
+        let cached =
+            crypt::CERT_CHAIN_CACHE_END_CERT | crypt::CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY;
+        assert_eq!(server(&revocation), cached);
+        assert_eq!(
+            codes::chain_flags(Purpose::ClientAuth, &revocation),
+            cached | crypt::CERT_CHAIN_DISABLE_AIA
+        );
+        revocation.check = RevocationCheck::Leaf;
+        assert_eq!(server(&revocation), cached | crypt::CERT_CHAIN_REVOCATION_CHECK_END_CERT);
+        assert_eq!(
+            codes::policy_flags(&revocation),
+            crypt::CERT_CHAIN_POLICY_IGNORE_ALL_REV_UNKNOWN_FLAGS
+        );
+        revocation.check = RevocationCheck::Chain;
+        revocation.unknown = UnknownRevocation::Reject;
+        revocation.network = true;
+        assert_eq!(
+            server(&revocation),
+            crypt::CERT_CHAIN_CACHE_END_CERT
+                | crypt::CERT_CHAIN_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT
+                | crypt::CERT_CHAIN_REVOCATION_ACCUMULATIVE_TIMEOUT
+        );
+        assert_eq!(codes::policy_flags(&revocation), 0);
+    }
+
+    #[test]
+    fn codes_have_text() {
+        let error = os_code(0x800b_0109, "CERT_E_UNTRUSTEDROOT");
+        assert_eq!(error.code, 0x800b_0109);
+        assert!(error.text.starts_with("CERT_E_UNTRUSTEDROOT"), "{error:?}");
+        // ERROR_FILE_NOT_FOUND has a text everywhere, on one line.
+        let text = system_text(2).unwrap();
+        assert!(!text.is_empty() && !text.contains(['\r', '\n']), "{text:?}");
+        // Nothing has this code.
+        assert_eq!(system_text(0x2fff_ffff), None);
+        assert!(!os_code(0x2fff_ffff, "").text.is_empty());
+    }
+
+    #[test]
+    fn failed_calls_are_failures() {
+        assert_eq!(check(1), Ok(()));
+        assert!(check(0).is_err());
+        assert!(ChainEngine::create(&crypt::CERT_CHAIN_ENGINE_CONFIG::default()).is_err());
+        let garbage = OsError::from(CertContext::new(b"garbage").unwrap_err());
+        assert_ne!(garbage.0, 0);
+        assert_eq!(OsError::INVALID_ARGUMENT.cannot_check().kind(), ErrorKind::CannotCheck);
+    }
 }

@@ -10,15 +10,19 @@
 use pki_types::UnixTime;
 
 use crate::checks;
+use crate::der;
 use crate::error::{ErrorKind, VerifyError};
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-use crate::x509::Cert;
+use crate::x509::{self, Cert, KEY_CERT_SIGN};
 
 /// Bits of `CERT_TRUST_STATUS::dwErrorStatus` that decide about more than the kind of error.
 pub(crate) const IS_NOT_TIME_VALID: u32 = 0x1;
+pub(crate) const IS_NOT_SIGNATURE_VALID: u32 = 0x8;
+pub(crate) const IS_NOT_VALID_FOR_USAGE: u32 = 0x10;
 pub(crate) const IS_REVOKED: u32 = 0x4;
 pub(crate) const IS_UNTRUSTED_ROOT: u32 = 0x20;
 pub(crate) const REVOCATION_STATUS_UNKNOWN: u32 = 0x40;
+pub(crate) const INVALID_EXTENSION: u32 = 0x100;
 pub(crate) const INVALID_BASIC_CONSTRAINTS: u32 = 0x400;
 pub(crate) const IS_PARTIAL_CHAIN: u32 = 0x1_0000;
 pub(crate) const HAS_WEAK_SIGNATURE: u32 = 0x10_0000;
@@ -31,23 +35,23 @@ const UNKNOWN_REVOCATION: u32 = REVOCATION_STATUS_UNKNOWN | IS_OFFLINE_REVOCATIO
 /// Every error bit of wincrypt.h, with its name without `CERT_TRUST_`. Of several bits the first
 /// of this list gives the kind of error: what is final, then the missing path, then what is wrong
 /// with a certificate, and last what merely could not be found out.
-const TRUST_BITS: &[(u32, &str, ErrorKind)] = &[
+pub(crate) const TRUST_BITS: &[(u32, &str, ErrorKind)] = &[
     (IS_EXPLICIT_DISTRUST, "IS_EXPLICIT_DISTRUST", ErrorKind::Distrusted),
     (IS_REVOKED, "IS_REVOKED", ErrorKind::Revoked),
     (IS_PARTIAL_CHAIN, "IS_PARTIAL_CHAIN", ErrorKind::UnknownIssuer),
     (IS_UNTRUSTED_ROOT, "IS_UNTRUSTED_ROOT", ErrorKind::UntrustedRoot),
-    (0x8, "IS_NOT_SIGNATURE_VALID", ErrorKind::BadSignature),
+    (IS_NOT_SIGNATURE_VALID, "IS_NOT_SIGNATURE_VALID", ErrorKind::BadSignature),
     (0x8000, "HAS_EXCLUDED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (0x4000, "HAS_NOT_PERMITTED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (0x800, "INVALID_NAME_CONSTRAINTS", ErrorKind::NameConstraints),
     (0x1000, "HAS_NOT_SUPPORTED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (0x2000, "HAS_NOT_DEFINED_NAME_CONSTRAINT", ErrorKind::NameConstraints),
     (IS_NOT_TIME_VALID, "IS_NOT_TIME_VALID", ErrorKind::Expired),
-    (0x10, "IS_NOT_VALID_FOR_USAGE", ErrorKind::WrongPurpose),
+    (IS_NOT_VALID_FOR_USAGE, "IS_NOT_VALID_FOR_USAGE", ErrorKind::WrongPurpose),
     (INVALID_BASIC_CONSTRAINTS, "INVALID_BASIC_CONSTRAINTS", ErrorKind::NotACa),
     (0x800_0000, "HAS_NOT_SUPPORTED_CRITICAL_EXT", ErrorKind::UnknownCriticalExtension),
     (HAS_WEAK_SIGNATURE, "HAS_WEAK_SIGNATURE", ErrorKind::UnsupportedAlgorithm),
-    (0x100, "INVALID_EXTENSION", ErrorKind::BadEncoding),
+    (INVALID_EXTENSION, "INVALID_EXTENSION", ErrorKind::BadEncoding),
     (0x20_0000, "HAS_WEAK_HYGIENE", ErrorKind::NotStandardsCompliant),
     (0x2, "IS_NOT_TIME_NESTED", ErrorKind::NotStandardsCompliant),
     (0x200, "INVALID_POLICY_CONSTRAINTS", ErrorKind::NotStandardsCompliant),
@@ -62,7 +66,7 @@ const TRUST_BITS: &[(u32, &str, ErrorKind)] = &[
 
 /// The codes that the SSL policy, chain building and decoding give, with their names in
 /// winerror.h. Anything else is [`ErrorKind::CannotCheck`].
-const CODES: &[(u32, &str, ErrorKind)] = &[
+pub(crate) const CODES: &[(u32, &str, ErrorKind)] = &[
     (0x800b_0100, "TRUST_E_NOSIGNATURE", ErrorKind::BadSignature),
     (0x800b_0101, "CERT_E_EXPIRED", ErrorKind::Expired),
     (0x800b_0102, "CERT_E_VALIDITYPERIODNESTING", ErrorKind::NotStandardsCompliant),
@@ -117,6 +121,10 @@ impl Status {
 
     fn depth_of(&self, bit: u32) -> Option<usize> {
         self.elements.iter().position(|bits| bits & bit != 0)
+    }
+
+    pub(crate) fn has_bad_signature(&self) -> bool {
+        self.bits() & IS_NOT_SIGNATURE_VALID != 0
     }
 
     /// Whether the verdict is that no path to a trusted root exists, and nothing that is final:
@@ -203,15 +211,29 @@ impl Status {
                 checks::validity(cert, time).err().unwrap_or_else(|| VerifyError::new(kind))
             }
             (IS_UNTRUSTED_ROOT, _) if last == 0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
-            (IS_PARTIAL_CHAIN, Some(cert)) => VerifyError::new(kind)
-                .detail(format!("\"{}\"", crate::x509::name_text(cert.issuer))),
+            (IS_PARTIAL_CHAIN, Some(cert)) if cert.is_self_issued() => match last {
+                0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
+                _ => VerifyError::new(ErrorKind::UntrustedRoot),
+            },
+            (IS_PARTIAL_CHAIN, Some(cert)) => {
+                VerifyError::new(kind).detail(format!("\"{}\"", x509::name_text(cert.issuer)))
+            }
             // One bit for two faults: not a CA, or too many intermediates below it.
             (INVALID_BASIC_CONSTRAINTS, Some(cert)) if cert.is_ca() => {
                 VerifyError::new(ErrorKind::PathLengthExceeded)
             }
+            // One bit for the usages of all certificates and for keyCertSign of CAs.
+            (IS_NOT_VALID_FOR_USAGE, Some(cert))
+                if depth != Some(0) && !cert.key_usage_allows(KEY_CERT_SIGN) =>
+            {
+                VerifyError::new(ErrorKind::KeyUsage)
+            }
+            (INVALID_EXTENSION, Some(cert)) if cert.extensions.unknown_critical.is_some() => {
+                VerifyError::new(ErrorKind::UnknownCriticalExtension)
+            }
             // One bit for weak hashes and for weak keys.
-            (HAS_WEAK_SIGNATURE, Some(cert)) if cert.key().is_weak() => {
-                VerifyError::new(ErrorKind::WeakKey)
+            (HAS_WEAK_SIGNATURE, Some(cert)) => {
+                strength(cert, false).err().unwrap_or_else(|| VerifyError::new(kind))
             }
             _ => VerifyError::new(kind),
         };
@@ -240,6 +262,22 @@ impl Status {
         };
         RevocationOutcome { requested, checked }
     }
+}
+
+/// Keys of less than 112 bits of strength and signatures over MD5 or SHA-1. Windows is asked to
+/// refuse them too; what it takes for weak depends on its version and settings. Nobody relies on
+/// the signature of a trust anchor.
+pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), VerifyError> {
+    checks::key(cert)?;
+    let algorithm = der::Reader::new(cert.signature_algorithm).expect(der::OID, "algorithm");
+    let algorithm = der::dotted(algorithm.map_err(checks::malformed)?);
+    if !is_anchor && checks::OUTDATED_SIGNATURES.contains(&algorithm.as_str()) {
+        // X509_V_ERR_CA_MD_TOO_WEAK
+        return Err(VerifyError::new(ErrorKind::UnsupportedAlgorithm)
+            .code(68)
+            .detail(format!("signature algorithm {algorithm}")));
+    }
+    Ok(())
 }
 
 /// The name of a code in winerror.h; empty if it is none of those known here.
@@ -284,8 +322,11 @@ pub(crate) fn chain_flags(purpose: Purpose, revocation: &Revocation) -> u32 {
         RevocationCheck::Leaf => REVOCATION_CHECK_END_CERT,
         RevocationCheck::Chain => REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT,
     };
-    let source =
-        if revocation.network { REVOCATION_ACCUMULATIVE_TIMEOUT } else { REVOCATION_CHECK_CACHE_ONLY };
+    let source = if revocation.network {
+        REVOCATION_ACCUMULATIVE_TIMEOUT
+    } else {
+        REVOCATION_CHECK_CACHE_ONLY
+    };
     CACHE_END_CERT | aia | check | source
 }
 
@@ -338,5 +379,198 @@ pub(crate) fn own_roots(
         OwnRoots::Extra
     } else {
         OwnRoots::None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const ALL: &[u32] = &[0, IS_NOT_TIME_VALID, IS_REVOKED, IS_UNTRUSTED_ROOT];
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    fn chain(elements: &[u32]) -> Status {
+        let chain = elements.iter().fold(0, |all, bits| all | bits);
+        Status { chain, elements: elements.to_vec(), policy: 0, policy_element: None }
+    }
+
+    fn kind(status: &Status, ignored: u32) -> Option<ErrorKind> {
+        let certs = vec![None; status.elements.len()];
+        status.verdict(&certs, ignored, at(0)).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn clean_is_trusted() {
+        assert_eq!(kind(&chain(&[0, 0, 0]), 0), None);
+    }
+
+    #[test]
+    fn every_bit_is_a_failure() {
+        for shift in 0..32 {
+            let bit = 1_u32 << shift;
+            let known = TRUST_BITS.iter().find(|(known, _, _)| *known == bit);
+            let expected = known.map_or(ErrorKind::CannotCheck, |(_, _, kind)| *kind);
+            // At any certificate, or only for the chain as a whole.
+            assert_eq!(kind(&chain(&[bit, 0, 0]), 0), Some(expected), "{bit:#x}");
+            assert_eq!(kind(&chain(&[0, bit, 0]), 0), Some(expected), "{bit:#x}");
+            let mut whole = chain(&[0, 0, 0]);
+            whole.chain = bit;
+            assert_eq!(kind(&whole, 0), Some(expected), "{bit:#x}");
+            // What a certificate has and the chain does not counts too.
+            let mut hidden = chain(&[0, bit, 0]);
+            hidden.chain = 0;
+            assert_eq!(kind(&hidden, 0), Some(expected), "{bit:#x}");
+            assert!(!chain(&[bit]).bit_names().is_empty());
+        }
+        let mut seen: Vec<_> = TRUST_BITS.iter().map(|(bit, _, _)| bit).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), TRUST_BITS.len());
+    }
+
+    #[test]
+    fn every_policy_error_is_a_failure() {
+        for (code, name, expected) in CODES {
+            let mut status = chain(&[0, 0, 0]);
+            status.policy = *code;
+            assert_eq!(kind(&status, u32::MAX), Some(*expected), "{name}");
+            assert_eq!(status.code(), (*code, (*name).to_owned()));
+        }
+        let mut status = chain(&[0, 0]);
+        for unknown in [1, 0x800b_ffff, u32::MAX] {
+            status.policy = unknown;
+            assert_eq!(kind(&status, u32::MAX), Some(ErrorKind::CannotCheck));
+        }
+        let mut seen: Vec<_> = CODES.iter().map(|(code, _, _)| code).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), CODES.len());
+    }
+
+    #[test]
+    fn content_policy_does_not_excuse_a_partial_chain() {
+        let status = chain(&[0, IS_PARTIAL_CHAIN]);
+        assert_eq!(kind(&status, 0), Some(ErrorKind::UnknownIssuer));
+        assert_eq!(kind(&chain(&[IS_UNTRUSTED_ROOT]), 0), Some(ErrorKind::SelfSignedLeaf));
+        assert_eq!(kind(&chain(&[0, IS_UNTRUSTED_ROOT]), 0), Some(ErrorKind::UntrustedRoot));
+    }
+
+    #[test]
+    fn what_is_final_comes_first() {
+        let depth =
+            |status: &Status| status.verdict(&[None, None, None], 0, at(0)).unwrap_err().depth();
+        let status = chain(&[IS_NOT_TIME_VALID, IS_REVOKED, IS_UNTRUSTED_ROOT]);
+        assert_eq!(kind(&status, 0), Some(ErrorKind::Revoked));
+        assert_eq!(depth(&status), Some(1));
+        let status = chain(&[IS_NOT_TIME_VALID, 0, IS_UNTRUSTED_ROOT | IS_EXPLICIT_DISTRUST]);
+        assert_eq!(kind(&status, 0), Some(ErrorKind::Distrusted));
+        assert_eq!(depth(&status), Some(2));
+        let status = chain(&[IS_NOT_TIME_VALID | REVOCATION_STATUS_UNKNOWN, 0, 0]);
+        assert_eq!(kind(&status, 0), Some(ErrorKind::Expired));
+        let status = chain(&[IS_NOT_TIME_VALID, 0, IS_UNTRUSTED_ROOT]);
+        assert_eq!(kind(&status, 0), Some(ErrorKind::UntrustedRoot));
+        assert_eq!(depth(&status), Some(2));
+    }
+
+    #[test]
+    fn only_unknown_revocation_can_be_ignored() {
+        let policy = |check, unknown| Revocation { check, unknown, ..Revocation::default() };
+        let allow = policy(RevocationCheck::Chain, UnknownRevocation::Allow);
+        assert_eq!(ignored_bits(&allow), REVOCATION_STATUS_UNKNOWN | IS_OFFLINE_REVOCATION);
+        assert_eq!(policy_flags(&allow), 0xf00);
+        for strict in [
+            policy(RevocationCheck::Off, UnknownRevocation::Allow),
+            policy(RevocationCheck::Leaf, UnknownRevocation::Reject),
+            policy(RevocationCheck::Chain, UnknownRevocation::Reject),
+        ] {
+            assert_eq!(ignored_bits(&strict), 0);
+            assert_eq!(policy_flags(&strict), 0);
+        }
+        let unknown = REVOCATION_STATUS_UNKNOWN | IS_OFFLINE_REVOCATION;
+        for bits in ALL {
+            let status = chain(&[unknown | bits, 0]);
+            assert_eq!(kind(&status, ignored_bits(&allow)).is_none(), *bits == 0);
+            assert!(kind(&status, 0).is_some());
+        }
+        // The bits are ignored, the policy's verdict is not.
+        let mut status = chain(&[unknown, 0]);
+        status.policy = 0x800b_010e;
+        assert_eq!(kind(&status, ignored_bits(&allow)), Some(ErrorKind::RevocationUnknown));
+    }
+
+    #[test]
+    fn own_roots_are_asked_only_where_a_root_is_missing() {
+        for missing in [IS_UNTRUSTED_ROOT, IS_PARTIAL_CHAIN] {
+            assert!(chain(&[0, missing]).only_lacks_a_root());
+            assert!(chain(&[IS_NOT_TIME_VALID, missing]).only_lacks_a_root());
+            for last_word in [IS_REVOKED, IS_EXPLICIT_DISTRUST] {
+                assert!(!chain(&[last_word, missing]).only_lacks_a_root());
+                assert!(!chain(&[0, missing | last_word]).only_lacks_a_root());
+            }
+            for last_word in [0x800b_010c, 0x8009_2010, 0x800b_0111, 0x800b_0112] {
+                let status = Status { policy: last_word, ..chain(&[0, missing]) };
+                assert!(!status.only_lacks_a_root(), "{last_word:#x}");
+            }
+        }
+        for (bit, name, _) in TRUST_BITS.iter().filter(|(bit, _, _)| bit & NO_PATH == 0) {
+            assert!(!chain(&[*bit, 0]).only_lacks_a_root(), "{name}");
+        }
+        assert!(!chain(&[0, 0]).only_lacks_a_root());
+        // A policy that complains about a clean chain is obeyed.
+        assert!(!Status { policy: 0x800b_0109, ..chain(&[0, 0]) }.only_lacks_a_root());
+        assert!(!Status { policy: 0x800b_010f, ..chain(&[0, 0]) }.only_lacks_a_root());
+    }
+
+    #[test]
+    fn fallback_roots_need_an_empty_system() {
+        let unasked = || -> bool { panic!("the store must not be looked at") };
+        assert_eq!(own_roots(true, false, true, unasked), OwnRoots::Extra);
+        assert_eq!(own_roots(false, false, true, unasked), OwnRoots::None);
+        assert_eq!(own_roots(true, true, false, unasked), OwnRoots::ExtraAndFallback);
+        assert_eq!(own_roots(true, true, true, || false), OwnRoots::Extra);
+        assert_eq!(own_roots(false, true, true, || false), OwnRoots::None);
+        assert_eq!(own_roots(false, true, true, || true), OwnRoots::ExtraAndFallback);
+    }
+
+    #[test]
+    fn revocation_found_out() {
+        use RevocationCheck::{Chain, Leaf, Off};
+        let unknown = REVOCATION_STATUS_UNKNOWN;
+        for (elements, requested, checked) in [
+            (&[0, 0, 0][..], Off, Off),
+            (&[0, 0, 0], Leaf, Leaf),
+            (&[0, 0, 0], Chain, Chain),
+            (&[0, unknown, 0], Chain, Leaf),
+            (&[0, unknown, 0], Leaf, Leaf),
+            (&[unknown, 0, 0], Chain, Off),
+            (&[IS_OFFLINE_REVOCATION, 0, 0], Leaf, Off),
+            (&[0, 0, unknown], Chain, Chain),
+            (&[], Chain, Off),
+        ] {
+            let outcome = chain(elements).revocation(requested);
+            assert_eq!((outcome.requested, outcome.checked), (requested, checked), "{elements:?}");
+        }
+        let vague = Status { chain: unknown, ..chain(&[0, 0, 0]) };
+        assert_eq!(vague.revocation(Chain).checked, Off);
+    }
+
+    #[test]
+    fn names_are_skipped_only_where_there_is_none() {
+        assert_eq!(ssl_checks(true), 0);
+        assert_eq!(ssl_checks(false), 0x1000);
+    }
+
+    #[test]
+    fn file_times() {
+        // 1601 + 134,774 days.
+        assert_eq!(file_time(at(0)), Some((0xd53e_8000, 0x019d_b1de)));
+        assert_eq!(file_time(at(1_800_000_000)), Some((0x6b33_8000, 0x01dd_a4c6)));
+        assert_eq!(file_time(at(u64::MAX)), None);
+        assert_eq!(file_time(at(u64::MAX / 10_000_000)), None);
     }
 }

@@ -3,6 +3,7 @@
 use rcgen::{ExtendedKeyUsagePurpose as Usage, IsCa, KeyUsagePurpose as KeyUsage};
 
 use crate::make::{DAY, Node, Spec, ca, client, server};
+use crate::wine::WINE_DIFFERS;
 use crate::{Case, Check, Difference, Engine, Expect, NOW, Purpose};
 
 /// A chain of two made by `fixtures/make.sh`.
@@ -32,6 +33,10 @@ pub fn all() -> Vec<Case> {
     for (name, expect, reason) in OPENSSL_DIFFERS {
         let case = table.cases.iter_mut().find(|case| case.name == *name).unwrap();
         case.differs.push(Difference { engine: Engine::OpenSsl, expect: *expect, reason });
+    }
+    for (name, expect, reason) in WINE_DIFFERS {
+        let case = table.cases.iter_mut().find(|case| case.name == *name).unwrap();
+        case.differs.push(Difference { engine: Engine::Wine, expect: *expect, reason });
     }
     table.cases
 }
