@@ -13,7 +13,9 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 CRATES := --workspace --exclude trustbridge-bench
 
 # Versions of Python to test, of those found; all from 3.10 on by default.
+# Or one program, such as PYTHON=python.
 export PYTHONS ?=
+export PYTHON ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CARGO_TERM_PROGRESS_WHEN := never
 
@@ -58,6 +60,8 @@ lint: install
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --quiet --check .
 	$(CLEAN) scripts/check-types
+	$(CLEAN) $(PY) scripts/check-workflows
+	$(CLEAN) $(PY) -m pytest --quiet tests/scripts
 
 .PHONY: test-rust
 test-rust: setup
