@@ -256,6 +256,11 @@ fn http_clients() {
         ("tokio_rustls_client", server.address()),
         ("tokio_rustls_client", format!("localhost:{}", server.port)),
     ] {
+        // These two take the provider of the features, and there must be one to take.
+        if client != "tokio_rustls_client" && cfg!(feature = "aws-lc-rs") == cfg!(feature = "ring")
+        {
+            continue;
+        }
         let run = |store: &str, more: &[PathBuf]| {
             example(client)
                 .arg(&target)

@@ -1,1 +1,57 @@
-//! Placeholder until the binding lands.
+//! The binding for Python: the verdicts of `trustbridge` inside the handshakes of `ssl`.
+//!
+//! This crate reads what OpenSSL knows about a connection, asks the core, and hands the verdict
+//! back. Classes and functions for users are in the Python package around it.
+
+#![deny(unsafe_code)]
+
+mod judge;
+mod openssl;
+mod trust;
+mod verify;
+
+use pyo3::prelude::*;
+
+/// Native half of trustbridge. Not for use by other packages: everything here can change.
+#[pymodule(gil_used = true)]
+mod _native {
+    use std::ffi::{c_int, c_long, c_ulong};
+
+    use pyo3::prelude::*;
+
+    use crate::judge;
+    use crate::openssl::Library;
+
+    #[pymodule_export]
+    use crate::trust::{Batch, PyTrust, read_der, read_directory, read_file, read_pem};
+    #[pymodule_export]
+    use crate::verify::{Failure, Verified, verify};
+
+    /// Options, verify_mode, minimum_version, maximum_version and verify_flags of a context,
+    /// read from OpenSSL itself.
+    ///
+    /// Only safe on a CPython whose `_SSLContext` is laid out as expected. Raises ImportError
+    /// if OpenSSL's functions cannot be found or do not belong to the ssl module.
+    #[pyfunction]
+    fn peek(context: &Bound<'_, PyAny>) -> PyResult<(u64, c_int, c_long, c_long, c_ulong)> {
+        let settings = Library::open(context.py())?.settings(context)?;
+        Ok((
+            settings.options,
+            settings.verify_mode,
+            settings.minimum_version,
+            settings.maximum_version,
+            settings.verify_flags,
+        ))
+    }
+
+    /// Takes the reason why the last handshake of this thread was refused, if it was.
+    #[pyfunction]
+    fn take_failure() -> Option<Failure> {
+        judge::take_rejection().map(Failure::from)
+    }
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,141 @@
+//! From what a handshake asks for to a verdict. Safe code, no Python object.
+
+use std::cell::RefCell;
+use std::ffi::c_ulong;
+use std::net::IpAddr;
+
+use pki_types::{CertificateDer, ServerName};
+use trustbridge::{Peer, RevocationCheck, Verified, VerifyError};
+
+use crate::trust::{Trust, Variant};
+
+// Values of OpenSSL 3's public headers.
+const X509_V_FLAG_CRL_CHECK: c_ulong = 0x4;
+/// The end entity and every CA; without the bit above it does nothing in OpenSSL.
+const X509_V_FLAG_CRL_CHECK_ALL: c_ulong = 0x8;
+const X509_V_FLAG_X509_STRICT: c_ulong = 0x20;
+const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
+const X509_V_ERR_UNSPECIFIED: i32 = 1;
+const X509_V_ERR_HOSTNAME_MISMATCH: i32 = 62;
+
+/// What one connection asks for: read from the connection, never from the shared context.
+pub(crate) struct Connection {
+    /// What the server sent, the end entity first.
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    /// The DNS name to match, if any.
+    pub(crate) host: Option<Vec<u8>>,
+    /// The IP address to match, if any.
+    pub(crate) address: Option<IpAddr>,
+    /// `X509_V_FLAG_*`.
+    pub(crate) flags: c_ulong,
+    /// `X509_CHECK_FLAG_*`.
+    pub(crate) host_flags: u32,
+}
+
+/// Why a connection was refused, for OpenSSL and for the exception.
+#[derive(Clone, Debug)]
+pub(crate) struct Rejected {
+    /// `X509_V_ERR_*`.
+    pub(crate) code: i32,
+    pub(crate) depth: Option<usize>,
+    pub(crate) kind: String,
+    /// One line.
+    pub(crate) line: String,
+    /// Several lines.
+    pub(crate) report: String,
+}
+
+impl Rejected {
+    fn new(code: i32, depth: Option<usize>, kind: &str, line: String) -> Self {
+        Self { code, depth, kind: kind.to_owned(), report: line.clone(), line }
+    }
+
+    /// OpenSSL's structures do not have what they must.
+    pub(crate) fn unreadable() -> Self {
+        let line = "the connection's certificates or settings cannot be read".to_owned();
+        Self::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", line)
+    }
+
+    /// The verdict could not be reached or handed over.
+    pub(crate) fn internal(code: i32) -> Self {
+        Self::new(code, None, "CannotCheck", "certificate could not be checked".to_owned())
+    }
+
+    /// A certificate is too weak for the security level of the connection.
+    pub(crate) fn security_level(code: i32, depth: usize, level: i32, what: &str) -> Self {
+        let line = format!(
+            "the {what} of the certificate at depth {depth} is below security level {level}"
+        );
+        Self::new(code, Some(depth), "WeakKey", line)
+    }
+}
+
+impl From<VerifyError> for Rejected {
+    fn from(error: VerifyError) -> Self {
+        Self {
+            code: error.openssl_code(),
+            depth: error.depth(),
+            kind: format!("{:?}", error.kind()),
+            line: error.to_string(),
+            report: error.report(),
+        }
+    }
+}
+
+/// The verdict on a connection.
+pub(crate) fn judge(trust: &Trust, connection: &Connection) -> Result<Verified, Rejected> {
+    let variant = Variant {
+        // VERIFY_CRL_CHECK_CHAIN of Python is both bits.
+        check: match connection.flags & (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) {
+            X509_V_FLAG_CRL_CHECK => RevocationCheck::Leaf,
+            0 | X509_V_FLAG_CRL_CHECK_ALL => RevocationCheck::Off,
+            _ => RevocationCheck::Chain,
+        },
+        strict: connection.flags & X509_V_FLAG_X509_STRICT != 0,
+        common_name: connection.host_flags & X509_CHECK_FLAG_NEVER_CHECK_SUBJECT == 0,
+    };
+    let verifier = trust.verifier(variant).map_err(|error| {
+        Rejected::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", error.to_string())
+    })?;
+    // OpenSSL requires both to match if both are set; Python never sets both.
+    let address = connection.address.map(|address| ServerName::IpAddress(address.into()));
+    let host = connection.host.as_deref().map(ServerName::try_from);
+    let verify =
+        |name| verifier.verify(&Peer::new(&connection.chain, name)).map_err(Rejected::from);
+    match (address, host) {
+        (None, None) => verify(None),
+        (Some(address), None) => verify(Some(address)),
+        (address, Some(Ok(host))) => {
+            if address.is_some() {
+                verify(address)?;
+            }
+            verify(Some(host))
+        }
+        (_, Some(Err(_))) => {
+            // No certificate can be valid for what is not a name; other faults come first.
+            verify(None)?;
+            let host = String::from_utf8_lossy(connection.host.as_deref().unwrap_or_default());
+            let line =
+                format!("{:?} is not a valid DNS name, no certificate is valid for it", host);
+            Err(Rejected::new(X509_V_ERR_HOSTNAME_MISMATCH, Some(0), "NameMismatch", line))
+        }
+    }
+}
+
+thread_local! {
+    /// The last rejection of this thread. A handshake runs in one C call, and the Python
+    /// wrapper takes it right after, in the same thread.
+    static REJECTION: RefCell<Option<Rejected>> = const { RefCell::new(None) };
+}
+
+pub(crate) fn remember_rejection(rejected: Rejected) {
+    REJECTION.set(Some(rejected));
+}
+
+pub(crate) fn forget_rejection() {
+    REJECTION.set(None);
+}
+
+pub(crate) fn take_rejection() -> Option<Rejected> {
+    REJECTION.take()
+}

@@ -1,0 +1,312 @@
+"""The context, and the sockets and objects made with it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+
+from . import _native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# The classes of the standard library, whatever has been injected since.
+_StdContext = ssl.SSLContext
+_CertificateError = ssl.SSLCertVerificationError
+
+
+def _explain(error: ssl.SSLCertVerificationError, server_side: bool) -> None:
+    """Adds the core's words to an exception that its verdict has raised just now."""
+    if server_side:
+        return  # the standard library's verdict on a client
+    failure = _native.take_failure()
+    if failure is None or failure.verify_code != error.verify_code:
+        return
+    text = error.strerror or ""
+    # "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: <OpenSSL's words> (_ssl.c:1007)"
+    words, found, place = text.rpartition(" (_ssl.c:")
+    if not found:
+        words = text
+    text = f"{words}: {failure.line}{found}{place if found else ''}"
+    error.args = (error.args[0], text)
+    error.strerror = text
+    add_report(error, failure)
+
+
+def add_report(error: ssl.SSLCertVerificationError, failure: _native.Failure) -> None:
+    """Puts what is known beside the message of an exception."""
+    error.kind = failure.kind  # type: ignore[attr-defined]
+    error.depth = failure.depth  # type: ignore[attr-defined]
+    error.report = failure.report  # type: ignore[attr-defined]
+    if sys.version_info >= (3, 11):
+        error.add_note(failure.report)
+
+
+class SSLSocket(ssl.SSLSocket):
+    """An `ssl.SSLSocket` whose certificate errors say more.
+
+    A certificate error has the attributes `report` (several lines), `kind` (one word) and `depth`
+    (which certificate, 0 being the server's own).
+    """
+
+    # Every method that can run a handshake; the others call one of these.
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except _CertificateError as error:
+            _explain(error, self.server_side)
+            raise
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        try:
+            return super().read(len, buffer)
+        except _CertificateError as error:
+            _explain(error, self.server_side)
+            raise
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except _CertificateError as error:
+            _explain(error, self.server_side)
+            raise
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        try:
+            return super().send(data, flags)
+        except _CertificateError as error:
+            _explain(error, self.server_side)
+            raise
+
+
+class SSLObject(ssl.SSLObject):
+    """An `ssl.SSLObject` whose certificate errors say more, as with `SSLSocket`."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except _CertificateError as error:
+            _explain(error, self.server_side)
+            raise
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        try:
+            return super().read(len, buffer)
+        except _CertificateError as error:
+            _explain(error, self.server_side)
+            raise
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except _CertificateError as error:
+            _explain(error, self.server_side)
+            raise
+
+
+#: Set by `inject_into_ssl`: old contexts count as instances of the class that took the place of
+#: theirs.
+injected = False
+
+
+class _ContextType(type):
+    """While injected, `isinstance(context, ssl.SSLContext)` is true for contexts made before."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if injected and cls is SSLContext:
+            return isinstance(instance, _StdContext)
+        return super().__instancecheck__(instance)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        if injected and cls is SSLContext:
+            return issubclass(subclass, _StdContext)
+        return super().__subclasscheck__(subclass)
+
+
+class SSLContext(_StdContext, metaclass=_ContextType):
+    """An `ssl.SSLContext` whose client connections are judged by the system's trust store.
+
+    The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
+    `check_hostname`, `verify_flags` (CRL checks with the CRLs loaded, VERIFY_X509_STRICT) and
+    `hostname_checks_common_name`, which is False here unless it is set. CERT_OPTIONAL means
+    CERT_REQUIRED, as always for clients. Certificates loaded add to the system's.
+
+    Contexts for PROTOCOL_TLS_SERVER, and server sides of PROTOCOL_TLS, are the standard library's.
+    """
+
+    sslsocket_class = SSLSocket
+    sslobject_class = SSLObject
+
+    #: None in contexts for servers.
+    _trust: _native.Trust | None = None
+
+    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
+        # Everything is set up here: some subclasses do not call __init__.
+        self = _StdContext.__new__(cls, protocol, *args, **kwargs)
+        if self.protocol != ssl.PROTOCOL_TLS_SERVER:
+            self._trust = _native.Trust(self)
+            self.hostname_checks_common_name = False
+        return self
+
+    @property
+    def _standard_too(self) -> bool:
+        """Whether OpenSSL's own store is used too: on server sides."""
+        return self.protocol != ssl.PROTOCOL_TLS_CLIENT
+
+    def load_verify_locations(
+        self,
+        cafile: Any = None,
+        capath: Any = None,
+        cadata: Any = None,
+    ) -> None:
+        """Trusts certificates, and uses CRLs, beside the system's.
+
+        Takes what `ssl.SSLContext.load_verify_locations` takes and raises what it raises. A file
+        that has not changed since it was loaded is not read again. The hashed directory `capath`
+        is read now. The bundle of the certifi package counts as the system's store and adds
+        nothing.
+        """
+        trust = self._trust
+        if trust is None:
+            super().load_verify_locations(cafile, capath, cadata)
+            return
+        if self._standard_too:
+            super().load_verify_locations(cafile, capath, cadata)
+        elif cafile is None and capath is None and cadata is None:
+            self._standard_errors(cafile, capath, cadata)
+        if cadata is not None:
+            self._load_data(trust, cadata)
+        if cafile is not None:
+            self._load_file(trust, cafile)
+        if capath is not None:
+            self._load_directory(trust, capath)
+
+    @staticmethod
+    def _standard_errors(cafile: Any, capath: Any, cadata: Any) -> None:
+        """Raises what `ssl` raises for these arguments, if it does."""
+        scratch = _StdContext(ssl.PROTOCOL_TLS_CLIENT)
+        scratch.load_verify_locations(cafile, capath, cadata)
+
+    def _load_data(self, trust: _native.Trust, cadata: Any) -> None:
+        batch = None
+        if isinstance(cadata, str):
+            if cadata.isascii():
+                batch = _native.read_pem(cadata)
+        else:
+            try:
+                batch = _native.read_der(bytes(memoryview(cadata)))
+            except (TypeError, BufferError):
+                pass
+        if batch is None or not batch.clean:
+            self._standard_errors(None, None, cadata)
+        if batch is None or len(batch) == 0:
+            raise ssl.SSLError("cadata: no certificate could be read")
+        trust.add(batch)
+
+    def _load_file(self, trust: _native.Trust, cafile: Any) -> None:
+        try:
+            path = os.fsdecode(cafile)
+            if trust.has_file(path):
+                return
+            batch = _native.read_file(path)
+        except (OSError, TypeError, ValueError) as error:
+            self._standard_errors(cafile, None, None)
+            raise ssl.SSLError(f"{cafile!r}: {error}") from error
+        # What can be read only once, such as a pipe, cannot be shown to ssl.
+        if not batch.clean and batch.repeatable:
+            self._standard_errors(cafile, None, None)
+        if len(batch) == 0:
+            raise ssl.SSLError(f"{cafile!r}: no certificate or CRL could be read")
+        if _is_certifi(path):
+            trust.ignore(batch)
+        else:
+            trust.add(batch)
+
+    def _load_directory(self, trust: _native.Trust, capath: Any) -> None:
+        try:
+            path = os.fsdecode(capath)
+        except TypeError:
+            path = ""
+        if not path or "\0" in path:
+            self._standard_errors(None, capath, None)
+        trust.add(_native.read_directory(path))
+
+    def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
+        """Costs nothing on clients, which trust the system from the beginning."""
+        if self._trust is None or self._standard_too:
+            super().load_default_certs(purpose)
+        elif not isinstance(purpose, ssl._ASN1Object):
+            raise TypeError(purpose)
+        if self._trust is not None:
+            self._trust.renew()
+
+    def set_default_verify_paths(self) -> None:
+        """Costs nothing on clients, which trust the system from the beginning."""
+        if self._trust is None or self._standard_too:
+            super().set_default_verify_paths()
+        if self._trust is not None:
+            self._trust.renew()
+
+    def _as_standard(self, trust: _native.Trust) -> _StdContext:
+        """A context of the standard library with the certificates that this one trusts."""
+        scratch = _StdContext(ssl.PROTOCOL_TLS_CLIENT)
+        anchors = trust.anchors()
+        try:
+            if anchors:
+                scratch.load_verify_locations(cadata=b"".join(anchors))
+        except ssl.SSLError:
+            for anchor in anchors:
+                try:
+                    scratch.load_verify_locations(cadata=anchor)
+                except ssl.SSLError:
+                    pass  # OpenSSL cannot read it
+        return scratch
+
+    def get_ca_certs(self, binary_form: bool = False) -> Any:
+        """The CA certificates loaded and those of the system that can be trust anchors now."""
+        if self._trust is None:
+            return super().get_ca_certs(binary_form)
+        return self._as_standard(self._trust).get_ca_certs(binary_form)
+
+    def cert_store_stats(self) -> dict[str, int]:
+        """Counts of the certificates that `get_ca_certs` looks at, and of the CRLs loaded."""
+        if self._trust is None:
+            return super().cert_store_stats()
+        stats = self._as_standard(self._trust).cert_store_stats()
+        stats["crl"] = self._trust.crls
+        return stats
+
+
+def _is_certifi(path: str) -> bool:
+    """Whether a file is the bundle of a certifi package, vendored ones among them, or a copy."""
+    folder, name = os.path.split(path)
+    if (
+        name == "cacert.pem"
+        and os.path.basename(folder) == "certifi"
+        and os.path.exists(os.path.join(folder, "__init__.py"))
+    ):
+        return True
+    for module_name, module in sys.modules.copy().items():
+        if module_name == "certifi" or module_name.endswith(".certifi"):
+            source = getattr(module, "__file__", None)
+            if source:
+                bundle = os.path.join(os.path.dirname(source), "cacert.pem")
+                if _same_contents(path, bundle):
+                    return True
+    return False
+
+
+def _same_contents(one: str, other: str) -> bool:
+    try:
+        first, second = os.stat(one), os.stat(other)
+        if os.path.samestat(first, second):
+            return True
+        if first.st_size != second.st_size:
+            return False
+        with open(one, "rb") as file, open(other, "rb") as other_file:
+            return file.read() == other_file.read()
+    except OSError:
+        return False

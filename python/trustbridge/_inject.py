@@ -1,0 +1,122 @@
+"""Puts `trustbridge.SSLContext` in the place of `ssl.SSLContext`, and takes it out again."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import threading
+from functools import partial
+
+from . import _context
+from ._context import SSLContext, _StdContext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+_lock = threading.Lock()
+#: What to put back: object, attribute, value before, value put in its place.
+_changes: list[tuple[Any, str, Any, Any]] = []
+
+_Function: Any = type(lambda: None)
+
+
+def inject_into_ssl() -> None:
+    """Makes `ssl.SSLContext` the class of this package, for the whole process.
+
+    `ssl.create_default_context()` and every library that makes its contexts after this call
+    use it, and so do modules that imported the class by its name before. Contexts made before
+    keep working as they were. Imports nothing. Calling it again does nothing.
+
+    For applications; a library makes a `trustbridge.SSLContext` instead.
+    """
+    with _lock:
+        if _changes:
+            return
+        for name, prop in _setters_by_global_name():
+            _change(_StdContext, name, prop)
+        _context.injected = True
+        _change(ssl, "SSLContext", SSLContext)
+        for module in _modules():
+            if vars(module).get("SSLContext") is _StdContext:
+                _change(module, "SSLContext", SSLContext)
+        for module, name, remake in _cached_contexts():
+            if isinstance(vars(module).get(name), _StdContext):
+                _change(module, name, remake())
+
+
+def extract_from_ssl() -> None:
+    """Undoes `inject_into_ssl`. Contexts made meanwhile keep working. Calling it again does
+    nothing."""
+    with _lock:
+        for owner, name, before, put in reversed(_changes):
+            # Somebody else may have put something in its place since.
+            if vars(owner).get(name) is put:
+                setattr(owner, name, before)
+        _context.injected = False
+        if _changes:
+            for module in _modules():
+                name = module.__name__
+                # Imported meanwhile, perhaps.
+                by_name = name == "urllib3.util.ssl_" or name.endswith(".urllib3.util.ssl_")
+                if by_name and vars(module).get("SSLContext") is SSLContext:
+                    vars(module)["SSLContext"] = _StdContext
+        _changes.clear()
+
+
+def _change(owner: Any, name: str, value: Any) -> None:
+    _changes.append((owner, name, vars(owner)[name], value))
+    setattr(owner, name, value)
+
+
+def _modules() -> list[ModuleType]:
+    """Every module imported so far, but `ssl` and this package."""
+    package = __name__.rpartition(".")[0]
+    found = []
+    for name, module in sys.modules.copy().items():
+        ours = name == package or name.startswith(package + ".")
+        if isinstance(module, type(sys)) and module is not ssl and not ours:
+            found.append(module)
+    return found
+
+
+def _setters_by_global_name() -> list[tuple[str, property]]:
+    """The properties of the standard class whose setters call `super(SSLContext, SSLContext)`.
+
+    They find their class by the module's global. With another class there, they would call
+    themselves for ever. So they get globals of their own, in which the name keeps its meaning.
+    """
+    own_globals = dict(vars(ssl), SSLContext=_StdContext)
+    found = []
+    for name, value in vars(_StdContext).items():
+        setter = value.fset if isinstance(value, property) else None
+        if setter is not None and "SSLContext" in setter.__code__.co_names:
+            setter = _Function(
+                setter.__code__,
+                own_globals,
+                setter.__name__,
+                setter.__defaults__,
+                setter.__closure__,
+            )
+            found.append((name, property(value.fget, setter, value.fdel, value.__doc__)))
+    return found
+
+
+def _cached_contexts() -> list[tuple[ModuleType, str, Callable[[], Any]]]:
+    """Contexts that libraries make when they are imported, and how to make them anew."""
+    found: list[tuple[ModuleType, str, Callable[[], Any]]] = []
+    for module in _modules():
+        contents = vars(module)
+        name = module.__name__
+        if name.endswith("requests.adapters"):
+            make = contents.get("create_urllib3_context")
+            if make is not None:
+                found.append((module, "_preloaded_ssl_context", make))
+        elif name == "aiohttp.connector":
+            make = contents.get("_make_ssl_context")
+            if make is not None:
+                found.append((module, "_SSL_CONTEXT_VERIFIED", partial(make, True)))
+                found.append((module, "_SSL_CONTEXT_UNVERIFIED", partial(make, False)))
+    return found

@@ -1,0 +1,100 @@
+import ssl
+from os import PathLike
+from typing import final
+
+__all__ = [
+    "Batch",
+    "Failure",
+    "Trust",
+    "Verified",
+    "__version__",
+    "peek",
+    "read_der",
+    "read_directory",
+    "read_file",
+    "read_pem",
+    "take_failure",
+    "verify",
+]
+
+__version__: str
+
+@final
+class Batch:
+    @property
+    def clean(self) -> bool: ...
+    @property
+    def repeatable(self) -> bool: ...
+    def __len__(self) -> int: ...
+
+@final
+class Trust:
+    def __new__(cls, context: ssl.SSLContext) -> Trust: ...
+    def has_file(self, path: str | PathLike[str]) -> bool: ...
+    def add(self, batch: Batch) -> None: ...
+    def ignore(self, batch: Batch) -> None: ...
+    def renew(self) -> None: ...
+    def anchors(self) -> list[bytes]: ...
+    @property
+    def crls(self) -> int: ...
+    @property
+    def attached(self) -> bool: ...
+
+@final
+class Verified:
+    """A chain that is trusted. `str()` is the path for people, on several lines."""
+
+    @property
+    def chain(self) -> list[bytes]:
+        """The path that was built: DER, end entity first, trust anchor last."""
+
+    @property
+    def anchor(self) -> bytes:
+        """The trust anchor in DER."""
+
+    @property
+    def source(self) -> str:
+        """Where the trust anchor came from: a file, or "the extra roots" and the like."""
+
+    @property
+    def revocation(self) -> str:
+        """What was really checked for revocation: "off" (nothing), "leaf" or "chain"."""
+
+@final
+class Failure:
+    @property
+    def verify_code(self) -> int: ...
+    @property
+    def verify_message(self) -> str: ...
+    @property
+    def depth(self) -> int | None: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def line(self) -> str: ...
+    @property
+    def report(self) -> str: ...
+
+def peek(context: ssl.SSLContext) -> tuple[int, int, int, int, int]: ...
+def take_failure() -> Failure | None: ...
+def read_file(path: str | PathLike[str]) -> Batch: ...
+def read_directory(path: str | PathLike[str]) -> Batch: ...
+def read_pem(pem: str) -> Batch: ...
+def read_der(der: bytes) -> Batch: ...
+def verify(
+    chain_der: list[bytes],
+    name: str | None,
+    *,
+    purpose: str,
+    time: float | None,
+    extra_roots: list[bytes],
+    fallback_roots: list[bytes],
+    system_trust: bool,
+    intermediates: list[bytes],
+    pinned: list[bytes],
+    crls: list[bytes],
+    revocation: str,
+    unknown_revocation: str,
+    strict: bool,
+    common_name: bool,
+) -> Verified | Failure: ...

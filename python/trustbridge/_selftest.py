@@ -1,0 +1,78 @@
+"""Makes sure that reaching OpenSSL through a context works here, before anything relies on it."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+
+from . import _native
+
+#: CPython versions that the tests of this package run on. In each of them `SSL_CTX *` is the
+#: first field of an `_ssl._SSLContext`. A version is added here only once the tests pass on it:
+#: the pointer is read before anything can be compared, so another layout could crash.
+TESTED = frozenset({(3, 10), (3, 11), (3, 12), (3, 13)})
+
+
+def run() -> None:
+    """Raises ImportError, with the reason, unless everything is as expected."""
+    reason = unsupported()
+    if reason is None:
+        try:
+            reason = compare()
+        except ImportError as error:
+            reason = str(error)
+    if reason is not None:
+        raise ImportError(f"trustbridge cannot verify inside the handshakes of ssl: {reason}")
+
+
+def unsupported() -> str | None:
+    """Why this interpreter is not one that is known, if it is not."""
+    if sys.implementation.name != "cpython":
+        return f"{sys.implementation.name} is not CPython"
+    if sys.version_info[:2] not in TESTED:
+        version = ".".join(map(str, sys.version_info[:2]))
+        return f"CPython {version} is not one of the versions it is tested on"
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return "free-threaded interpreters are not supported yet"
+    return None
+
+
+def compare() -> str | None:
+    """What differs between a context's settings as Python has them and as OpenSSL has them."""
+    versions = ssl.TLSVersion
+    cases = (
+        # OpenSSL's SSL_VERIFY_PEER is 1, SSL_VERIFY_FAIL_IF_NO_PEER_CERT is 2.
+        (ssl.CERT_NONE, 0, versions.TLSv1_2, versions.TLSv1_2, ssl.OP_NO_TICKET),
+        (ssl.CERT_OPTIONAL, 1, versions.TLSv1_2, versions.TLSv1_3, ssl.OP_SINGLE_ECDH_USE),
+        (ssl.CERT_REQUIRED, 3, versions.TLSv1_3, versions.TLSv1_3, ssl.OP_NO_RENEGOTIATION),
+    )
+    for mode, openssl_mode, minimum, maximum, option in cases:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = mode
+        context.minimum_version = minimum
+        context.maximum_version = maximum
+        context.options |= option
+        context.verify_flags |= (
+            ssl.VERIFY_X509_STRICT if mode == ssl.CERT_NONE else ssl.VERIFY_CRL_CHECK_LEAF
+        )
+        expected = (
+            context.options & 0xFFFFFFFF,
+            openssl_mode,
+            int(minimum),
+            int(maximum),
+            int(context.verify_flags),
+        )
+        options, *rest = _native.peek(context)
+        found = (options & 0xFFFFFFFF, *rest)
+        if found != expected:
+            return f"a context with the settings {expected} reads as {found}"
+    # A context must give up what was attached to it when it is freed, or the functions found
+    # belong to another copy of OpenSSL.
+    trust = _native.Trust(context)
+    if not trust.attached:
+        return "nothing could be attached to a context"
+    del context
+    if trust.attached:
+        return "OpenSSL did not free what was attached to a context"
+    return None

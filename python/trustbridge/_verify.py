@@ -1,0 +1,105 @@
+"""Verification without a connection."""
+
+from __future__ import annotations
+
+import ssl
+
+from . import _native
+from ._context import add_report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from typing import Literal
+
+
+class VerificationError(ssl.SSLCertVerificationError):
+    """A chain is not trusted. `verify_code` and `verify_message` are OpenSSL's number and words."""
+
+    #: What is wrong, in one word such as "UnknownIssuer" or "Expired".
+    kind: str
+    #: Which certificate is at fault, 0 being the peer's own; None if none is.
+    depth: int | None
+    #: The whole story, on several lines.
+    report: str
+
+
+def verify(
+    chain_der: Iterable[bytes],
+    name: str | None,
+    *,
+    purpose: Literal["server", "client"] = "server",
+    time: float | datetime | None = None,
+    extra_roots: Iterable[bytes] = (),
+    fallback_roots: Iterable[bytes] = (),
+    system_trust: bool = True,
+    intermediates: Iterable[bytes] = (),
+    pinned: Iterable[bytes] = (),
+    crls: Iterable[bytes] = (),
+    revocation: Literal["off", "leaf", "chain"] = "off",
+    unknown_revocation: Literal["allow", "reject"] = "allow",
+    strict: bool = False,
+    common_name: bool = False,
+) -> _native.Verified:
+    """Verifies a chain of certificates and returns the path that was built.
+
+    chain_der -- certificates in DER: the peer's own first, the others in any order
+    name -- DNS name or IP address that the first one must be valid for; with None the name is
+        NOT checked: right for clients, dangerous for servers
+    purpose -- what the peer's certificate is used for
+    time -- when to verify, in seconds since 1970 or as a datetime with a time zone; now if None
+    extra_roots -- trust anchors in DER beside the system's
+    fallback_roots -- trust anchors that count only while the system has no usable one
+    system_trust -- with False the system's trust anchors do not count
+    intermediates -- certificates that may help to build a path; not trusted
+    pinned -- accept exactly these certificates of peers, and nothing else
+    crls -- revocation lists in DER; nothing is ever fetched
+    revocation -- which certificates are looked up in them
+    unknown_revocation -- what happens to a certificate that no list speaks about
+    strict -- also require what VERIFY_X509_STRICT requires
+    common_name -- match the common name where there is no DNS subject alternative name
+
+    Raises VerificationError if the chain is not trusted or the verdict cannot be reached, and
+    ValueError, with the argument's name, if an argument cannot be used.
+
+    Not checked: certificate policies, certificate transparency, stapled OCSP responses, and that
+    the peer has the private key.
+    """
+    if name is not None and not name.isascii():
+        try:
+            name = name.encode("idna").decode("ascii")
+        except UnicodeError as error:
+            raise ValueError(f"name: {name!r} is not a DNS name: {error}") from error
+    if time is not None and not isinstance(time, (int, float)):
+        if time.tzinfo is None:
+            raise ValueError("time: a datetime needs a time zone")
+        time = time.timestamp()
+    verdict = _native.verify(
+        list(chain_der),
+        name,
+        purpose=purpose,
+        time=time,
+        extra_roots=list(extra_roots),
+        fallback_roots=list(fallback_roots),
+        system_trust=system_trust,
+        intermediates=list(intermediates),
+        pinned=list(pinned),
+        crls=list(crls),
+        revocation=revocation,
+        unknown_revocation=unknown_revocation,
+        strict=strict,
+        common_name=common_name,
+    )
+    if isinstance(verdict, _native.Verified):
+        return verdict
+    refusal = VerificationError(
+        int(ssl.SSLErrorNumber.SSL_ERROR_SSL),
+        f"certificate verify failed: {verdict.line}",
+    )
+    refusal.verify_code = verdict.verify_code
+    refusal.verify_message = verdict.verify_message
+    refusal.reason = "CERTIFICATE_VERIFY_FAILED"
+    refusal.library = "SSL"
+    add_report(refusal, verdict)
+    raise refusal
