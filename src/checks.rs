@@ -31,7 +31,7 @@ pub(crate) fn end_entity(
             config.purpose.name()
         )));
     }
-    if config.strict { strict(cert, 0) } else { Ok(()) }
+    Ok(())
 }
 
 /// A certificate that issued another one. `below` counts the intermediates between it and the
@@ -57,7 +57,7 @@ pub(crate) fn issuer(
     if exceeds(cert.path_length(), below) {
         return error(ErrorKind::PathLengthExceeded);
     }
-    if config.strict { strict(cert, depth) } else { Ok(()) }
+    Ok(())
 }
 
 /// Whether a path length constraint forbids this many intermediates.
@@ -104,8 +104,9 @@ fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
 
 /// The checks that OpenSSL 3 makes with `X509_V_FLAG_X509_STRICT`
 /// ([X509_VERIFY_PARAM_set_flags(3)](https://docs.openssl.org/3.0/man3/X509_VERIFY_PARAM_set_flags/)),
-/// with its error codes.
-pub(crate) fn strict(cert: &Cert<'_>, depth: usize) -> Result<(), VerifyError> {
+/// with its error codes. `last` says that the certificate ends the chain: it needs no
+/// authorityKeyIdentifier.
+pub(crate) fn strict(cert: &Cert<'_>, depth: usize, last: bool) -> Result<(), VerifyError> {
     let extensions = &cert.extensions;
     let ca = cert.is_ca();
     let may_sign = extensions.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0);
@@ -142,7 +143,7 @@ pub(crate) fn strict(cert: &Cert<'_>, depth: usize) -> Result<(), VerifyError> {
         ),
         (
             cert.version == 3
-                && !cert.is_self_issued()
+                && !last
                 && extensions.authority_key_id.is_none_or(|(id, _)| id.is_none()),
             85,
             "no authorityKeyIdentifier",

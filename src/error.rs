@@ -89,9 +89,8 @@ impl ErrorKind {
             Self::BadSignature => 7,
             Self::UnsupportedAlgorithm => 76,
             Self::WeakKey => 66,
-            Self::NotACa => 79,
+            Self::NotACa | Self::KeyUsage => 79,
             Self::CaAsEndEntity | Self::WrongPurpose => 26,
-            Self::KeyUsage => 32,
             Self::PathLengthExceeded => 25,
             Self::NameConstraints => 47,
             Self::UnknownCriticalExtension => 34,
@@ -276,6 +275,7 @@ pub(crate) struct Inner {
     pub(crate) limit: Option<UnixTime>,
     pub(crate) detail: Option<String>,
     pub(crate) presented: Vec<String>,
+    pub(crate) purposes: Vec<String>,
     pub(crate) openssl: Option<i32>,
     pub(crate) os: Option<OsCode>,
     pub(crate) searched: Vec<Searched>,
@@ -298,6 +298,7 @@ impl VerifyError {
                 limit: None,
                 detail: None,
                 presented: Vec::new(),
+                purposes: Vec::new(),
                 openssl: None,
                 os: None,
                 searched: Vec::new(),
@@ -364,6 +365,12 @@ impl VerifyError {
         &self.inner.presented
     }
 
+    /// The extended key usages of the certificate at fault as dotted object identifiers; filled
+    /// for [`ErrorKind::WrongPurpose`]. Empty if it has none: then its key usage is at fault.
+    pub fn presented_purposes(&self) -> &[String] {
+        &self.inner.purposes
+    }
+
     /// The purpose the chain was verified for.
     pub fn purpose(&self) -> Purpose {
         self.inner.purpose
@@ -404,6 +411,7 @@ impl VerifyError {
         match (self.inner.openssl, self.inner.kind, &self.inner.name) {
             (Some(code), _, _) => code,
             (None, ErrorKind::NameMismatch, Some(ServerName::IpAddress(_))) => 64,
+            (None, ErrorKind::WeakKey, _) if self.inner.depth.is_some_and(|depth| depth > 0) => 67,
             (None, kind, _) => kind.openssl_code(),
         }
     }

@@ -1,18 +1,19 @@
 //! The verifier: settings, the peer to judge, and the verdict.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 
 use crate::checks;
-use crate::der::Malformed;
+use crate::der::{self, Malformed};
 use crate::error::{BuildError, ErrorKind, Summary, VerifyError};
 use crate::hints;
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation, RevocationOutcome};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry};
-use crate::x509::Cert;
+use crate::x509::{self, Cert};
 
 /// Most certificates a chain may have, the end entity included.
 const MAX_CHAIN_LENGTH: usize = 100;
@@ -30,20 +31,37 @@ pub struct Verifier {
 
 struct Inner {
     config: Config,
-    engine: platform::Engine,
+    engine: Arc<platform::Engine>,
+}
+
+/// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
+/// the rest.
+pub(crate) struct Config {
+    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    settings: Arc<Settings>,
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 /// Everything a caller can set, parsed.
-pub(crate) struct Config {
+pub(crate) struct Settings {
     /// The system store, where the caller wants it.
     pub(crate) system: Option<Arc<Handle>>,
+    /// Whether the caller said so, one way or the other.
+    #[cfg(feature = "rustls")]
+    pub(crate) system_chosen: bool,
     pub(crate) extra: AnchorSet,
     pub(crate) fallback: AnchorSet,
     pub(crate) pinned: Vec<CertificateDer<'static>>,
     pub(crate) intermediates: Vec<CertificateDer<'static>>,
     pub(crate) purpose: Purpose,
     pub(crate) revocation: Revocation,
-    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
 }
@@ -93,6 +111,28 @@ pub struct Anchor {
     pub source: Source,
 }
 
+impl fmt::Display for Verified {
+    /// The path for people, on several lines, in the layout of [`VerifyError::report`]: each
+    /// certificate below its depth, then the trust anchor and where it came from. Text from
+    /// certificates is escaped. No trailing line break.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (depth, der) in self.chain.iter().enumerate() {
+            // A verified certificate can be read; if not, the line says so.
+            match Cert::parse(der).map(|cert| cert.summary()) {
+                Ok(cert) => {
+                    writeln!(f, "  {depth}: {}", cert.subject)?;
+                    writeln!(f, "     issued by {}", cert.issuer)?;
+                    writeln!(f, "     valid {} to {}", cert.not_before, cert.not_after)?;
+                }
+                Err(Malformed(what)) => writeln!(f, "  {depth}: (malformed {what})")?,
+            }
+        }
+        let anchor = Cert::parse(&self.anchor.certificate).map(|cert| cert.summary().subject);
+        writeln!(f, "anchor: {}", anchor.as_deref().unwrap_or("(malformed)"))?;
+        write!(f, "source: {}", self.anchor.source)
+    }
+}
+
 impl Verifier {
     /// Verifies servers against the operating system's store: the right choice for most
     /// programs.
@@ -106,19 +146,20 @@ impl Verifier {
             Ok(verifier) => verifier,
             // Only a build without any signature algorithm comes here; it fails every chain.
             Err(_) => Self {
-                inner: Arc::new(Inner {
-                    engine: platform::Engine::default(),
-                    config: builder.into_config(),
-                }),
+                inner: Arc::new(Inner { engine: Arc::default(), config: builder.into_config() }),
             },
         }
     }
 
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
     /// checks.
+    ///
+    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now; [`VerifierBuilder::build`]
+    /// and a clone's `build` look at no environment variable, so they may run in any thread.
     pub fn builder() -> VerifierBuilder {
         VerifierBuilder {
-            system_roots: true,
+            system: Handle::for_process(),
+            system_roots: None,
             extra: Vec::new(),
             fallback: Vec::new(),
             pinned: Vec::new(),
@@ -159,6 +200,9 @@ impl Verifier {
                 inner.subject.get_or_insert_with(|| at_fault.subject.clone());
                 inner.issuer.get_or_insert_with(|| at_fault.issuer.clone());
             }
+            if inner.kind == ErrorKind::WrongPurpose {
+                inner.purposes = purposes(peer.chain, inner.subject.as_deref());
+            }
             hints::add(inner);
             error
         })
@@ -196,6 +240,9 @@ impl Verifier {
             return Err(VerifyError::new(ErrorKind::PinMismatch).at(0));
         }
         checks::end_entity(leaf, config, peer.time)?;
+        if config.strict {
+            checks::strict(leaf, 0, true)?;
+        }
         checks::name(leaf, config, peer, false)?;
         let revocation = checks::unknown_revocation(config)?;
         Ok(Verified {
@@ -203,6 +250,22 @@ impl Verifier {
             anchor: Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf },
             revocation,
         })
+    }
+
+    /// The same verifier with other signature algorithms; everything else is shared.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn with_algorithms(
+        &self,
+        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    ) -> Self {
+        let Inner { config, engine } = &*self.inner;
+        let config = Config { algorithms, settings: Arc::clone(&config.settings) };
+        Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
+    }
+
+    #[cfg(feature = "rustls")]
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
     }
 
     /// What the verifier is for.
@@ -235,7 +298,8 @@ impl fmt::Debug for Verifier {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifierBuilder {
-    system_roots: bool,
+    system: Arc<Handle>,
+    system_roots: Option<bool>,
     extra: Vec<CertificateDer<'static>>,
     fallback: Vec<CertificateDer<'static>>,
     pinned: Vec<CertificateDer<'static>>,
@@ -251,7 +315,7 @@ impl VerifierBuilder {
     /// Whether the operating system's trust anchors count. Default: `true`. With `false` and
     /// [`extra_roots`](Self::extra_roots), only those count.
     pub fn system_roots(mut self, yes: bool) -> Self {
-        self.system_roots = yes;
+        self.system_roots = Some(yes);
         self
     }
 
@@ -350,7 +414,7 @@ impl VerifierBuilder {
             }
         }
         let config = self.into_config();
-        let engine = platform::Engine::new(&config)?;
+        let engine = Arc::new(platform::Engine::new(&config)?);
         Ok(Verifier { inner: Arc::new(Inner { config, engine }) })
     }
 }
@@ -362,18 +426,20 @@ impl VerifierBuilder {
                 certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),
             )
         };
-        Config {
-            system: self.system_roots.then(Handle::for_process),
+        let settings = Settings {
+            system: self.system_roots.unwrap_or(true).then_some(self.system),
+            #[cfg(feature = "rustls")]
+            system_chosen: self.system_roots.is_some(),
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),
             pinned: self.pinned,
             intermediates: self.intermediates,
             purpose: self.purpose,
             revocation: self.revocation,
-            algorithms: self.algorithms,
             common_name: self.common_name,
             strict: self.strict,
-        }
+        };
+        Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }
 }
 
@@ -432,6 +498,17 @@ static RING: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
+
+/// The extended key usages of the certificate with this subject, or of the end entity.
+fn purposes(chain: &[CertificateDer<'_>], subject: Option<&str>) -> Vec<String> {
+    chain
+        .iter()
+        .filter_map(|der| Cert::parse(der).ok())
+        .find(|cert| subject.is_none_or(|subject| x509::name_text(cert.subject) == subject))
+        .and_then(|cert| cert.extensions.extended_key_usage)
+        .map(|list| x509::oids(list).map(der::dotted).collect())
+        .unwrap_or_default()
+}
 
 /// What a report shows where no path was built: the chain by its names, from the end entity up,
 /// as far as it can be read.

@@ -5,8 +5,8 @@
 use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use std::time::Duration;
 use trustbridge::{
-    Peer, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation, Verified, Verifier,
-    VerifyError,
+    ErrorKind, Peer, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation, Verified,
+    Verifier, VerifyError,
 };
 use trustbridge_cases::{Case, Check, Engine, Expect};
 
@@ -92,6 +92,20 @@ fn verdicts_are_coherent() {
                 let (line, report) = (error.to_string(), error.report());
                 assert!(!line.is_empty() && !line.contains('\n'), "{}: {line:?}", case.name);
                 assert!(report.starts_with(&line), "{}: {report}", case.name);
+                let somewhere = matches!(
+                    error.kind(),
+                    ErrorKind::Expired
+                        | ErrorKind::NotYetValid
+                        | ErrorKind::NotACa
+                        | ErrorKind::KeyUsage
+                        | ErrorKind::WrongPurpose
+                        | ErrorKind::PathLengthExceeded
+                        | ErrorKind::UnknownCriticalExtension
+                        | ErrorKind::BadSignature
+                        | ErrorKind::UnknownIssuer
+                        | ErrorKind::Revoked
+                );
+                assert!(error.depth().is_some() || !somewhere, "{}: no depth", case.name);
                 assert_ne!(error.openssl_code(), 0, "{}", case.name);
                 assert!(
                     !report.contains("  \n") && !report.ends_with('\n'),

@@ -3,7 +3,7 @@
 //!
 //! The search is depth first from the end entity: trust anchors before intermediates, and
 //! short paths before long ones. A path is verified only once it reaches a vetted trust anchor. The
-//! work is bounded by [`MAX_STEPS`] and [`MAX_ATTEMPTS`], whatever the peer sends.
+//! work is bounded by [`MAX_STEPS`] and [`MAX_SIGNATURES`], whatever the peer sends.
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{
@@ -24,8 +24,12 @@ const MAX_INTERMEDIATES: usize = 6;
 /// Most certificates looked at while paths are searched; a mesh of cross-signs has more paths
 /// than can ever be walked.
 const MAX_STEPS: usize = 2_000;
-/// Most paths verified. Each costs up to seven signatures.
-const MAX_ATTEMPTS: usize = 16;
+/// Most signatures verified, as in `webpki` for one search. A path counts with all of its own.
+const MAX_SIGNATURES: usize = 100;
+
+/// Signatures over MD5 and SHA-1, with RSA, ECDSA and DSA.
+const OUTDATED_SIGNATURES: &[&str] =
+    &["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"];
 
 /// The CRLs given by the caller, parsed.
 #[derive(Debug, Default)]
@@ -83,7 +87,7 @@ struct Search<'a> {
     pool: Vec<Cert<'a>>,
     sets: Vec<&'a AnchorSet>,
     steps: usize,
-    attempts: usize,
+    signatures: usize,
     failure: Option<VerifyError>,
     near_misses: Vec<NearMiss>,
 }
@@ -130,7 +134,7 @@ impl<'a> Search<'a> {
             pool,
             sets,
             steps: 0,
-            attempts: 0,
+            signatures: 0,
             failure: None,
             near_misses: Vec::new(),
         }
@@ -177,17 +181,24 @@ impl<'a> Search<'a> {
         'a: 's,
     {
         let head = path.issuers.last().copied().unwrap_or(self.leaf).clone();
-        for set in self.sets.clone() {
-            for entry in set.with_subject(head.issuer) {
-                if !self.step() {
-                    return None;
-                }
-                if entry.certificate().as_ref() == head.der {
-                    continue; // a certificate does not vouch for itself
-                }
-                if let Some(verified) = self.try_anchor(path, &head, entry) {
-                    return Some(verified);
-                }
+        let mut anchors: Vec<_> =
+            self.sets.iter().flat_map(|set| set.with_subject(head.issuer)).collect();
+        if anchors.len() > 1 {
+            // Where many CAs have one name, key identifiers tell which to try first.
+            anchors.sort_by_cached_key(|entry| {
+                Cert::parse(entry.certificate())
+                    .is_ok_and(|anchor| head.names_another_key_than(&anchor))
+            });
+        }
+        for entry in anchors {
+            if !self.step() {
+                return None;
+            }
+            if entry.certificate().as_ref() == head.der {
+                continue; // a certificate does not vouch for itself
+            }
+            if let Some(verified) = self.try_anchor(path, &head, entry) {
+                return Some(verified);
             }
         }
         if path.issuers.len() == MAX_INTERMEDIATES {
@@ -229,11 +240,11 @@ impl<'a> Search<'a> {
     /// Counts one certificate looked at; `false` once there were too many.
     fn step(&mut self) -> bool {
         self.steps += 1;
-        if self.steps > MAX_STEPS || self.attempts >= MAX_ATTEMPTS {
+        if self.steps > MAX_STEPS || self.signatures >= MAX_SIGNATURES {
             let limit = if self.steps > MAX_STEPS {
                 format!("more than {MAX_STEPS} steps")
             } else {
-                format!("more than {MAX_ATTEMPTS} paths")
+                format!("more than {MAX_SIGNATURES} signatures")
             };
             self.fail(VerifyError::new(ErrorKind::ChainTooComplex).detail(limit));
             return false;
@@ -282,12 +293,16 @@ impl<'a> Search<'a> {
                 return Some(VerifyError::new(ErrorKind::PathLengthExceeded).at(depth));
             }
             let anchor = Cert::parse(entry.certificate()).ok().filter(|_| self.config.strict)?;
-            checks::strict(&anchor, depth).err()
+            let below = std::iter::once(self.leaf).chain(path.issuers.iter().copied());
+            below
+                .enumerate()
+                .find_map(|(depth, cert)| checks::strict(cert, depth, false).err())
+                .or_else(|| checks::strict(&anchor, depth, true).err())
         });
         let flaw = match flaw {
             Some(flaw) => flaw,
             None => {
-                self.attempts += 1;
+                self.signatures += depth;
                 match self.attempt(path, &vetted.anchor) {
                     Ok(revocation) => {
                         let constrained = vetted.constrains_names
@@ -406,6 +421,10 @@ impl<'a> Search<'a> {
             })
         })?;
         let verdict = checks::end_entity(self.leaf, self.config, self.time)
+            .and_then(|()| match self.config.strict {
+                true => checks::strict(self.leaf, 0, true),
+                false => Ok(()),
+            })
             .and_then(|()| checks::unknown_revocation(self.config))
             .map(|revocation| {
                 let verified = Verified {
@@ -537,6 +556,15 @@ impl<'a> Search<'a> {
                 })
             }),
             ErrorKind::CaAsEndEntity | ErrorKind::NameConstraints => Some(0),
+            ErrorKind::RevocationUnknown
+            | ErrorKind::RevocationOutdated
+            | ErrorKind::BadRevocationData
+                if self.config.revocation.check == RevocationCheck::Leaf =>
+            {
+                Some(0)
+            }
+            ErrorKind::RevocationUnknown => certs()
+                .position(|cert| self.engine.crls.iter().all(|crl| crl.issuer() != cert.issuer)),
             _ => None,
         };
         let out = VerifyError::new(kind);
@@ -545,8 +573,13 @@ impl<'a> Search<'a> {
             None => out,
         };
         match &error {
-            E::UnsupportedSignatureAlgorithmContext(context) => out
-                .detail(format!("signature algorithm {}", oid_of(&context.signature_algorithm_id))),
+            E::UnsupportedSignatureAlgorithmContext(context) => {
+                let oid = oid_of(&context.signature_algorithm_id);
+                let outdated = OUTDATED_SIGNATURES.contains(&oid.as_str());
+                let out = out.detail(format!("signature algorithm {oid}"));
+                // X509_V_ERR_CA_MD_TOO_WEAK
+                if outdated { out.code(68) } else { out }
+            }
             E::UnsupportedCertVersion => out.detail("not an X.509 version 3 certificate"),
             _ if matches!(
                 kind,

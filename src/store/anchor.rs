@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
@@ -282,65 +282,99 @@ impl Key {
     }
 }
 
-/// Store entries, found by subject.
-#[derive(Debug, Default)]
+/// Store entries, found by subject. Cheap to clone.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AnchorSet {
+    index: Arc<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
     entries: Vec<StoreEntry>,
     /// Hash of the subject and place in `entries`, sorted.
     by_subject: Vec<(u64, usize)>,
     any_rejected: bool,
 }
 
-impl AnchorSet {
-    /// Leaves out repetitions. Where the same certificate comes with and without trust
-    /// settings, or with different ones, all of them stay and a rejection wins.
-    pub(crate) fn new(entries: impl IntoIterator<Item = StoreEntry>) -> Self {
-        let mut set = Self::default();
+/// An [`AnchorSet`] that is being filled.
+#[derive(Debug, Default)]
+pub(crate) struct AnchorSetBuilder {
+    index: Index,
+    /// Hash of a certificate's end, and its place in `entries`.
+    seen: HashMap<u64, usize>,
+}
+
+impl AnchorSetBuilder {
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.index.entries.len()
+    }
+
+    /// Adds an entry, or gives the place of the one that it repeats. Where the same certificate
+    /// comes with and without trust settings, or with different ones, all of them stay and a
+    /// rejection wins.
+    pub(crate) fn insert(&mut self, entry: StoreEntry) -> Result<(), usize> {
+        let index = &mut self.index;
         // By the last bytes of the signature: certificates that differ, differ there.
-        let mut seen = HashMap::<u64, usize>::new();
-        for entry in entries {
-            let tail = entry.certificate.len().saturating_sub(64);
-            let tail = hash(entry.certificate.get(tail..).unwrap_or_default());
-            let first = *seen.entry(tail).or_insert(set.entries.len());
-            if set.entries.get(first).is_some_and(|other| {
+        let tail = entry.certificate.len().saturating_sub(64);
+        let mut key = hash(entry.certificate.get(tail..).unwrap_or_default());
+        while let Some(&known) = self.seen.get(&key) {
+            if index.entries.get(known).is_some_and(|other| {
                 other.certificate == entry.certificate && other.trust == entry.trust
             }) {
-                continue;
+                return Err(known);
             }
-            set.any_rejected |=
-                entry.trust.as_ref().is_some_and(|trust| !trust.rejected.is_empty());
-            set.by_subject.push((hash(entry.raw_subject()), set.entries.len()));
-            set.entries.push(entry);
+            key = key.wrapping_add(1);
         }
-        set.by_subject.sort_unstable();
-        set
+        self.seen.insert(key, index.entries.len());
+        index.any_rejected |= entry.trust.as_ref().is_some_and(|trust| !trust.rejected.is_empty());
+        index.by_subject.push((hash(entry.raw_subject()), index.entries.len()));
+        index.entries.push(entry);
+        Ok(())
+    }
+
+    pub(crate) fn build(mut self) -> AnchorSet {
+        self.index.by_subject.sort_unstable();
+        AnchorSet { index: Arc::new(self.index) }
+    }
+}
+
+impl AnchorSet {
+    /// Leaves out repetitions, see [`AnchorSetBuilder::insert`].
+    pub(crate) fn new(entries: impl IntoIterator<Item = StoreEntry>) -> Self {
+        let mut builder = AnchorSetBuilder::default();
+        for entry in entries {
+            let _ = builder.insert(entry);
+        }
+        builder.build()
     }
 
     pub(crate) fn entries(&self) -> &[StoreEntry] {
-        &self.entries
+        &self.index.entries
     }
 
     /// The entries with this subject (contents of the Name), in the order of reading.
     pub(crate) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &StoreEntry> {
         let wanted = hash(subject);
-        let start = self.by_subject.partition_point(|(hash, _)| *hash < wanted);
-        self.by_subject
+        let start = self.index.by_subject.partition_point(|(hash, _)| *hash < wanted);
+        self.index
+            .by_subject
             .iter()
             .skip(start)
             .take_while(move |(hash, _)| *hash == wanted)
-            .filter_map(|(_, index)| self.entries.get(*index))
+            .filter_map(|(_, index)| self.index.entries.get(*index))
             .filter(move |entry| entry.raw_subject() == subject)
     }
 
     /// Whether any entry can be a trust anchor for the purpose at the time.
     pub(crate) fn has_usable(&self, purpose: Purpose, time: UnixTime) -> bool {
-        self.entries.iter().any(|entry| entry.refusal(purpose, time).is_none())
+        self.entries().iter().any(|entry| entry.refusal(purpose, time).is_none())
     }
 
     /// Whether trust settings reject this subject and key for the purpose, under whatever
     /// certificate.
     pub(crate) fn rejects(&self, cert: &Cert<'_>, purpose: Purpose) -> Option<&StoreEntry> {
-        if !self.any_rejected {
+        if !self.index.any_rejected {
             return None;
         }
         self.with_subject(cert.subject).find(|entry| {

@@ -1,14 +1,35 @@
 //! The Unix system store: where it is, how it is read, which of its certificates can be trust
-//! anchors, and the snapshot of it that a process shares.
+//! anchors, and the snapshot of it that a process shares. On Windows and Apple systems, where
+//! the store is no data of ours, the list of its roots.
 
 mod anchor;
+pub mod pem;
+
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod cache;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod load;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod locations;
+#[cfg(any(windows, target_vendor = "apple"))]
+mod native;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pki_types::UnixTime;
+
+use crate::policy::Purpose;
+
 pub(crate) use anchor::AnchorSet;
 pub use anchor::{Refusal, StoreEntry, TrustSettings};
+#[cfg(not(any(windows, target_vendor = "apple")))]
+pub(crate) use cache::Handle;
+#[cfg(any(windows, target_vendor = "apple"))]
+pub(crate) use native::Handle;
 
 /// Where a certificate came from, or a place that was searched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +50,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// The file or directory, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Directory(path) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Whether a file is this place or lies in it.
     pub(crate) fn holds(&self, file: &Path) -> bool {
         match self {
@@ -100,6 +129,14 @@ impl SystemStore {
     /// The current snapshot of this process, read now if nobody has read it yet.
     ///
     /// Infallible: what could not be read is in [`problems`](Self::problems).
+    ///
+    /// On Unix `SSL_CERT_FILE` (or else `NIX_SSL_CERT_FILE`) replaces the bundle of the
+    /// distribution and `SSL_CERT_DIR`, a list separated by colons, its directory; an empty value
+    /// counts as unset. A directory counts by default only where there is no bundle. Files are
+    /// looked at for changes at most once a second. If a change cannot be read, the snapshot
+    /// before stays, and says so among its problems.
+    ///
+    /// A file of more than 256 MiB and what goes beyond 1 GiB or 250,000 certificates is not read.
     pub fn snapshot() -> Arc<Self> {
         Handle::for_process().store()
     }
@@ -110,6 +147,11 @@ impl SystemStore {
         self.anchors.entries()
     }
 
+    /// Those that can be trust anchors for the purpose at the time.
+    pub fn usable(&self, purpose: Purpose, time: UnixTime) -> impl Iterator<Item = &StoreEntry> {
+        self.entries().iter().filter(move |entry| entry.refusal(purpose, time).is_none())
+    }
+
     /// Every place searched.
     pub fn places(&self) -> &[Place] {
         &self.places
@@ -118,21 +160,5 @@ impl SystemStore {
     /// Everything that went wrong.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
-    }
-}
-
-/// The store for one setting of the environment, shared by the process.
-#[derive(Debug)]
-pub(crate) struct Handle {}
-
-impl Handle {
-    /// The handle for the environment variables as they are now. Reads no file.
-    pub(crate) fn for_process() -> Arc<Self> {
-        Arc::new(Self {})
-    }
-
-    /// The newest good snapshot.
-    pub(crate) fn store(&self) -> Arc<SystemStore> {
-        Arc::new(SystemStore::default())
     }
 }

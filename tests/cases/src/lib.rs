@@ -3,7 +3,7 @@
 //!
 //! Only a test should panic as freely as this.
 
-mod make;
+pub mod make;
 mod table;
 
 pub use table::all;

@@ -9,23 +9,25 @@ use rcgen::{
 
 use crate::NOW;
 
-pub(crate) const DAY: i64 = 86_400;
+/// Seconds.
+pub const DAY: i64 = 86_400;
 
 /// A certificate with its key.
-pub(crate) struct Node {
+pub struct Node {
     params: CertificateParams,
     key: KeyPair,
-    pub(crate) der: Vec<u8>,
+    /// The certificate.
+    pub der: Vec<u8>,
 }
 
 /// A certificate in the making.
-pub(crate) struct Spec {
+pub struct Spec {
     params: CertificateParams,
     algorithm: &'static SignatureAlgorithm,
 }
 
 /// A CA with the extensions a CA has, valid a year either side.
-pub(crate) fn ca(common_name: &str) -> Spec {
+pub fn ca(common_name: &str) -> Spec {
     let mut spec = blank(common_name);
     spec.params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     spec.params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -33,12 +35,12 @@ pub(crate) fn ca(common_name: &str) -> Spec {
 }
 
 /// A server's certificate for `example.com`.
-pub(crate) fn server() -> Spec {
+pub fn server() -> Spec {
     leaf("server", ExtendedKeyUsagePurpose::ServerAuth).names(&["example.com"])
 }
 
 /// A client's certificate.
-pub(crate) fn client() -> Spec {
+pub fn client() -> Spec {
     leaf("client", ExtendedKeyUsagePurpose::ClientAuth)
 }
 
@@ -61,7 +63,7 @@ fn blank(common_name: &str) -> Spec {
 
 impl Spec {
     /// Valid from and to, in seconds from the table's time.
-    pub(crate) fn valid(mut self, from: i64, to: i64) -> Self {
+    pub fn valid(mut self, from: i64, to: i64) -> Self {
         let at = |offset: i64| {
             let seconds = i64::try_from(NOW).unwrap() + offset;
             rcgen::date_time_ymd(1970, 1, 1)
@@ -71,7 +73,8 @@ impl Spec {
         self
     }
 
-    pub(crate) fn names(mut self, names: &[&str]) -> Self {
+    /// The subject alternative names, DNS names and IP addresses.
+    pub fn names(mut self, names: &[&str]) -> Self {
         self.params.subject_alt_names = names
             .iter()
             .map(|name| match name.parse() {
@@ -83,43 +86,56 @@ impl Spec {
     }
 
     /// The only attribute of the subject.
-    pub(crate) fn common_name(mut self, name: &str) -> Self {
+    pub fn common_name(mut self, name: &str) -> Self {
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, name);
         self.params.distinguished_name = subject;
         self
     }
 
-    pub(crate) fn algorithm(mut self, algorithm: &'static SignatureAlgorithm) -> Self {
+    /// No subject at all; the alternative names become critical.
+    pub fn empty_subject(mut self) -> Self {
+        self.params.distinguished_name = DistinguishedName::new();
+        self
+    }
+
+    /// The kind of key, and how it signs.
+    pub fn algorithm(mut self, algorithm: &'static SignatureAlgorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    pub(crate) fn basic_constraints(mut self, is_ca: IsCa) -> Self {
+    /// Whether it is a CA.
+    pub fn basic_constraints(mut self, is_ca: IsCa) -> Self {
         self.params.is_ca = is_ca;
         self
     }
 
-    pub(crate) fn path_length(self, length: u8) -> Self {
+    /// A CA with a path length constraint.
+    pub fn path_length(self, length: u8) -> Self {
         self.basic_constraints(IsCa::Ca(BasicConstraints::Constrained(length)))
     }
 
-    pub(crate) fn key_usage(mut self, usages: &[KeyUsagePurpose]) -> Self {
+    /// Key usage; none if empty.
+    pub fn key_usage(mut self, usages: &[KeyUsagePurpose]) -> Self {
         self.params.key_usages = usages.to_vec();
         self
     }
 
-    pub(crate) fn extended_key_usage(mut self, usages: &[ExtendedKeyUsagePurpose]) -> Self {
+    /// Extended key usage; none if empty.
+    pub fn extended_key_usage(mut self, usages: &[ExtendedKeyUsagePurpose]) -> Self {
         self.params.extended_key_usages = usages.to_vec();
         self
     }
 
-    pub(crate) fn permitted(mut self, names: &[&str]) -> Self {
+    /// DNS subtrees that name constraints permit.
+    pub fn permitted(mut self, names: &[&str]) -> Self {
         self.constraints().permitted_subtrees = subtrees(names);
         self
     }
 
-    pub(crate) fn excluded(mut self, names: &[&str]) -> Self {
+    /// DNS subtrees that name constraints exclude.
+    pub fn excluded(mut self, names: &[&str]) -> Self {
         self.constraints().excluded_subtrees = subtrees(names);
         self
     }
@@ -132,31 +148,38 @@ impl Spec {
     }
 
     /// An extension nobody knows.
-    pub(crate) fn unknown_extension(mut self, critical: bool) -> Self {
-        let mut extension = CustomExtension::from_oid_content(&[2, 999, 1], vec![5, 0]);
+    pub fn unknown_extension(self, critical: bool) -> Self {
+        self.extension(&[2, 999, 1], critical, vec![5, 0])
+    }
+
+    /// The serial number.
+    pub fn serial(mut self, serial: u64) -> Self {
+        self.params.serial_number = Some(SerialNumber::from(serial));
+        self
+    }
+
+    /// An extension by its object identifier and contents.
+    pub fn extension(mut self, oid: &[u64], critical: bool, contents: Vec<u8>) -> Self {
+        let mut extension = CustomExtension::from_oid_content(oid, contents);
         extension.set_criticality(critical);
         self.params.custom_extensions.push(extension);
         self
     }
 
-    pub(crate) fn serial(mut self, serial: u64) -> Self {
-        self.params.serial_number = Some(SerialNumber::from(serial));
-        self
-    }
-
     /// Leaves the key identifiers out.
-    pub(crate) fn no_authority_key_id(mut self) -> Self {
+    pub fn no_authority_key_id(mut self) -> Self {
         self.params.use_authority_key_identifier_extension = false;
         self
     }
 
-    pub(crate) fn self_signed(self) -> Node {
+    /// Signs it with its own new key.
+    pub fn self_signed(self) -> Node {
         let key = KeyPair::generate_for(self.algorithm).unwrap();
         self.self_signed_with(key)
     }
 
     /// Self-signed with the key of another certificate.
-    pub(crate) fn self_signed_as(self, other: &Node) -> Node {
+    pub fn self_signed_as(self, other: &Node) -> Node {
         self.self_signed_with(other.copy_key())
     }
 
@@ -165,13 +188,14 @@ impl Spec {
         Node { params: self.params, key, der }
     }
 
-    pub(crate) fn issued_by(self, issuer: &Node) -> Node {
+    /// Has it signed by a CA, with a new key.
+    pub fn issued_by(self, issuer: &Node) -> Node {
         let key = KeyPair::generate_for(self.algorithm).unwrap();
         self.issued_with(key, issuer)
     }
 
     /// Issued for the key of another certificate: a cross-sign, or a renewal.
-    pub(crate) fn issued_for(self, other: &Node, issuer: &Node) -> Node {
+    pub fn issued_for(self, other: &Node, issuer: &Node) -> Node {
         self.issued_with(other.copy_key(), issuer)
     }
 
@@ -187,9 +211,14 @@ impl Node {
         KeyPair::try_from(self.key.serialized_der()).unwrap()
     }
 
+    /// The private key, PKCS #8.
+    pub fn key_der(&self) -> Vec<u8> {
+        self.key.serialize_der()
+    }
+
     /// A CRL of this CA that revokes these serial numbers, updated and due in seconds from the
     /// table's time.
-    pub(crate) fn crl(&self, revoked: &[u64], updated: i64, due: i64) -> Vec<u8> {
+    pub fn crl(&self, revoked: &[u64], updated: i64, due: i64) -> Vec<u8> {
         let at = |offset: i64| {
             let seconds = i64::try_from(NOW).unwrap() + offset;
             rcgen::date_time_ymd(1970, 1, 1)

@@ -25,6 +25,7 @@ pub fn all() -> Vec<Case> {
     anchors(&mut table);
     issuers(&mut table);
     end_entities(&mut table);
+    strict_profile(&mut table);
     constraints(&mut table);
     revocation(&mut table);
     hostile(&mut table);
@@ -37,6 +38,11 @@ pub fn all() -> Vec<Case> {
 
 /// Where OpenSSL judges otherwise, besides what is said with the rows.
 const OPENSSL_DIFFERS: &[(&str, Expect, &str)] = &[
+    (
+        "extension-twice",
+        Expect::Trusted(2),
+        "OpenSSL does not look at extensions it does not know; RFC 5280 section 4.2 forbids two of one",
+    ),
     (
         "cross-sign-trusted-one-last",
         Expect::Refused("UnknownIssuer"),
@@ -418,6 +424,10 @@ fn anchors(table: &mut Table) {
     let direct = server().issued_by(&root);
     table.trusted("anchor-path-length-zero", 2, row([&direct], [&root]));
 
+    let rollover = ca("root").issued_by(&root);
+    let below = server().issued_by(&rollover);
+    table.trusted("anchor-path-length-self-issued", 3, row([&below, &rollover], [&root]));
+
     // Debian's snakeoil: a self-signed server certificate in the store signs another one.
     let snakeoil =
         server().names(&["snakeoil.example"]).key_usage(&[]).extended_key_usage(&[]).self_signed();
@@ -544,19 +554,91 @@ fn end_entities(table: &mut Table) {
             "OpenSSL does not tell CAs from end entities at depth 0",
         ),
     );
+}
 
-    let mut strict = issue(server().no_authority_key_id());
-    table.trusted("no-key-identifier", 2, strict.clone());
-    strict.strict = true;
-    table.refused("no-key-identifier-strict", "NotStandardsCompliant", strict);
-    let mut strict = issue(server());
-    strict.strict = true;
-    table.trusted("strict", 2, strict);
-    let bare = ca("root").key_usage(&[]).self_signed();
-    let leaf = server().issued_by(&bare);
-    let mut strict = row([&leaf], [&bare]);
-    strict.strict = true;
-    table.refused("root-without-key-usage-strict", "NotStandardsCompliant", strict);
+/// The strict profile, and what is fine without it.
+fn strict_profile(table: &mut Table) {
+    let root = ca("root").self_signed();
+    let issue = |spec: Spec| row([&spec.issued_by(&root)], [&root]);
+    let under = |spec: Spec| {
+        let root = spec.self_signed();
+        row([&server().issued_by(&root)], [&root])
+    };
+    let between = |spec: Spec| {
+        let issuing = spec.issued_by(&root);
+        row([&server().issued_by(&issuing), &issuing], [&root])
+    };
+    let itself = server().self_signed();
+    let mut both = |lax, strict, length, case: Case, compliant| {
+        table.trusted(lax, length, case.clone());
+        let case = Case { strict: true, ..case };
+        if compliant {
+            table.trusted(strict, length, case);
+        } else {
+            table.refused(strict, "NotStandardsCompliant", case);
+        }
+    };
+    both("plain", "plain-strict", 2, issue(server()), true);
+    both("plain-three", "plain-three-strict", 3, between(ca("issuing")), true);
+    both("own-root", "own-root-strict", 1, row([&itself], [&itself]), true);
+    both("no-usage", "no-usage-strict", 2, issue(server().key_usage(&[])), true);
+    both(
+        "leaf-without-aki",
+        "leaf-without-aki-strict",
+        2,
+        issue(server().no_authority_key_id()),
+        false,
+    );
+    both(
+        "root-without-aki",
+        "root-without-aki-strict",
+        2,
+        under(ca("root").no_authority_key_id()),
+        true,
+    );
+    both(
+        "issuing-without-aki",
+        "issuing-without-aki-strict",
+        3,
+        between(ca("issuing").no_authority_key_id()),
+        false,
+    );
+    both(
+        "root-without-usage",
+        "root-without-usage-strict",
+        2,
+        under(ca("root").key_usage(&[])),
+        false,
+    );
+    both(
+        "issuing-without-usage",
+        "issuing-without-usage-strict",
+        3,
+        between(ca("issuing").key_usage(&[])),
+        false,
+    );
+    let signs = server().key_usage(&[KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+    both("leaf-may-sign", "leaf-may-sign-strict", 2, issue(signs), false);
+    let constraints = |critical, contents: &[u8]| {
+        ca("root").basic_constraints(IsCa::NoCa).extension(
+            &[2, 5, 29, 19],
+            critical,
+            contents.to_vec(),
+        )
+    };
+    let ca_true = [0x30, 3, 1, 1, 0xff];
+    both("uncritical-ca", "uncritical-ca-strict", 2, under(constraints(false, &ca_true)), false);
+    both(
+        "root-without-ski",
+        "root-without-ski-strict",
+        2,
+        under(constraints(true, &ca_true)),
+        false,
+    );
+    let length = server().extension(&[2, 5, 29, 19], true, vec![0x30, 3, 2, 1, 0]);
+    both("length-but-no-ca", "length-but-no-ca-strict", 2, issue(length), false);
+    let empty = server().empty_subject();
+    both("empty-subject", "empty-subject-strict", 2, issue(empty), true);
 }
 
 fn constraints(table: &mut Table) {
@@ -687,6 +769,15 @@ fn hostile(table: &mut Table) {
         "BadSignature",
         with_leaf(&|der| *der.last_mut().unwrap() ^= 1),
     );
+    let twice = server().unknown_extension(false).unknown_extension(false).issued_by(&root);
+    table.refused("extension-twice", "BadEncoding", row([&twice], [&root]));
+    // ecdsa-with-SHA256 inside, ecdsa-with-SHA384 outside.
+    let outer = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let algorithms_differ = with_leaf(&|der| {
+        let at = der.windows(outer.len()).rposition(|bytes| bytes == outer).unwrap();
+        der[at + outer.len() - 1] = 3;
+    });
+    table.refused("algorithms-differ", "BadEncoding", algorithms_differ);
     let mut garbage = good();
     garbage.chain.push(b"not a certificate".to_vec());
     table.trusted("garbage-beside-the-leaf", 2, garbage);

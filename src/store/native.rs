@@ -1,0 +1,54 @@
+//! The roots that Windows and Apple systems list, for introspection. Verification asks the
+//! operating system and never this list: Windows fetches roots on demand.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use super::anchor::{AnchorSet, StoreEntry};
+use super::{Place, Problem, Source, SystemStore};
+
+/// The name of the store that holds the roots.
+const STORE: &str = if cfg!(windows) { "ROOT" } else { "the system keychains" };
+
+/// The store of the operating system, listed when first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Handle {
+    listed: OnceLock<Arc<SystemStore>>,
+}
+
+impl Handle {
+    /// The one handle of this process. Lists nothing.
+    pub(crate) fn for_process() -> Arc<Self> {
+        static HANDLE: OnceLock<Arc<Handle>> = OnceLock::new();
+        HANDLE.get_or_init(Arc::default).clone()
+    }
+
+    /// The roots as they were when first listed.
+    pub(crate) fn store(&self) -> Arc<SystemStore> {
+        self.listed.get_or_init(|| Arc::new(list())).clone()
+    }
+}
+
+fn list() -> SystemStore {
+    let source = Source::System(STORE.into());
+    let listed = rustls_native_certs::load_native_certs();
+    let anchors = AnchorSet::new(
+        listed.certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),
+    );
+    let mut problems: Vec<_> = listed
+        .errors
+        .iter()
+        .map(|error| Problem { path: PathBuf::from(STORE), line: None, reason: error.to_string() })
+        .collect();
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        if std::env::var_os(variable).is_some() {
+            problems.push(Problem {
+                path: PathBuf::from(variable),
+                line: None,
+                reason: "is set: what it names is listed instead of the system's roots".to_owned(),
+            });
+        }
+    }
+    let places = vec![Place { source, reason: "default", entries: anchors.entries().len() }];
+    SystemStore { anchors, places, problems }
+}

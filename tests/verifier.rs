@@ -1,0 +1,267 @@
+//! Settings, errors and reports of the verifier.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::time::Duration;
+
+use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use trustbridge::{
+    BuildError, ErrorKind, Peer, Refusal, Revocation, RevocationCheck, Source, Verified, Verifier,
+    VerifierBuilder, VerifyError,
+};
+use trustbridge_cases::NOW;
+use trustbridge_cases::make::{DAY, Node, ca, server};
+
+fn der(node: &Node) -> CertificateDer<'static> {
+    CertificateDer::from(node.der.clone())
+}
+
+fn only(roots: &[&Node]) -> VerifierBuilder {
+    Verifier::builder().system_roots(false).extra_roots(roots.iter().map(|root| der(root)))
+}
+
+fn verify(verifier: &Verifier, chain: &[&Node]) -> Result<Verified, VerifyError> {
+    let chain: Vec<_> = chain.iter().map(|node| der(node)).collect();
+    verifier.verify(&Peer {
+        chain: &chain,
+        name: Some(ServerName::try_from("example.com").unwrap()),
+        time: UnixTime::since_unix_epoch(Duration::from_secs(NOW)),
+        ocsp_response: &[],
+    })
+}
+
+fn refused(builder: VerifierBuilder, chain: &[&Node]) -> VerifyError {
+    verify(&builder.build().unwrap(), chain).unwrap_err()
+}
+
+#[test]
+fn builder_names_what_is_wrong() {
+    let root = ca("root").self_signed();
+    let junk = CertificateDer::from(b"junk".to_vec());
+    let reason = "malformed certificate".to_owned();
+    assert_eq!(
+        only(&[&root]).extra_roots([junk.clone()]).build().unwrap_err(),
+        BuildError::BadCertificate { given_to: "extra_roots", index: 1, reason: reason.clone() }
+    );
+    assert_eq!(
+        only(&[]).fallback_roots([junk.clone()]).build().unwrap_err(),
+        BuildError::BadCertificate { given_to: "fallback_roots", index: 0, reason: reason.clone() }
+    );
+    assert_eq!(
+        only(&[]).pinned_leaf(junk.clone()).build().unwrap_err(),
+        BuildError::BadCertificate { given_to: "pinned_leaf", index: 0, reason: reason.clone() }
+    );
+    assert_eq!(
+        only(&[]).intermediates([der(&root), junk]).build().unwrap_err(),
+        BuildError::BadCertificate { given_to: "intermediates", index: 1, reason }
+    );
+    let crls = vec![CertificateRevocationListDer::from(b"junk".to_vec())];
+    let error = only(&[]).revocation(Revocation { crls, ..Revocation::default() }).build();
+    assert!(matches!(error, Err(BuildError::BadCrl { index: 0, .. })), "{error:?}");
+    let network =
+        Revocation { network: true, check: RevocationCheck::Leaf, ..Revocation::default() };
+    let error = only(&[]).revocation(network).build().unwrap_err();
+    assert_eq!(error, BuildError::NetworkRevocationUnsupported);
+    assert!(error.to_string().contains("Revocation::crls"), "{error}");
+    assert_eq!(
+        only(&[]).signature_algorithms(&[]).build().unwrap_err(),
+        BuildError::NoSignatureAlgorithms
+    );
+}
+
+#[test]
+fn fallback_roots_count_only_without_system_roots() {
+    let (root, spare) = (ca("root").self_signed(), ca("spare").self_signed());
+    let leaf = server().issued_by(&spare);
+    // No system store at all: nothing usable comes from it.
+    let verifier = only(&[&root]).fallback_roots([der(&spare)]).build().unwrap();
+    let verified = verify(&verifier, &[&leaf]).unwrap();
+    assert_eq!(verified.anchor.source, Source::FallbackRoots);
+}
+
+#[test]
+fn a_verifier_can_be_cloned_and_shared() {
+    fn shareable<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let root = ca("root").self_signed();
+    let leaf = server().issued_by(&root);
+    let verifier = only(&[&root]).build().unwrap();
+    shareable(&verifier);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let verifier = verifier.clone();
+            let leaf = &leaf;
+            scope.spawn(move || {
+                for _ in 0..50 {
+                    verify(&verifier, &[leaf]).unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn expired_root_is_named_with_reason_and_source() {
+    let root = ca("Old Root").valid(-300 * DAY, -DAY).self_signed();
+    let leaf = server().issued_by(&root);
+    let error = refused(only(&[&root]), &[&leaf]);
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::Expired, Some(1)));
+    assert_eq!(error.openssl_code(), 10);
+    assert_eq!(error.validity_limit().map(|limit| limit.as_secs()), Some(NOW - 86_400));
+    let line = error.to_string();
+    assert!(line.contains("Old Root") && line.contains("the extra roots"), "{line}");
+    assert!(line.contains("expired on 2027-01-14 08:00:00 UTC"), "{line}");
+    assert_eq!(
+        error.searched().first().map(|searched| (searched.usable, searched.refused)),
+        Some((Some(0), 1))
+    );
+}
+
+#[test]
+fn same_name_and_other_key_is_a_near_miss() {
+    let (old, new) = (ca("Corp Root").self_signed(), ca("Corp Root").self_signed());
+    let leaf = server().issued_by(&new);
+    let error = refused(only(&[&old]), &[&leaf]);
+    assert_eq!(error.kind(), ErrorKind::UnknownIssuer);
+    let reasons: Vec<_> = error.near_misses().iter().map(|miss| miss.reason.clone()).collect();
+    assert_eq!(reasons, [Refusal::DifferentKey]);
+    assert!(error.report().contains("older or newer CA of the same name"), "{}", error.report());
+
+    // Without key identifiers a wrong key cannot be told from a damaged certificate.
+    let leaf = server().no_authority_key_id().issued_by(&new);
+    let error = refused(only(&[&old]), &[&leaf]);
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::BadSignature, Some(0)));
+    assert_eq!(error.near_misses().len(), 1);
+}
+
+#[test]
+fn many_cas_of_one_name() {
+    let cas: Vec<_> = (0..150).map(|_| ca("kubernetes").self_signed()).collect();
+    let leaf = server().issued_by(cas.last().unwrap());
+    let verifier = only(&cas.iter().collect::<Vec<_>>()).build().unwrap();
+    assert_eq!(verify(&verifier, &[&leaf]).unwrap().anchor.certificate, der(cas.last().unwrap()));
+}
+
+#[test]
+fn missing_issuer_is_named_at_its_depth() {
+    let root = ca("Private Root").self_signed();
+    let issuing = ca("Issuing").issued_by(&root);
+    let leaf = server().issued_by(&issuing);
+    let other = ca("Other Root").self_signed();
+
+    let error = refused(only(&[&other]), &[&leaf, &issuing]);
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::UnknownIssuer, Some(1)));
+    assert_eq!(error.subject(), Some("CN=Issuing, O=trustbridge tests"));
+    assert_eq!(error.issuer(), Some("CN=Private Root, O=trustbridge tests"));
+    assert_eq!(
+        error.to_string(),
+        "example.com: issuer is not known: \"CN=Private Root, O=trustbridge tests\"; searched the \
+         extra roots (1 usable)"
+    );
+    let report = error.report();
+    for part in [
+        "Checked for the name \"example.com\" and serverAuth at 2027-01-15 08:00:00 UTC:",
+        "  0: CN=server, O=trustbridge tests",
+        "> 1: CN=Issuing, O=trustbridge tests",
+        "issued by CN=Private Root",
+        "- the extra roots: 1 usable trust anchor",
+        "What to do:",
+        "If you trust \"CN=Private Root, O=trustbridge tests\"",
+    ] {
+        assert!(report.contains(part), "{part:?} is missing in:\n{report}");
+    }
+
+    let error = refused(only(&[&other]), &[&leaf, &issuing, &root]);
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::UntrustedRoot, Some(2)));
+    assert_eq!(error.openssl_code(), 19);
+}
+
+#[test]
+fn forgotten_intermediate_is_suspected() {
+    let root = ca("root").self_signed();
+    let issuing = ca("Issuing").issued_by(&root);
+    // authorityInfoAccess: caIssuers, http://ca.example/issuing.crt
+    let url = b"http://ca.example/issuing.crt";
+    let mut access = vec![0x30, 12 + 2 + url.len() as u8 - 2 + 2];
+    access.extend([
+        0x30,
+        10 + 2 + url.len() as u8,
+        6,
+        8,
+        0x2b,
+        6,
+        1,
+        5,
+        5,
+        7,
+        0x30,
+        2,
+        0x86,
+        url.len() as u8,
+    ]);
+    access.extend(url);
+    let leaf = server().extension(&[1, 3, 6, 1, 5, 5, 7, 1, 1], false, access).issued_by(&issuing);
+    let error = refused(only(&[&root]), &[&leaf]);
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::UnknownIssuer, Some(0)));
+    let hints = error.hints().join("\n");
+    assert!(hints.contains("forgot to send its intermediate"), "{hints}");
+    assert!(hints.contains("http://ca.example/issuing.crt"), "{hints}");
+
+    let plain = server().issued_by(&issuing);
+    let hints = refused(only(&[&root]), &[&plain]).hints().join("\n");
+    assert!(hints.contains("forgot to send the intermediate \"CN=Issuing"), "{hints}");
+}
+
+#[test]
+fn inspecting_proxies_are_suspected() {
+    let root = ca("root").self_signed();
+    let proxy = ca("Zscaler Intermediate Root CA (zscalerthree.net)").self_signed();
+    let leaf = server().issued_by(&proxy);
+    let hints = refused(only(&[&root]), &[&leaf]).hints().join("\n");
+    assert!(hints.contains("inspects connections"), "{hints}");
+    let honest = ca("Example Trust Services").self_signed();
+    let leaf = server().issued_by(&honest);
+    let hints = refused(only(&[&root]), &[&leaf]).hints().join("\n");
+    assert!(!hints.contains("inspects connections"), "{hints}");
+}
+
+#[test]
+fn names_from_outside_cannot_write_to_a_terminal() {
+    let root = ca("root").self_signed();
+    let evil = ca("evil\u{1b}[2J\nTrusted: yes\u{202e}\"").self_signed();
+    let leaf = server().issued_by(&evil);
+    let error = refused(only(&[&root]), &[&leaf]);
+    let report = error.report();
+    assert!(!report.contains('\u{1b}') && !report.contains('\u{202e}'), "{report}");
+    assert!(report.contains(r"evil\u{1b}[2J\u{a}Trusted: yes\u{202e}\u{22}"), "{report}");
+    assert!(!error.to_string().contains('\n'));
+}
+
+#[test]
+fn wrong_name_lists_the_right_ones() {
+    let root = ca("root").self_signed();
+    let leaf = server().names(&["one.example", "*.two.example", "192.0.2.1"]).issued_by(&root);
+    let error = refused(only(&[&root]), &[&leaf]);
+    assert_eq!(error.presented_names(), ["one.example", "*.two.example", "192.0.2.1"]);
+    assert_eq!(
+        error.to_string(),
+        "example.com: certificate is for another name: it is for one.example, *.two.example, 192.0.2.1"
+    );
+    assert_eq!(error.openssl_code(), 62);
+    let peer = Peer {
+        chain: &[der(&leaf)],
+        name: Some(ServerName::try_from("192.0.2.2").unwrap()),
+        time: UnixTime::since_unix_epoch(Duration::from_secs(NOW)),
+        ocsp_response: &[],
+    };
+    let error = only(&[&root]).build().unwrap().verify(&peer).unwrap_err();
+    assert_eq!(error.openssl_code(), 64);
+}
+
+#[test]
+fn an_empty_chain_has_its_own_words() {
+    let error = refused(only(&[]), &[]);
+    assert_eq!(error.kind(), ErrorKind::NoCertificate);
+    assert_eq!(error.to_string(), "example.com: no certificate was sent");
+    assert!(format!("{error:?}").starts_with("VerifyError(NoCertificate: "), "{error:?}");
+}
