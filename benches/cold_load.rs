@@ -1,65 +1,44 @@
-//! Cold load of the system store: find, read, decode and index it, in a process of its own each
-//! time. Run with `cargo bench --bench cold_load`.
-//!
-//! The measured process has no `SSL_CERT_*` variables, so that all read the distribution's store.
-//! The peer reads the same bundle; it also looks into directories, as it sees fit.
+//! The first reading of the system store in a process.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+use pki_types::UnixTime;
+use rustls::RootCertStore;
+use rustls_native_certs::load_native_certs;
+use trustbridge::{Purpose, SystemStore};
+use trustbridge_bench::{child, in_children, once};
 
-use std::env;
-use std::hint::black_box;
-use std::process::Command;
-use std::time::Instant;
-
-const RUNS: usize = 41;
-const CHILD: &str = "TRUSTBRIDGE_BENCH_CHILD";
+const CASES: [&str; 4] = [
+    "trustbridge",
+    "trustbridge, anchors vetted",
+    "rustls-native-certs",
+    "rustls-native-certs, as anchors",
+];
 
 fn main() {
-    if let Ok(what) = env::var(CHILD) {
-        let start = Instant::now();
-        let count = match &*what {
-            "trustbridge" => black_box(trustbridge::SystemStore::snapshot()).entries().len(),
-            "trustbridge, vetted" => black_box(trustbridge::SystemStore::snapshot())
-                .usable(trustbridge::Purpose::ServerAuth, pki_types::UnixTime::now())
-                .count(),
-            "rustls-native-certs" => {
-                black_box(rustls_native_certs::load_native_certs()).certs.len()
-            }
-            other => panic!("{other}"),
-        };
-        println!("{} {count}", start.elapsed().as_nanos());
-        return;
-    }
-    let names = ["trustbridge", "trustbridge, vetted", "rustls-native-certs"];
-    let mut times = vec![Vec::new(); names.len()];
-    let mut counts = vec![String::new(); names.len()];
-    for _ in 0..RUNS {
-        // Taken in turns, so that a busy machine is busy for all.
-        for (index, name) in names.iter().enumerate() {
-            let output = Command::new(env::current_exe().unwrap())
-                .env_remove("SSL_CERT_FILE")
-                .env_remove("SSL_CERT_DIR")
-                .env_remove("NIX_SSL_CERT_FILE")
-                .env(CHILD, name)
-                .output()
-                .unwrap();
-            let text = String::from_utf8(output.stdout).unwrap();
-            let (nanos, count) = text.trim().split_once(' ').unwrap();
-            times[index].push(nanos.parse::<u32>().unwrap());
-            counts[index] = count.to_owned();
+    match child().as_ref().map(|(_, case)| &**case) {
+        None => {
+            in_children("cold load", &CASES, &["SSL_CERT_FILE", "SSL_CERT_DIR"]);
+            in_children("cold load of SSL_CERT_FILE", &CASES, &[]);
         }
-    }
-    let medians: Vec<_> = times
-        .iter_mut()
-        .map(|times| {
-            times.sort_unstable();
-            (f64::from(times[RUNS / 2]) / 1e6, f64::from(times[0]) / 1e6)
-        })
-        .collect();
-    println!("{:<22} {:>8} {:>8} {:>7} {:>12}", "", "median", "least", "ratio", "certificates");
-    for (index, name) in names.iter().enumerate() {
-        let (median, least) = medians[index];
-        let ratio = median / medians[0].0;
-        println!("{name:<22} {median:>5.3} ms {least:>5.3} ms {ratio:>6.1}x {:>12}", counts[index]);
+        Some("trustbridge") => once(|| {
+            let store = SystemStore::snapshot();
+            assert!(store.entries().len() > 100);
+            store
+        }),
+        Some("trustbridge, anchors vetted") => once(|| {
+            let store = SystemStore::snapshot();
+            assert!(store.usable(Purpose::ServerAuth, UnixTime::now()).count() > 100);
+            store
+        }),
+        Some("rustls-native-certs") => once(|| {
+            let store = load_native_certs();
+            assert!(store.certs.len() > 100);
+            store
+        }),
+        Some(_) => once(|| {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(load_native_certs().certs);
+            assert!(roots.len() > 100);
+            roots
+        }),
     }
 }

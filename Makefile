@@ -1,0 +1,107 @@
+# `make demo` and `make test` need nothing by hand before them; see CONTRIBUTING.md for the rest.
+#
+# Set-up steps use the network and keep the environment: a machine behind an inspecting proxy needs
+# its SSL_CERT_FILE there. Test steps run under scripts/clean-env, which takes all of that away.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+CLEAN := scripts/clean-env
+PY := .venv/bin/python
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+# The bench crate has the peers as dependencies; it is linted, but built only by `make bench`.
+CRATES := --workspace --exclude trustbridge-bench
+
+# Versions of Python to test, of those found; all from 3.10 on by default.
+# Or one program, such as PYTHON=python.
+export PYTHONS ?=
+export PYTHON ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CARGO_TERM_PROGRESS_WHEN := never
+
+.PHONY: help
+help:
+	@echo 'make demo           real TLS on loopback: accepted and refused, from Rust and Python'
+	@echo 'make test           everything below, in this order'
+	@echo '  make lint         rustfmt, clippy, features, rustdoc, ruff, mypy, stubs'
+	@echo '  make test-rust    unit, integration and documentation tests'
+	@echo '  make test-python  pytest on every CPython found (PYTHONS="3.10 3.13")'
+	@echo '  make test-docs    the Python examples of the READMEs'
+	@echo '  make test-install pip install from a checkout and from the sdist'
+	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
+	@echo '  make test-targets compile and lint for other systems'
+	@echo 'make bench          speed and memory beside peers, into benches/'
+	@echo 'make clean          removes what all of these made'
+
+.PHONY: test
+test: lint test-rust test-python test-docs test-install test-windows test-targets
+
+# Set-up ---------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup:
+	@scripts/setup-system
+	@scripts/venv .venv "$$(PYTHONS= scripts/pythons --newest)" requirements/dev.txt
+	@cargo fetch --quiet --locked --target $(HOST)
+
+.PHONY: install
+install: setup
+	@scripts/install-wheel .venv
+
+# Tests ----------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: install
+	cargo fmt --all --check
+	$(CLEAN) cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	$(CLEAN) scripts/check-features
+	$(CLEAN) scripts/check-dependencies
+	RUSTDOCFLAGS='-D warnings' $(CLEAN) cargo doc --quiet --locked --no-deps $(CRATES)
+	$(PY) -m ruff check --quiet .
+	$(PY) -m ruff format --quiet --check .
+	$(CLEAN) scripts/check-types
+	$(CLEAN) $(PY) scripts/check-workflows
+	$(CLEAN) $(PY) -m pytest --quiet tests/scripts
+
+.PHONY: test-rust
+test-rust: setup
+	$(CLEAN) cargo test --locked $(CRATES)
+
+.PHONY: setup-python
+setup-python: setup
+	@scripts/setup-python
+
+.PHONY: test-python
+test-python: setup-python
+	$(CLEAN) scripts/test-python
+
+.PHONY: test-docs
+test-docs: install
+	$(CLEAN) $(PY) scripts/check-readme README.md python/README.md
+
+.PHONY: test-install
+test-install: setup
+	scripts/test-install
+
+.PHONY: test-windows
+test-windows:
+	scripts/windows-test
+
+.PHONY: test-targets
+test-targets:
+	scripts/check-targets
+
+# The rest -------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: install
+	@cargo build --quiet --locked --example check
+	@$(CLEAN) $(PY) demo/demo.py
+
+.PHONY: bench
+bench: install
+	@$(CLEAN) $(PY) benches/run.py
+
+.PHONY: clean
+clean:
+	rm -rf .venv .venv-* build dist target
