@@ -223,7 +223,7 @@ fn check_says_what_it_cannot_do() {
         (&[][..], "HOST is missing"),
         (&["--cafile"], "--cafile needs a value"),
         (&["--cafile", "/nonexistent", "localhost"], "/nonexistent: "),
-        (&["--cafile", key, "localhost"], "no certificates"),
+        (&["--cafile", key, "localhost"], "no certificate in PEM"),
         (&["--time", "noon", "localhost"], "--time needs a number"),
         (&["--shout", "localhost"], "unknown --shout"),
         (&["localhost", "localhost"], "more than one HOST"),
