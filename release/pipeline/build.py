@@ -148,7 +148,7 @@ def build_wheel(
     maps = {str(source): "/trustbridge", str(work / "target"): "/target"}
     maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
     # A build script must see the mapped names too, so the longest come last: the last match wins.
-    maps = {str(home): "/cargo-home", str(work): "/work"} | maps
+    maps = {str(home): "/cargo-home", str(work): "/build"} | maps
     c_flags = ["-fstack-protector-strong"]
     c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
     rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
@@ -182,11 +182,15 @@ def build_wheel(
     wheels = list(out.glob("*.whl"))
     if len(wheels) != 1:
         fail(f"maturin made {len(wheels)} wheels")
+    compiled = _compiled(work / "target" / target / "release")
+    listed = sorted(crate.name for crate in graph.linked())
+    if compiled != listed:
+        difference = sorted(set(compiled) ^ set(listed))
+        fail(f"what was compiled is not what the bill of materials lists: {difference}")
     return {
         "wheel": wheels[0].name,
         "target": target,
-        "compiled": _compiled(work / "target" / target / "release"),
-        "linked": sorted(crate.name for crate in graph.linked()),
+        "compiled": compiled,
         "tools": {
             "rustc": run(env["RUSTC"], "--version", env=env).strip(),
             "maturin": run(python.parent / "maturin", "--version", env=env).strip(),

@@ -48,10 +48,14 @@ def main(program: Path, arguments: list[str]) -> int:
         at = rest.index("--hide")
         hidden.append(Path(rest[at + 1]).resolve())
         del rest[at : at + 2]
+    if rest[:1] == ["assemble"] and len(rest) > 3:
+        assemble(Path(rest[2]), [Path(path) for path in rest[3:]], Path(rest[1]))
+        return 0
     stage = STAGES.get(rest[0]) if rest else None
     if stage is None or len(rest) != len(stage.inputs) + 2:
         for name, known in STAGES.items():
             print(f"stage {name} {' '.join((*known.inputs, 'OUT'))} [--hide DIR]", file=sys.stderr)
+        print("stage assemble DIST SOURCES WHEEL...", file=sys.stderr)
         return 2
     name, *paths = rest
     inputs = [Path(path).resolve() for path in paths[:-1]]
@@ -239,7 +243,7 @@ def _rehearse(
         checked = run(
             *(sys.executable, RELEASE / "verify", version, "--index", url, "--store", store),
             *("--tools", tools, "--sums", dist / "SHA256SUMS", "--work", work / "verify"),
-            env={**env, "RUSTC_PINNED": str(toolchain()), "PATH": f"{toolchain()}:{env['PATH']}"},
+            env={**env, "PATH": f"{toolchain()}:{env['PATH']}"},
             log=out / "verify.log",
         )
     verdict = checked.strip().splitlines()[-1]
@@ -256,7 +260,7 @@ def _rebuild(
     (work / "source-work" / "home").mkdir(parents=True)
     about = build.build_sources(clone, store, work / "source-work", sources)
     # The wheel from the checkout this time, and not from the sdist.
-    tree = work / "a folder with spaces" / "tree"
+    tree = work / "elsewhere" / "tree"
     tree.parent.mkdir()
     git(clone, "clone", "--quiet", "--no-hardlinks", clone.resolve(), tree)
     git(tree, "checkout", "--quiet", "--detach", about["commit"])
