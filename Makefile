@@ -13,7 +13,9 @@ HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 CRATES := --workspace --exclude trustbridge-bench
 
 # Versions of Python to test, of those found; all from 3.10 on by default.
+# Or one program, such as PYTHON=python.
 export PYTHONS ?=
+export PYTHON ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CARGO_TERM_PROGRESS_WHEN := never
 
@@ -53,18 +55,24 @@ lint: install
 	cargo fmt --all --check
 	$(CLEAN) cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 	$(CLEAN) scripts/check-features
+	$(CLEAN) scripts/check-dependencies
 	RUSTDOCFLAGS='-D warnings' $(CLEAN) cargo doc --quiet --locked --no-deps $(CRATES)
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --quiet --check .
 	$(CLEAN) scripts/check-types
+	$(CLEAN) $(PY) scripts/check-workflows
+	$(CLEAN) $(PY) -m pytest --quiet tests/scripts
 
 .PHONY: test-rust
 test-rust: setup
 	$(CLEAN) cargo test --locked $(CRATES)
 
+.PHONY: setup-python
+setup-python: setup
+	@scripts/setup-python
+
 .PHONY: test-python
-test-python: setup
-	scripts/setup-python
+test-python: setup-python
 	$(CLEAN) scripts/test-python
 
 .PHONY: test-docs
@@ -77,7 +85,7 @@ test-install: setup
 
 .PHONY: test-windows
 test-windows:
-	scripts/test-windows
+	scripts/windows-test
 
 .PHONY: test-targets
 test-targets:

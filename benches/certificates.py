@@ -65,8 +65,8 @@ def issue(
 
 
 def make(directory: pathlib.Path, system_bundle: pathlib.Path) -> None:
-    """Writes per kind of key: leaf.der, intermediate.der, root.der and server.pem (chain and key); and
-    store.pem, the system's bundle with the roots in front."""
+    """Writes per kind of key: leaf.der, intermediate.der, root.der and server.pem (chain and key);
+    and store.pem, the system's bundle with the roots in front."""
     store = []
     for kind in KEYS:
         root = issue(kind, "Bench Root", None, ca=True)

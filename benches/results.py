@@ -46,7 +46,7 @@ def targets(results: Results) -> list[Target]:
             Target(
                 f"Python: time added to a connection over the signatures, {key}",
                 "≤ 0.3 ms",
-                f"{over:.3f} ms ({value(bench):.3f} − {price:.3f})",
+                f"{over:.3f} ms ({value(bench):.3f} - {price:.3f})",
                 over <= 0.3,
             )
         )
@@ -54,8 +54,8 @@ def targets(results: Results) -> list[Target]:
         out.append(
             Target(
                 f"Python: the same, less than truststore, {key}",
-                "≥ 50×",
-                f"{times:.0f}×",
+                "≥ 50x",
+                f"{times:.0f}x",
                 times >= 50,
             )
         )
@@ -86,8 +86,8 @@ def targets(results: Results) -> list[Target]:
     out.append(
         Target(
             "Rust: the same, faster than rustls-native-certs",
-            "≥ 5×",
-            f"{peer / load:.1f}×",
+            "≥ 5x",
+            f"{peer / load:.1f}x",
             peer / load >= 5,
         )
     )
@@ -97,8 +97,8 @@ def targets(results: Results) -> list[Target]:
         out.append(
             Target(
                 f"Rust: repeated verification beside webpki, {key}",
-                "≤ 1.05×",
-                f"{ratio:.3f}×",
+                "≤ 1.05x",
+                f"{ratio:.3f}x",
                 ratio <= 1.05,
             )
         )
@@ -172,7 +172,7 @@ def chart(results: Results, about: str) -> str:
     rows = [panels[i : i + 2] for i in range(0, len(panels), 2)]
     parts, y = [], 70
     for row in rows:
-        for column, (height, svg) in enumerate(row):
+        for column, (_, svg) in enumerate(row):
             parts.append(f'<g transform="translate({20 + column * (WIDTH + 30)},{y})">{svg}</g>')
         y += max(height for height, _ in row) + 24
     width, height = 2 * WIDTH + 70, y + 4

@@ -61,10 +61,13 @@ def main() -> int:
                 if complaint:
                     print(textwrap.indent(complaint, "    ! "))
 
-        print()
-        print("What a refusal tells, in full:")
-        out = run([str(CHECK), running[1].address], environment)
-        print(textwrap.indent((out.stdout + out.stderr).strip(), "  "))
+        for what, server in (("an acceptance", running[0]), ("a refusal", running[1])):
+            print()
+            print(f"What {what} tells, in full:")
+            print()
+            out = run([str(CHECK), server.address], environment)
+            for line in (out.stdout + out.stderr).strip().splitlines():
+                print(fill(line))
         print()
         total = len(CLIENTS) * len(running)
         print(f"{total - wrong} of {total} connections went as announced.")
@@ -83,11 +86,12 @@ def judge(
     out = run(command, environment)
     server.idle.wait(10)
     sent = server.received - before
-    said = out.stdout + out.stderr
     refusal = server.server.refusal
     accepted = out.returncode == 0
     verdict = "accepted" if accepted else "refused"
-    print(f"  {verdict:9} {server.server.what:20} {'' if accepted else refusal or ''}")
+    said = out.stdout + out.stderr
+    reason = refusal if not accepted and refusal and refusal in said else ""
+    print(f"  {verdict:8}  {server.server.what:21}  {reason}".rstrip())
 
     if accepted != (refusal is None):
         return f"this should have been {'accepted' if refusal is None else 'refused'}:\n{said}"
@@ -98,6 +102,19 @@ def judge(
     if refusal is None and talks and not (sent and "hello" in said):
         return f"no conversation took place:\n{said}"
     return None
+
+
+def fill(line: str) -> str:
+    """The line, indented, within 80 columns."""
+    own = " " * (len(line) - len(line.lstrip(" >-")))
+    return textwrap.fill(
+        line,
+        80,
+        initial_indent="  ",
+        subsequent_indent="  " + own,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

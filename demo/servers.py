@@ -44,8 +44,8 @@ def make(where: pathlib.Path) -> tuple[Store, list[Server]]:
 
     yesterday = datetime.datetime.now() - datetime.timedelta(days=1)
     made = [
-        ("a CA of the store", issue(company.create_child_ca()), None),
-        ("a CA nobody knows", issue(stranger), "issuer is not known"),
+        ("from a known CA", issue(company.create_child_ca()), None),
+        ("from an unknown CA", issue(stranger), "issuer is not known"),
         (
             "expired yesterday",
             issue(company, not_after=yesterday),
@@ -56,7 +56,7 @@ def make(where: pathlib.Path) -> tuple[Store, list[Server]]:
             issue(company, "other.example"),
             "certificate is for another name",
         ),
-        ("issued by a server", snakeoil(store.directory), "not a CA certificate"),
+        ("issued by a non-CA", snakeoil(store.directory), "not a CA certificate"),
     ]
     servers = []
     for number, (what, chain, refusal) in enumerate(made):

@@ -6,6 +6,6 @@ import trustbridge
 
 trustbridge.inject_into_ssl()
 
-import requests
+import requests  # noqa: E402  (shows that the order does not matter)
 
 print(requests.get(f"https://{sys.argv[1]}/", timeout=10).text)

@@ -84,7 +84,8 @@ fn run() -> Result<(String, Verdict), Failure> {
         Target::Chain { file, name } => {
             let chain = certificates(&file)?;
             let peer = Peer { time: args.time, ..Peer::new(&chain, Some(server_name(&name)?)) };
-            Ok((name, verifier.verify(&peer)))
+            let verdict = verifier.verify(&peer);
+            Ok((name, verdict))
         }
         Target::Server { host, port } => {
             let verdict = connect(verifier, &host, port, args.time)?;

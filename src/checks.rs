@@ -13,6 +13,10 @@ use crate::time::Timestamp;
 use crate::verifier::{Config, Peer};
 use crate::x509::{Cert, KEY_CERT_SIGN, Key};
 
+/// Signatures over MD5 and SHA-1, with RSA, ECDSA and DSA.
+pub(crate) const OUTDATED_SIGNATURES: &[&str] =
+    &["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"];
+
 pub(crate) fn malformed(Malformed(what): Malformed) -> VerifyError {
     VerifyError::new(ErrorKind::BadEncoding).detail(format!("malformed {what}"))
 }
@@ -65,7 +69,8 @@ pub(crate) fn exceeds(path_length: Option<u32>, below: usize) -> bool {
     path_length.is_some_and(|limit| usize::try_from(limit).is_ok_and(|limit| below > limit))
 }
 
-fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
+/// The validity period, both ends included (RFC 5280 section 4.1.2.5).
+pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
     let now = Timestamp::from(time);
     let subject = || crate::x509::name_text(cert.subject);
     if now < cert.not_before {
@@ -86,6 +91,12 @@ fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
         error.inner_mut().limit = Some(cert.not_after.to_unix());
         return Err(error);
     }
+    Ok(())
+}
+
+fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
+    validity(cert, time)?;
+    let subject = || crate::x509::name_text(cert.subject);
     if let Some(oid) = cert.extensions.unknown_critical {
         return Err(VerifyError::new(ErrorKind::UnknownCriticalExtension).detail(format!(
             "\"{}\" has {}",
@@ -93,6 +104,12 @@ fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
             der::dotted(oid)
         )));
     }
+    key(cert)
+}
+
+/// The strength and the kind of the public key.
+pub(crate) fn key(cert: &Cert<'_>) -> Result<(), VerifyError> {
+    let subject = || crate::x509::name_text(cert.subject);
     match cert.key() {
         Key::Rsa(bits) if bits < 2048 => Err(VerifyError::new(ErrorKind::WeakKey)
             .detail(format!("\"{}\" has an RSA key of {bits} bits", subject()))),

@@ -1,22 +1,104 @@
 //! One verdict from the operating system's trust store.
+//!
+//! A [`Verifier`] says whether a peer's certificate chain is trusted: by the operating system's
+//! own verifier on Windows and Apple systems, and elsewhere by this crate with the trust
+//! anchors of the system's store. A refusal says what is wrong, where, and what to do about it.
+//!
+//! # With rustls
+//!
+//! One line makes a configuration; see [`rustls`](crate::rustls) for the rest.
+//!
+#![cfg_attr(feature = "rustls", doc = "```")]
+#![cfg_attr(not(feature = "rustls"), doc = "```ignore")]
+//! let config = trustbridge::rustls::client_config(trustbridge::Verifier::system())?;
+//! # let _ = config;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # By itself
+//!
+//! ```
+//! use pki_types::{CertificateDer, ServerName};
+//! use trustbridge::{ErrorKind, Peer, Verifier};
+//!
+//! let verifier = Verifier::system();
+//! let chain: Vec<CertificateDer<'_>> = Vec::new(); // what the server sent
+//! let name = ServerName::try_from("example.com")?;
+//! match verifier.verify(&Peer::new(&chain, Some(name))) {
+//!     Ok(verified) => println!("{verified}"),
+//!     Err(error) => {
+//!         eprintln!("{}", error.report());
+//!         assert_eq!(error.kind(), ErrorKind::NoCertificate);
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Which certificates are trust anchors
+//!
+//! On Unix the store is found as OpenSSL finds it. `SSL_CERT_FILE` and `SSL_CERT_DIR` each
+//! replace their own half of the default; an empty value counts as unset, and a value that gives
+//! no certificate is never replaced silently. Without them the distribution's bundle counts, and a
+//! directory of hashed names only where there is no bundle. [`SystemStore::snapshot`] shows what was
+//! found and what went wrong. It is read once per process and again when its files change.
+//!
+//! Every entry is vetted at the time of verification ([`StoreEntry::refusal`]): a certificate of
+//! the store that is not a CA never issues another one. It can still be trusted as the end
+//! entity itself, compared byte by byte.
+//!
+//! # What is checked
+//!
+//! The path to a trust anchor with every signature, validity periods, CA bits, key usages,
+//! extended key usages, path lengths, name constraints, critical extensions, key strength
+//! (RFC 5280 section 6), the peer's DNS name or IP address (RFC 9525), and revocation if
+//! [`Revocation`] asks for it.
+//!
+//! # What is not checked
+//!
+//! Certificate policies, Certificate Transparency, revocation unless it is asked for, and, on Unix,
+//! stapled OCSP responses. That the peer has the private key is for the TLS library to check.
+//! With [`Peer::name`] absent, any name is accepted.
+//!
+//! # Limits
+//!
+//! At most 100 certificates and 1 MiB are read of a chain, and on Unix a path has at most six
+//! intermediates. The search ends after 2,000 steps or 100 signatures with
+//! [`ErrorKind::ChainTooComplex`], whatever the peer sends. Nothing panics.
+//!
+//! # Features
+//!
+//! * `aws-lc-rs` (default): signature algorithms of the default verifier on Unix. RSA of 2048 to
+//!   8192 bits (PKCS #1 and PSS), P-256, P-384, P-521, Ed25519.
+//! * `ring`: the same with *ring*, which has no P-521 and no SHA-512 with P-256 and P-384. With
+//!   both features aws-lc-rs is used.
+//! * `rustls` (default): the adapter for rustls, [`rustls`](crate::rustls).
+//!
+//! Without the first two, [`VerifierBuilder::signature_algorithms`] has to be called.
 
 #![deny(unsafe_code)]
 #![deny(rustdoc::broken_intra_doc_links)]
+// Much of the core serves only the Unix verifier; whether it is used is found out there.
+#![cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+// Where the operating system verifies, the parts of these that only stand in for it are unused.
+#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod checks;
 mod der;
 mod error;
 mod hints;
 mod platform;
 mod policy;
+#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod store;
 mod time;
+#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod verifier;
+#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod x509;
 
 #[cfg(feature = "rustls")]
@@ -26,3 +108,8 @@ pub use error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
 pub use verifier::{Anchor, Peer, Verified, Verifier, VerifierBuilder};
+
+/// The examples of the README are tests.
+#[cfg(all(doctest, feature = "rustls"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

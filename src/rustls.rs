@@ -885,6 +885,35 @@ mod tests {
         }
     }
 
+    /// What `Verifier::system` is in a build without any algorithm.
+    #[test]
+    fn without_algorithms_nothing_is_trusted() {
+        use trustbridge_cases::make;
+        let ca = make::ca("Root").self_signed();
+        let leaf = make::server().issued_by(&ca);
+        let builder = Verifier::builder()
+            .signature_algorithms(
+                ::rustls::crypto::ring::default_provider().signature_verification_algorithms.all,
+            )
+            .system_roots(false)
+            .extra_roots([CertificateDer::from(&*ca.der)]);
+        let verifier = builder.clone().build().unwrap();
+        let chain = [CertificateDer::from(&*leaf.der)];
+        let peer = Peer {
+            time: UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+                trustbridge_cases::NOW,
+            )),
+            ..Peer::new(&chain, Some(ServerName::try_from("example.com").unwrap()))
+        };
+        assert!(verifier.verify(&peer).is_ok());
+        let error = verifier.with_algorithms(&[]).verify(&peer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedAlgorithm);
+        assert_eq!(
+            builder.signature_algorithms(&[]).build().unwrap_err(),
+            crate::BuildError::NoSignatureAlgorithms
+        );
+    }
+
     #[test]
     fn found_below_wrappers() {
         let error = complete(ErrorKind::UnknownIssuer);

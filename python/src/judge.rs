@@ -62,8 +62,9 @@ impl Rejected {
 
     /// A certificate is too weak for the security level of the connection.
     pub(crate) fn security_level(code: i32, depth: usize, level: i32, what: &str) -> Self {
-        let line =
-            format!("the {what} of the certificate at depth {depth} is below security level {level}");
+        let line = format!(
+            "the {what} of the certificate at depth {depth} is below security level {level}"
+        );
         Self::new(code, Some(depth), "WeakKey", line)
     }
 }
@@ -98,7 +99,8 @@ pub(crate) fn judge(trust: &Trust, connection: &Connection) -> Result<Verified, 
     // OpenSSL requires both to match if both are set; Python never sets both.
     let address = connection.address.map(|address| ServerName::IpAddress(address.into()));
     let host = connection.host.as_deref().map(|host| ServerName::try_from(host));
-    let verify = |name| verifier.verify(&Peer::new(&connection.chain, name)).map_err(Rejected::from);
+    let verify =
+        |name| verifier.verify(&Peer::new(&connection.chain, name)).map_err(Rejected::from);
     match (address, host) {
         (None, None) => verify(None),
         (Some(address), None) => verify(Some(address)),
@@ -112,7 +114,8 @@ pub(crate) fn judge(trust: &Trust, connection: &Connection) -> Result<Verified, 
             // No certificate can be valid for what is not a name; other faults come first.
             verify(None)?;
             let host = String::from_utf8_lossy(connection.host.as_deref().unwrap_or_default());
-            let line = format!("{:?} is not a valid DNS name, no certificate is valid for it", host);
+            let line =
+                format!("{:?} is not a valid DNS name, no certificate is valid for it", host);
             Err(Rejected::new(X509_V_ERR_HOSTNAME_MISMATCH, Some(0), "NameMismatch", line))
         }
     }

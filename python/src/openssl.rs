@@ -219,9 +219,8 @@ impl Library {
         // SAFETY: the object is an `_ssl._SSLContext`, whose structure begins with the object
         // header followed by `SSL_CTX *ctx` in every CPython on the tested list. The pointer is
         // set before the object is handed out and never changes.
-        let pointer = unsafe {
-            context.as_ptr().cast::<u8>().add(self.header).cast::<*mut SslCtx>().read()
-        };
+        let pointer =
+            unsafe { context.as_ptr().cast::<u8>().add(self.header).cast::<*mut SslCtx>().read() };
         NonNull::new(pointer)
             .ok_or_else(|| pyo3::exceptions::PyValueError::new_err("context has no SSL_CTX"))
     }
@@ -321,11 +320,7 @@ impl Library {
     }
 
     /// What a handshake asks for. `None` if it cannot be read.
-    fn connection(
-        &self,
-        param: *mut VerifyParam,
-        sent: &[NonNull<X509>],
-    ) -> Option<Connection> {
+    fn connection(&self, param: *mut VerifyParam, sent: &[NonNull<X509>]) -> Option<Connection> {
         if param.is_null() {
             return None;
         }
@@ -549,7 +544,8 @@ unsafe extern "C" fn on_verify(ctx: *mut X509StoreCtx, arg: *mut c_void) -> c_in
             // SAFETY: The callback's context; Signatures.
             unsafe { (symbols.X509_STORE_CTX_set_error_depth)(ctx, depth) };
             // X509_V_OK must never stand beside a rejection.
-            let code = if rejected.code == X509_V_OK { X509_V_ERR_UNSPECIFIED } else { rejected.code };
+            let code =
+                if rejected.code == X509_V_OK { X509_V_ERR_UNSPECIFIED } else { rejected.code };
             // SAFETY: The callback's context; Signatures.
             unsafe { (symbols.X509_STORE_CTX_set_error)(ctx, code) };
             judge::remember_rejection(rejected);

@@ -215,8 +215,14 @@ struct Collector {
 impl Collector {
     /// Looks at environment variables: call it with the GIL held.
     fn new() -> Self {
-        let batch =
-            Batch { roots: Vec::new(), crls: Vec::new(), clean: true, repeatable: true, file: None, untrusted: 0 };
+        let batch = Batch {
+            roots: Vec::new(),
+            crls: Vec::new(),
+            clean: true,
+            repeatable: true,
+            file: None,
+            untrusted: 0,
+        };
         Self { batch, probe: Verifier::builder().system_roots(false) }
     }
 
@@ -327,11 +333,13 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, Option<Stamp>)> {
     Ok((contents, stamp))
 }
 
-/// Reads PEM blocks: certificates and CRLs; everything else is skipped.
+/// Reads PEM blocks: certificates; everything else is skipped, CRLs as well, as ssl skips them
+/// in `cadata`.
 #[pyfunction]
 pub(crate) fn read_pem(pem: &str) -> Batch {
     let mut collector = Collector::new();
     collector.pem(pem.as_bytes());
+    collector.batch.crls.clear();
     collector.finish()
 }
 

@@ -6,9 +6,7 @@ use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTi
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use trustbridge::{
-    Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier,
-};
+use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
 
 use crate::judge::Rejected;
 use crate::openssl::Library;
@@ -198,9 +196,8 @@ pub(crate) fn verify(
     }
     let verifier = builder.build().map_err(|error| wrong(error.to_string()))?;
     let chain: Vec<_> = certs(chain_der).collect();
-    let verdict = py.detach(|| {
-        verifier.verify(&Peer { chain: &chain, name, time, ocsp_response: &[] })
-    });
+    let verdict =
+        py.detach(|| verifier.verify(&Peer { chain: &chain, name, time, ocsp_response: &[] }));
     Ok(match verdict {
         Ok(verified) => Verdict::Trusted(Verified { verified }),
         Err(error) => Verdict::Refused(Failure::from(Rejected::from(error))),

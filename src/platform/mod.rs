@@ -5,9 +5,23 @@ use crate::error::{BuildError, VerifyError};
 use crate::verifier::{Config, Peer, Verified};
 use crate::x509::Cert;
 
+#[cfg(target_vendor = "apple")]
+mod apple;
+#[cfg(any(target_vendor = "apple", test))]
+mod apple_rules;
+#[cfg(not(any(windows, target_vendor = "apple")))]
 mod unix;
+#[cfg(windows)]
+mod windows;
+#[cfg(any(windows, test))]
+mod windows_codes;
 
+#[cfg(target_vendor = "apple")]
+pub(crate) use apple::Engine;
+#[cfg(not(any(windows, target_vendor = "apple")))]
 pub(crate) use unix::Engine;
+#[cfg(windows)]
+pub(crate) use windows::Engine;
 
 /// What each system's file provides, so that a difference fails to compile.
 pub(crate) trait Platform: Default + Send + Sync {

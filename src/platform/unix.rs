@@ -27,10 +27,6 @@ const MAX_STEPS: usize = 2_000;
 /// Most signatures verified, as in `webpki` for one search. A path counts with all of its own.
 const MAX_SIGNATURES: usize = 100;
 
-/// Signatures over MD5 and SHA-1, with RSA, ECDSA and DSA.
-const OUTDATED_SIGNATURES: &[&str] =
-    &["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"];
-
 /// The CRLs given by the caller, parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
@@ -575,7 +571,7 @@ impl<'a> Search<'a> {
         match &error {
             E::UnsupportedSignatureAlgorithmContext(context) => {
                 let oid = oid_of(&context.signature_algorithm_id);
-                let outdated = OUTDATED_SIGNATURES.contains(&oid.as_str());
+                let outdated = checks::OUTDATED_SIGNATURES.contains(&oid.as_str());
                 let out = out.detail(format!("signature algorithm {oid}"));
                 // X509_V_ERR_CA_MD_TOO_WEAK
                 if outdated { out.code(68) } else { out }

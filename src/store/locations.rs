@@ -111,3 +111,65 @@ fn absolute(path: OsString) -> PathBuf {
 pub(super) fn is_bundle(path: &Path) -> bool {
     BUNDLES.iter().any(|bundle| Path::new(bundle) == path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::from_variables(|name| {
+            let set = variables.iter().find(|(known, _)| *known == name);
+            set.map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn empty_counts_as_unset() {
+        let none = Environment::default();
+        assert_eq!(environment(&[]), none);
+        let empty = [("SSL_CERT_FILE", ""), ("SSL_CERT_DIR", ""), ("NIX_SSL_CERT_FILE", "")];
+        assert_eq!(environment(&empty), none);
+    }
+
+    #[test]
+    fn nix_comes_after_the_standard_variable() {
+        let nix = ("NIX_SSL_CERT_FILE", "/nix");
+        let expected = |path: &str, name| Some((PathBuf::from(path), name));
+        assert_eq!(environment(&[nix]).file, expected("/nix", "NIX_SSL_CERT_FILE"));
+        let both = environment(&[nix, ("SSL_CERT_FILE", "/file")]);
+        assert_eq!(both.file, expected("/file", "SSL_CERT_FILE"));
+        let empty = environment(&[nix, ("SSL_CERT_FILE", "")]);
+        assert_eq!(empty.file, expected("/nix", "NIX_SSL_CERT_FILE"));
+    }
+
+    #[test]
+    fn directories_are_a_list() {
+        let directories = |value| environment(&[("SSL_CERT_DIR", value)]).directories.unwrap().0;
+        assert_eq!(directories("/a:/b"), [Path::new("/a"), Path::new("/b")]);
+        assert_eq!(directories(":/a::/a:"), [Path::new("/a")]);
+        assert_eq!(directories(":"), [] as [PathBuf; 0]);
+    }
+
+    #[test]
+    fn relative_paths_do_not_move() {
+        let here = std::env::current_dir().unwrap();
+        let set = environment(&[("SSL_CERT_FILE", "ca.pem"), ("SSL_CERT_DIR", "certs")]);
+        assert_eq!(set.file.unwrap().0, here.join("ca.pem"));
+        assert_eq!(set.directories.unwrap().0, [here.join("certs")]);
+    }
+
+    #[test]
+    fn defaults_are_absolute_and_unique() {
+        let defaults = Defaults::of_distributions();
+        let mut all = defaults.bundles.clone();
+        all.extend(defaults.directories.clone());
+        assert!(all.iter().all(|path| path.is_absolute()));
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        for known in openssl_probe::candidate_cert_dirs() {
+            assert!(defaults.directories.iter().any(|path| path == known), "{known:?}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ mod load;
 mod locations;
 #[cfg(any(windows, target_vendor = "apple"))]
 mod native;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ pub use anchor::{Refusal, StoreEntry, TrustSettings};
 pub(crate) use cache::Handle;
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
+#[cfg(windows)]
+pub(crate) use native::STORE;
 
 /// Where a certificate came from, or a place that was searched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

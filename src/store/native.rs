@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use super::anchor::{AnchorSet, StoreEntry};
 use super::{Place, Problem, Source, SystemStore};
 
-/// The name of the store that holds the roots.
-const STORE: &str = if cfg!(windows) { "ROOT" } else { "the system keychains" };
+/// What the store that holds the roots is called.
+pub(crate) const STORE: &str =
+    if cfg!(windows) { "the Windows store ROOT" } else { "the system keychains" };
 
 /// The store of the operating system, listed when first asked for.
 #[derive(Debug, Default)]

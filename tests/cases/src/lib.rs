@@ -5,6 +5,7 @@
 
 pub mod make;
 mod table;
+mod wine;
 
 pub use table::all;
 

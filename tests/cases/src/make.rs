@@ -184,7 +184,7 @@ impl Spec {
     }
 
     fn self_signed_with(self, key: KeyPair) -> Node {
-        let der = self.params.self_signed(&key).unwrap().der().to_vec();
+        let der = signed(|| self.params.self_signed(&key).unwrap().der().to_vec());
         Node { params: self.params, key, der }
     }
 
@@ -201,7 +201,7 @@ impl Spec {
 
     fn issued_with(self, key: KeyPair, issuer: &Node) -> Node {
         let by = Issuer::from_params(&issuer.params, &issuer.key);
-        let der = self.params.signed_by(&key, &by).unwrap().der().to_vec();
+        let der = signed(|| self.params.signed_by(&key, &by).unwrap().der().to_vec());
         Node { params: self.params, key, der }
     }
 }
@@ -240,8 +240,53 @@ impl Node {
                 .collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        params.signed_by(&Issuer::from_params(&self.params, &self.key)).unwrap().der().to_vec()
+        let by = Issuer::from_params(&self.params, &self.key);
+        signed(|| params.signed_by(&by).unwrap().der().to_vec())
     }
+}
+
+/// Signs anew until both numbers of an ECDSA signature are as long as the curve: Wine 8 cannot
+/// read the shorter ones, of which there is one in 128.
+fn signed(sign: impl Fn() -> Vec<u8>) -> Vec<u8> {
+    loop {
+        let der = sign();
+        // SEQUENCE { content, algorithm, BIT STRING { SEQUENCE { INTEGER, INTEGER } } }
+        let whole = elements(elements(&der)[0].1);
+        let numbers = match elements(&whole[2].1[1..])[..] {
+            [(0x30, numbers)] => elements(numbers),
+            _ => return der, // not ECDSA
+        };
+        let lengths: Vec<_> = numbers
+            .iter()
+            .map(|(_, number)| number.iter().skip_while(|byte| **byte == 0).count())
+            .collect();
+        if lengths.iter().all(|length| matches!(length, 32 | 48 | 66)) {
+            return der;
+        }
+    }
+}
+
+/// The DER elements of some bytes, with their tags; what is not DER ends the list.
+fn elements(mut der: &[u8]) -> Vec<(u8, &[u8])> {
+    let mut out = Vec::new();
+    while let [tag, length, rest @ ..] = der {
+        let digits = if *length < 0x80 { 0 } else { usize::from(length & 0x7f) };
+        if digits > rest.len() {
+            break;
+        }
+        let (number, rest) = rest.split_at(digits);
+        let length = match digits {
+            0 => usize::from(*length),
+            _ => number.iter().fold(0, |n, digit| n << 8 | usize::from(*digit)),
+        };
+        if length > rest.len() {
+            break;
+        }
+        let (contents, rest) = rest.split_at(length);
+        out.push((*tag, contents));
+        der = rest;
+    }
+    out
 }
 
 fn subtrees(names: &[&str]) -> Vec<GeneralSubtree> {

@@ -3,6 +3,7 @@
 use rcgen::{ExtendedKeyUsagePurpose as Usage, IsCa, KeyUsagePurpose as KeyUsage};
 
 use crate::make::{DAY, Node, Spec, ca, client, server};
+use crate::wine::WINE_DIFFERS;
 use crate::{Case, Check, Difference, Engine, Expect, NOW, Purpose};
 
 /// A chain of two made by `fixtures/make.sh`.
@@ -33,11 +34,20 @@ pub fn all() -> Vec<Case> {
         let case = table.cases.iter_mut().find(|case| case.name == *name).unwrap();
         case.differs.push(Difference { engine: Engine::OpenSsl, expect: *expect, reason });
     }
+    for (name, expect, reason) in WINE_DIFFERS {
+        let case = table.cases.iter_mut().find(|case| case.name == *name).unwrap();
+        case.differs.push(Difference { engine: Engine::Wine, expect: *expect, reason });
+    }
     table.cases
 }
 
 /// Where OpenSSL judges otherwise, besides what is said with the rows.
 const OPENSSL_DIFFERS: &[(&str, Expect, &str)] = &[
+    (
+        "extension-twice",
+        Expect::Trusted(2),
+        "OpenSSL does not look at extensions it does not know; RFC 5280 section 4.2 forbids two of one",
+    ),
     (
         "cross-sign-trusted-one-last",
         Expect::Refused("UnknownIssuer"),
@@ -419,6 +429,10 @@ fn anchors(table: &mut Table) {
     let direct = server().issued_by(&root);
     table.trusted("anchor-path-length-zero", 2, row([&direct], [&root]));
 
+    let rollover = ca("root").issued_by(&root);
+    let below = server().issued_by(&rollover);
+    table.trusted("anchor-path-length-self-issued", 3, row([&below, &rollover], [&root]));
+
     // Debian's snakeoil: a self-signed server certificate in the store signs another one.
     let snakeoil =
         server().names(&["snakeoil.example"]).key_usage(&[]).extended_key_usage(&[]).self_signed();
@@ -760,6 +774,15 @@ fn hostile(table: &mut Table) {
         "BadSignature",
         with_leaf(&|der| *der.last_mut().unwrap() ^= 1),
     );
+    let twice = server().unknown_extension(false).unknown_extension(false).issued_by(&root);
+    table.refused("extension-twice", "BadEncoding", row([&twice], [&root]));
+    // ecdsa-with-SHA256 inside, ecdsa-with-SHA384 outside.
+    let outer = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let algorithms_differ = with_leaf(&|der| {
+        let at = der.windows(outer.len()).rposition(|bytes| bytes == outer).unwrap();
+        der[at + outer.len() - 1] = 3;
+    });
+    table.refused("algorithms-differ", "BadEncoding", algorithms_differ);
     let mut garbage = good();
     garbage.chain.push(b"not a certificate".to_vec());
     table.trusted("garbage-beside-the-leaf", 2, garbage);

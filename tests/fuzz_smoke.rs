@@ -1,0 +1,130 @@
+//! The fuzz targets' entry functions on deterministic mutations of valid input: no panic, no
+//! hang. `TRUSTBRIDGE_FUZZ_ROUNDS` asks for more than the usual few thousand.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
+};
+
+#[path = "../fuzz/entry.rs"]
+mod entry;
+
+/// Marsaglia's xorshift64: all that is needed is that it is the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 16).unwrap() % limit.max(1)
+    }
+
+    /// One to four small changes, of the kinds that readers trip over.
+    fn mutate(&mut self, input: &[u8]) -> Vec<u8> {
+        let mut out = input.to_vec();
+        for _ in 0..=self.below(4) {
+            let at = self.below(out.len());
+            let Some(byte) = out.get_mut(at) else { break };
+            match self.below(8) {
+                0 => *byte ^= 1 << self.below(8),
+                1 => *byte = [0, 1, 0x7f, 0x80, 0x81, 0x84, 0xff][self.below(7)],
+                2 => *byte = b"-\n\r \t:=A"[self.below(8)],
+                3 => out.truncate(at),
+                4 => drop(out.remove(at)),
+                5 => out.insert(at, 0),
+                6 => {
+                    let end = (at + self.below(64)).min(out.len());
+                    let piece = out[at..end].to_vec();
+                    let to = self.below(out.len());
+                    out.splice(to..to, piece);
+                }
+                _ => {
+                    let end = (at + self.below(64)).min(out.len());
+                    out.drain(at..end);
+                }
+            }
+        }
+        out
+    }
+}
+
+fn rounds() -> usize {
+    let more = std::env::var("TRUSTBRIDGE_FUZZ_ROUNDS").ok();
+    more.and_then(|rounds| rounds.parse().ok()).unwrap_or(3_000)
+}
+
+/// A valid chain, its root and a CRL, as [`entry::verify`] takes them, and as PEM.
+fn inputs() -> (Vec<u8>, Vec<u8>) {
+    let ca = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.use_authority_key_identifier_extension = true;
+        params
+    };
+    let key = KeyPair::generate().unwrap();
+    let root = ca("root").self_signed(&key).unwrap();
+    let root_issuer = Issuer::new(ca("root"), key);
+    let key = KeyPair::generate().unwrap();
+    let intermediate = ca("intermediate").signed_by(&key, &root_issuer).unwrap();
+    let issuer = Issuer::new(ca("intermediate"), key);
+    let leaf = CertificateParams::new(vec!["server.test".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    let crl = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2036, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    }
+    .signed_by(&issuer)
+    .unwrap();
+    let mut pieces = Vec::new();
+    for (kind, der) in
+        [(0, leaf.der()), (0, intermediate.der()), (1, root.der()), (2, intermediate.der())]
+    {
+        pieces.extend(u16::try_from(der.len()).unwrap().to_be_bytes());
+        pieces.push(kind);
+        pieces.extend_from_slice(der);
+    }
+    pieces.extend(u16::try_from(crl.der().len()).unwrap().to_be_bytes());
+    pieces.push(3);
+    pieces.extend_from_slice(crl.der());
+    let text = format!("text\n{}{}{}", root.pem(), crl.pem().unwrap(), intermediate.pem());
+    (pieces, text.into_bytes())
+}
+
+#[test]
+fn verify_survives_mutations() {
+    let (valid, _) = inputs();
+    assert!(entry::verify(&valid), "the input that is mutated is trusted");
+    let mut random = Random(0x7275_7374_6272_6964);
+    for _ in 0..rounds() {
+        entry::verify(&random.mutate(&valid));
+    }
+}
+
+#[test]
+fn pem_survives_mutations() {
+    let (_, valid) = inputs();
+    assert_eq!(entry::pem(&valid), 3, "the input that is mutated is good");
+    let mut random = Random(0x7065_6d5f_6675_7a7a);
+    let der = trustbridge::pem::blocks(&valid).find_map(|block| match block.ok()?.item {
+        trustbridge::pem::Item::Certificate { certificate, .. } => Some(certificate.to_vec()),
+        _ => None,
+    });
+    // A certificate with trust settings: trusted for servers, rejected for clients.
+    let settings = b"\x30\x18\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01\
+                     \xa0\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02";
+    let trusted = [&der.unwrap()[..], settings].concat();
+    assert_eq!(entry::pem(&trusted), 1, "as a TRUSTED CERTIFICATE");
+    for _ in 0..rounds() {
+        entry::pem(&random.mutate(&valid));
+        entry::pem(&random.mutate(&trusted));
+    }
+}

@@ -1,0 +1,184 @@
+//! The system store as programs see it: through the environment variables of a process.
+//!
+//! The variables are set for child processes only, since setting them here would be a race with
+//! the other tests: this program runs its own test `child` again, which prints what it sees.
+
+#![cfg(all(unix, not(target_vendor = "apple")))]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pki_types::{CertificateDer, ServerName};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+use trustbridge::{Peer, SystemStore, Verifier};
+
+const CHILD: &str = "TRUSTBRIDGE_TEST_CHILD";
+const HOST: &str = "server.test";
+
+struct Pki {
+    root: String,
+    leaf: Vec<u8>,
+}
+
+fn pki(name: &str) -> Pki {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let root = params.self_signed(&key).unwrap().pem();
+    let issuer = Issuer::new(params, key);
+    let leaf = CertificateParams::new(vec![HOST.to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    Pki { root, leaf: leaf.der().to_vec() }
+}
+
+/// Runs `child` with these variables and no others that name certificates.
+fn run(mode: &str, variables: &[(&str, &Path)]) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture", "--test-threads=1"]).env(CHILD, mode);
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "NIX_SSL_CERT_FILE"] {
+        command.env_remove(name);
+    }
+    command.envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let lines = text.lines().filter_map(|line| line.split_once("CHILD ").map(|(_, rest)| rest));
+    lines.map(|line| line.to_owned() + "\n").collect()
+}
+
+/// Not a test of its own: what the children run. In the parent there is nothing to do.
+#[test]
+fn child() {
+    let Ok(mode) = std::env::var(CHILD) else { return };
+    if mode == "store" {
+        let store = SystemStore::snapshot();
+        for entry in store.entries() {
+            println!("\nCHILD entry {}", entry.subject());
+        }
+        for place in store.places() {
+            println!("\nCHILD place {} {} {}", place.source, place.reason, place.entries);
+        }
+        for problem in store.problems() {
+            println!("\nCHILD problem {problem}");
+        }
+        assert!(std::sync::Arc::ptr_eq(&store, &SystemStore::snapshot()));
+        return;
+    }
+    let chain = [CertificateDer::from(STANDARD.decode(mode).unwrap())];
+    let peer = Peer::new(&chain, Some(ServerName::try_from(HOST).unwrap()));
+    match Verifier::system().verify(&peer) {
+        Ok(verified) => println!("\nCHILD trusted by {}", verified.anchor.source),
+        Err(error) => {
+            println!("\nCHILD {:?}", error.kind());
+            for line in error.report().lines() {
+                println!("\nCHILD {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_environment_names_the_store() {
+    let directory = TempDir::new().unwrap();
+    let path = |name| directory.path().join(name);
+    let (file, hashed, empty) = (path("file.pem"), path("hashed"), path("empty"));
+    fs::write(&file, pki("in the file").root).unwrap();
+    fs::create_dir(&hashed).unwrap();
+    fs::create_dir(&empty).unwrap();
+    fs::write(hashed.join("01234567.0"), pki("in the directory").root).unwrap();
+
+    let seen = run("store", &[("SSL_CERT_FILE", &file)]);
+    let place = format!("place {} SSL_CERT_FILE 1\n", file.display());
+    assert_eq!(seen, format!("entry CN=in the file\n{place}"));
+
+    let seen = run("store", &[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &hashed)]);
+    assert_eq!(
+        seen,
+        format!(
+            "entry CN=in the file\nentry CN=in the directory\n{place}place {} SSL_CERT_DIR 1\n",
+            hashed.display()
+        )
+    );
+
+    let list = format!("{}:{}", empty.display(), hashed.display());
+    let missing = path("missing");
+    let seen = run("store", &[("SSL_CERT_FILE", &missing), ("SSL_CERT_DIR", Path::new(&list))]);
+    assert_eq!(
+        seen,
+        format!(
+            "entry CN=in the directory\n\
+             place {missing} SSL_CERT_FILE 0\nplace {empty} SSL_CERT_DIR 0\nplace {hashed} SSL_CERT_DIR 1\n\
+             problem {missing}: No such file or directory (os error 2)\n\
+             problem {missing}: SSL_CERT_FILE is set to it, but it gives no certificate\n\
+             problem {empty}: SSL_CERT_DIR is set to it, but it gives no certificate\n",
+            missing = missing.display(),
+            empty = empty.display(),
+            hashed = hashed.display()
+        )
+    );
+
+    let nix = run("store", &[("NIX_SSL_CERT_FILE", &file), ("SSL_CERT_FILE", Path::new(""))]);
+    assert_eq!(
+        nix,
+        format!("entry CN=in the file\nplace {} NIX_SSL_CERT_FILE 1\n", file.display())
+    );
+}
+
+#[test]
+fn verdicts_come_from_the_store() {
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let (ours, other) = (pki("ours"), pki("other"));
+    let (file, stranger, missing) = (path("ours.pem"), path("other.pem"), path("missing.pem"));
+    fs::write(&file, &ours.root).unwrap();
+    fs::write(&stranger, &other.root).unwrap();
+    let leaf = STANDARD.encode(&ours.leaf);
+
+    let verdict = run(&leaf, &[("SSL_CERT_FILE", &file)]);
+    assert_eq!(verdict, format!("trusted by {}\n", file.display()));
+
+    let verdict = run(&leaf, &[("SSL_CERT_FILE", &stranger)]);
+    assert!(verdict.starts_with("UnknownIssuer\n"), "{verdict}");
+    assert!(
+        verdict.contains(&format!("{}: 1 usable trust anchor", stranger.display())),
+        "{verdict}"
+    );
+
+    // Nothing there is no trust, no panic, and names the place and the variable.
+    let verdict = run(&leaf, &[("SSL_CERT_FILE", &missing)]);
+    assert!(verdict.starts_with("NoTrustAnchors\n"), "{verdict}");
+    assert!(
+        verdict.contains("SSL_CERT_FILE is set to it, but it gives no certificate"),
+        "{verdict}"
+    );
+    assert!(verdict.contains("No such file or directory"), "{verdict}");
+}
+
+#[test]
+fn trusted_certificate_blocks_keep_their_settings() {
+    let directory = TempDir::new().unwrap();
+    let pki = pki("with settings");
+    let plain = directory.path().join("plain.pem");
+    fs::write(&plain, &pki.root).unwrap();
+    let leaf = STANDARD.encode(&pki.leaf);
+    for (setting, expected) in [
+        (["-addtrust", "serverAuth"], "trusted by"),
+        (["-addtrust", "clientAuth"], "Distrusted"),
+        (["-addreject", "serverAuth"], "Distrusted"),
+        (["-addreject", "clientAuth"], "trusted by"),
+    ] {
+        // Every Debian machine has the `openssl` command.
+        let store = directory.path().join("store.pem");
+        let mut command = Command::new("openssl");
+        command.args(["x509", "-trustout", "-in"]).arg(&plain).arg("-out").arg(&store);
+        assert!(command.args(setting).status().unwrap().success());
+        let verdict = run(&leaf, &[("SSL_CERT_FILE", &store)]);
+        assert!(verdict.starts_with(expected), "{setting:?}: {verdict}");
+    }
+}
