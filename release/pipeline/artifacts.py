@@ -120,9 +120,7 @@ def read_elf(data: bytes) -> Elf:
             dep = section.data()
         elif section.name == ".symtab" or section.name.startswith(".debug"):
             debug.append(section.name)
-    return Elf(
-        segments, dynamic, versions, imports, exports, str(file["e_machine"]), dep, debug
-    )
+    return Elf(segments, dynamic, versions, imports, exports, str(file["e_machine"]), dep, debug)
 
 
 def decode_dep(section: bytes) -> list[dict[str, Any]]:

@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
+
+import tomllib
 
 RELEASE = Path(__file__).resolve().parent.parent
 REQUIREMENTS = RELEASE / "requirements"
@@ -147,7 +148,7 @@ def workspace() -> Iterator[Path]:
 
 
 def toolchain() -> Path:
-    """The folder of the pinned rustc and cargo: `rustup` names it, or PATH has that very compiler."""
+    """The folder of the pinned rustc and cargo: rustup names it, or PATH has that very one."""
     pin = pins()["rust"]
     rustup = shutil.which("rustup")
     candidates = []

@@ -1,13 +1,13 @@
 """Builds: the pinned helper, the source archives, and the wheel."""
 
 import json
-import os
 import shutil
 import sys
 import tarfile
-import tomllib
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from . import linked, sbom
 from .base import clean_env, fail, git, head, make_venv, pins, run, sha256, toolchain, version_of
@@ -67,9 +67,7 @@ def build_sources(clone: Path, store: Path, work: Path, out: Path) -> dict[str, 
         if ".git" not in path.parts and path.is_file() and not path.is_symlink():
             path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
     home = cargo_home(store, work / "cargo")
-    env = rust_env(
-        work, home, SOURCE_DATE_EPOCH=str(epoch), CARGO_TARGET_DIR=str(work / "target")
-    )
+    env = rust_env(work, home, SOURCE_DATE_EPOCH=str(epoch), CARGO_TARGET_DIR=str(work / "target"))
     cargo = toolchain() / "cargo"
     version = version_of(copy)
 
@@ -116,12 +114,18 @@ def unpack_sdist(sdist: Path, work: Path) -> tuple[Path, int]:
 
 
 def build_wheel(
-    source: Path, epoch: int, store: Path, tools: Path, work: Path, out: Path, target: str
+    source: Path,
+    epoch: int,
+    store: Path,
+    tools: Path,
+    work: Path,
+    out: Path,
+    target: str,
+    home: Path | None = None,
 ) -> dict[str, Any]:
     """One wheel for one target, from a source tree, offline."""
     pin = pins()["targets"].get(target) or fail(f"pins.toml does not know the target {target}")
-    # Where things lie must not matter: TRUSTBRIDGE_RELEASE_CARGO_HOME moves it out of the work folder.
-    home = Path(os.environ.get("TRUSTBRIDGE_RELEASE_CARGO_HOME") or work / "cargo")
+    home = home or work / "cargo"
     cargo_home(store, home)
     python = make_venv(store, work / "venv", "build-wheel")
     env = rust_env(work, home, SOURCE_DATE_EPOCH=str(epoch))

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.parser import Parser
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from . import artifacts
 from .base import RELEASE, git, head, parse_sums, pins, sha256, version_of
@@ -97,7 +98,7 @@ def open_dist(folder: Path, clone: Path) -> Dist:
 
 
 def check(dist: Dist) -> dict[str, list[str]]:
-    """Every rule by name with what is wrong; a rule that stumbles over its input has found a fault."""
+    """Every rule by name with what is wrong; one that stumbles over its input has found a fault."""
     found = {}
     for name, function in RULES.items():
         try:
@@ -130,9 +131,7 @@ def files(dist: Dist) -> Problems:
 def sums(dist: Dist) -> Problems:
     """SHA256SUMS names every file, and every file is as it says."""
     listed = parse_sums((dist.folder / "SHA256SUMS").read_text())
-    real = {
-        path.name: sha256(path) for path in dist.folder.iterdir() if path.name != "SHA256SUMS"
-    }
+    real = {path.name: sha256(path) for path in dist.folder.iterdir() if path.name != "SHA256SUMS"}
     for name in sorted(listed.keys() | real.keys()):
         if listed.get(name) != real.get(name):
             yield f"{name} is not the file that SHA256SUMS names"
@@ -178,9 +177,7 @@ def crate_is_the_commit(dist: Dist) -> Problems:
     generated = {".cargo_vcs_info.json", "Cargo.toml", "Cargo.lock"}
     renamed = {"Cargo.toml.orig": "Cargo.toml"}
     yield from _compare_with_commit(dist, path, generated, {}, renamed, False)
-    members = {
-        member.name.partition("/")[2]: data for member, data in artifacts.read_tar(path)
-    }
+    members = {member.name.partition("/")[2]: data for member, data in artifacts.read_tar(path)}
     told = json.loads(members[".cargo_vcs_info.json"])
     if told != {"git": {"sha1": dist.commit}, "path_in_vcs": ""}:
         yield f"{path.name}: .cargo_vcs_info.json says {told}"
@@ -250,8 +247,16 @@ def _compare_with_commit(
 
 def _blob(dist: Dist, name: str) -> bytes:
     done = subprocess.run(
-        ["git", "-c", f"safe.directory={dist.clone.resolve()}", "-C", str(dist.clone)]
-        + ["cat-file", "blob", f"{dist.commit}:{name}"],
+        [
+            "git",
+            "-c",
+            f"safe.directory={dist.clone.resolve()}",
+            "-C",
+            str(dist.clone),
+            "cat-file",
+            "blob",
+            f"{dist.commit}:{name}",
+        ],
         capture_output=True,
         check=True,
     )
@@ -284,7 +289,9 @@ def record(dist: Dist) -> Problems:
             yield f"{wheel.file_name}: {name} is only in RECORD or only in the wheel"
         for name, member in wheel.members.items():
             digest = base64.urlsafe_b64encode(hashlib.sha256(member.data).digest()).rstrip(b"=")
-            wanted = ["", ""] if name == own else [f"sha256={digest.decode()}", str(len(member.data))]
+            wanted = (
+                ["", ""] if name == own else [f"sha256={digest.decode()}", str(len(member.data))]
+            )
             if name in rows and rows[name] != wanted:
                 yield f"{wheel.file_name}: RECORD is wrong about {name}"
 
@@ -347,7 +354,14 @@ def stable_abi(dist: Dist) -> Problems:
     """abi3audit: the module uses nothing but CPython's stable ABI of 3.10."""
     for wheel in dist.wheels:
         done = subprocess.run(
-            [sys.executable, "-m", "abi3audit", "--strict", "--report", dist.folder / wheel.file_name],
+            [
+                sys.executable,
+                "-m",
+                "abi3audit",
+                "--strict",
+                "--report",
+                dist.folder / wheel.file_name,
+            ],
             capture_output=True,
             text=True,
         )
@@ -586,9 +600,24 @@ def sbom_is_the_source(dist: Dist) -> Problems:
             with tarfile.open(path) as archive:
                 archive.extractall(scratch, filter="data")
             done = subprocess.run(
-                ["cargo", "tree", "--offline", "--locked", "--package", package]
-                + ["--target", "all", "--edges", "normal,build", "--prefix", "none"]
-                + ["--no-dedupe", "--format", "{p}", *more],
+                [
+                    "cargo",
+                    "tree",
+                    "--offline",
+                    "--locked",
+                    "--package",
+                    package,
+                    "--target",
+                    "all",
+                    "--edges",
+                    "normal,build",
+                    "--prefix",
+                    "none",
+                    "--no-dedupe",
+                    "--format",
+                    "{p}",
+                    *more,
+                ],
                 cwd=Path(scratch, f"trustbridge-{dist.version}"),
                 capture_output=True,
                 text=True,

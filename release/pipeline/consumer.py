@@ -206,8 +206,19 @@ def attestation_verdict(provenance: bytes, path: Path, work: Path) -> str:
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", work / "attestations"], check=True)
             done = subprocess.run(
-                [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
-                + ["--only-binary", ":all:", "--requirement", requirement_file("verify")],
+                [
+                    python,
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--require-hashes",
+                    "--no-deps",
+                    "--only-binary",
+                    ":all:",
+                    "--requirement",
+                    requirement_file("verify"),
+                ],
                 capture_output=True,
                 text=True,
             )

@@ -88,9 +88,7 @@ def _crates(clone: Path, work: Path, store: Path) -> dict[str, str]:
     if missing:
         fail(f"{len(missing)} crates of the lock files were not downloaded")
     for part in ("cache", "index"):
-        shutil.copytree(
-            work / "cargo" / "registry" / part, store / "cargo" / "registry" / part
-        )
+        shutil.copytree(work / "cargo" / "registry" / part, store / "cargo" / "registry" / part)
     return crates
 
 

@@ -24,7 +24,9 @@ SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
 
 
-def run_isolated(program: Path, arguments: list[str], inputs: list[Path], hidden: list[Path]) -> int:
+def run_isolated(
+    program: Path, arguments: list[str], inputs: list[Path], hidden: list[Path]
+) -> int:
     """Runs the program again inside; its exit status."""
     plan = {"inputs": [str(path) for path in inputs], "hidden": [str(path) for path in hidden]}
     prefix, reason = _unshare()
@@ -110,4 +112,3 @@ def _refuses_writing(path: Path) -> bool:
     except OSError as error:
         return error.errno == errno.EROFS
     return False
-

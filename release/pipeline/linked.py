@@ -7,10 +7,11 @@ development dependencies, and takes weak features (`ring?/std`) for real. `cargo
 
 import json
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from .base import fail, run
 

@@ -1,9 +1,10 @@
 """The dependency policy: deps.toml is what is linked, within the budgets, under known licences."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 from . import linked
 from .base import RELEASE, fail

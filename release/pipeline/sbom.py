@@ -1,10 +1,11 @@
 """One CycloneDX 1.6 bill of materials per artifact, the same bytes for the same sources."""
 
 import json
-import tomllib
 import uuid
 from datetime import UTC, datetime
 from typing import Any
+
+import tomllib
 
 from .base import RELEASE, pins
 from .linked import Crate, Graph
@@ -92,9 +93,7 @@ def document(
 def vendored_projects() -> dict[str, list[dict[str, str]]]:
     """C and assembly inside crates, by crate: written down by hand in deps.toml."""
     policy = tomllib.loads((RELEASE / "deps.toml").read_text())
-    return {
-        crate["name"]: crate["vendored"] for crate in policy["crate"] if "vendored" in crate
-    }
+    return {crate["name"]: crate["vendored"] for crate in policy["crate"] if "vendored" in crate}
 
 
 def _component(

@@ -1,5 +1,6 @@
 """The stages: what each reads, what it writes, and what its report says."""
 
+import os
 import shutil
 import sys
 import time
@@ -118,9 +119,7 @@ def _source(clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
 
 
 def _wheel_for(target: str) -> Callable[..., dict[str, Any]]:
-    def work_on(
-        sources: Path, store: Path, tools: Path, work: Path, out: Path
-    ) -> dict[str, Any]:
+    def work_on(sources: Path, store: Path, tools: Path, work: Path, out: Path) -> dict[str, Any]:
         # Nothing of the sources but the sdist is read: not git, not the checkout.
         (sdist,) = sources.glob("*.tar.gz")
         tree, epoch = build.unpack_sdist(sdist, work)
@@ -255,6 +254,8 @@ def _rebuild(
     clone: Path, store: Path, tools: Path, dist: Path, work: Path, out: Path
 ) -> dict[str, Any]:
     """Everything once more where nothing is the same but the commit: the bytes must be."""
+    os.umask(0o077)
+    os.environ["TZ"] = "Pacific/Chatham"
     sources = work / "sources"
     sources.mkdir()
     (work / "source-work" / "home").mkdir(parents=True)
@@ -266,11 +267,17 @@ def _rebuild(
     git(tree, "checkout", "--quiet", "--detach", about["commit"])
     wheel = work / "wheel"
     wheel.mkdir()
-    build.build_wheel(tree, about["epoch"], store, tools, work, wheel, DEFAULT_TARGET)
-    rebuilt = {
-        path.name: sha256(path)
-        for path in [*sources.iterdir(), *wheel.glob("*.whl")]
-    }
+    build.build_wheel(
+        tree,
+        about["epoch"],
+        store,
+        tools,
+        work,
+        wheel,
+        DEFAULT_TARGET,
+        home=work / "elsewhere" / "cargo-home",
+    )
+    rebuilt = {path.name: sha256(path) for path in [*sources.iterdir(), *wheel.glob("*.whl")]}
     wanted = parse_sums((dist / "SHA256SUMS").read_text())
     different = sorted(name for name, digest in rebuilt.items() if wanted.get(name) != digest)
     for name in different:
@@ -287,9 +294,7 @@ STAGES = {
     "tools": Stage(("STORE",), _tools),
     "source": Stage(("CLONE", "STORE"), _source),
     "wheel": Stage(("SOURCES", "STORE", "TOOLS"), _wheel_for(DEFAULT_TARGET)),
-    "wheel-aarch64": Stage(
-        ("SOURCES", "STORE", "TOOLS"), _wheel_for("aarch64-unknown-linux-gnu")
-    ),
+    "wheel-aarch64": Stage(("SOURCES", "STORE", "TOOLS"), _wheel_for("aarch64-unknown-linux-gnu")),
     "wheel-musl": Stage(("SOURCES", "STORE", "TOOLS"), _wheel_for("x86_64-unknown-linux-musl")),
     "wheel-aarch64-musl": Stage(
         ("SOURCES", "STORE", "TOOLS"), _wheel_for("aarch64-unknown-linux-musl")

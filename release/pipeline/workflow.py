@@ -27,6 +27,9 @@ def problems(text: str) -> list[str]:
         found.append("it does not start from a version's tag alone")
     if workflow.get("permissions") != {}:
         found.append("it has permissions at the top")
+    # The default shell goes on after a failure in the middle of a pipe.
+    if (workflow.get("defaults") or {}).get("run") != {"shell": "bash"}:
+        found.append("its scripts are not run by bash with pipefail")
     if "secrets." in text:
         found.append("it uses a secret")
     for line in text.splitlines():
@@ -34,7 +37,9 @@ def problems(text: str) -> list[str]:
             found.append(f"no hash with its version: {line.strip()}")
     for name, job in workflow["jobs"].items():
         found += [f"{name}: {problem}" for problem in _job(name, job)]
-    missing = {*PERMISSIONS, "tag", "build", "examine", "verify-published"} - workflow["jobs"].keys()
+    missing = {*PERMISSIONS, "tag", "build", "examine", "verify-published"} - workflow[
+        "jobs"
+    ].keys()
     found += [f"the job {name} is missing" for name in sorted(missing)]
     return found
 
@@ -65,7 +70,7 @@ def _job(name: str, job: dict[str, Any]) -> list[str]:
         action = step.get("uses", "")
         options = step.get("with") or {}
         environment = step.get("env") or {}
-        script = step.get("run", "")
+        script = str(step.get("run", ""))
         if action and not PINNED.fullmatch(action):
             found.append(f"{action} is not pinned")
         if "cache" in action or "cache" in options or "rust-cache" in action:
@@ -92,9 +97,9 @@ def _job(name: str, job: dict[str, Any]) -> list[str]:
         ):
             summed = True
         # Nothing may come between the comparison and what depends on it.
-        if privileged and action and not action.startswith("actions/download-artifact@"):
-            if not (compared and summed):
-                found.append(f"{action.partition('@')[0]} runs before the sums are compared")
+        acts = action and not action.startswith("actions/download-artifact@")
+        if privileged and acts and not (compared and summed):
+            found.append(f"{action.partition('@')[0]} runs before the sums are compared")
     if name != "tag" and not compared:
         found.append("it does not see whether the tag has moved")
     if name not in ("tag", "build") and not summed:
