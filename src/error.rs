@@ -534,9 +534,6 @@ pub enum BuildError {
     /// `Revocation::network` was set where nothing can be fetched: on Unix the verifier never
     /// opens a connection. Give it the CRLs instead.
     NetworkRevocationUnsupported,
-    /// No signature algorithm is there: neither feature `aws-lc-rs` nor `ring` is on and none
-    /// were given.
-    NoSignatureAlgorithms,
     /// The setting does not exist on this operating system.
     Unsupported {
         /// The builder method.
@@ -556,10 +553,6 @@ impl fmt::Display for BuildError {
             Self::NetworkRevocationUnsupported => f.write_str(
                 "revocation over the network is not available on this operating system; \
                  give the CRLs to Revocation::crls",
-            ),
-            Self::NoSignatureAlgorithms => f.write_str(
-                "no signature algorithms: turn on the feature aws-lc-rs or ring, \
-                 or give them to signature_algorithms",
             ),
             Self::Unsupported { setting, reason } => write!(f, "{setting}: {reason}"),
         }

@@ -130,6 +130,13 @@ fn missing_path(inner: &mut Inner, hints: &mut Vec<String>) {
                 .to_owned(),
         );
     }
+    if inner.kind == ErrorKind::NoTrustAnchors && !asked_system {
+        hints.push(
+            "Nothing is trusted: give CA certificates to `extra_roots`, or let the system's trust \
+             anchors count."
+                .to_owned(),
+        );
+    }
     for miss in &inner.near_misses {
         hints.push(match &miss.reason {
             Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!(

@@ -73,7 +73,8 @@
 //!   both features aws-lc-rs is used.
 //! * `rustls` (default): the adapter for rustls, [`rustls`](crate::rustls).
 //!
-//! Without the first two, [`VerifierBuilder::signature_algorithms`] has to be called.
+//! Without the first two, every chain is refused unless
+//! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself.
 
 #![deny(unsafe_code)]
 #![deny(rustdoc::broken_intra_doc_links)]

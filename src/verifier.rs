@@ -141,14 +141,10 @@ impl Verifier {
     /// unreadable store shows as a failed verification that lists every place tried. On Unix
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now, their files later.
     pub fn system() -> Self {
-        let builder = Self::builder();
-        match builder.clone().build() {
-            Ok(verifier) => verifier,
-            // Only a build without any signature algorithm comes here; it fails every chain.
-            Err(_) => Self {
-                inner: Arc::new(Inner { engine: Arc::default(), config: builder.into_config() }),
-            },
-        }
+        let config = Self::builder().into_config();
+        // The defaults ask for nothing that could be refused; without an engine every chain is.
+        let engine = Arc::new(platform::Engine::new(&config).unwrap_or_default());
+        Self { inner: Arc::new(Inner { config, engine }) }
     }
 
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation

@@ -386,11 +386,7 @@ fn refused_server() {
                 "{told}"
             );
             assert_eq!(alert(&seen), refusal.plain_alert, "{told}");
-            assert!(
-                observed.report().contains("Checked for the name"),
-                "{told}: {}",
-                observed.report()
-            );
+            assert!(observed.report().contains("What to do:"), "{told}: {}", observed.report());
         }
     }
 }
@@ -624,7 +620,6 @@ fn wrong_settings_are_errors() {
 fn provider_of_the_features() {
     let chosen = ServerVerifier::new(Verifier::system()).map(|_| ());
     let expected = match (cfg!(feature = "aws-lc-rs"), cfg!(feature = "ring")) {
-        (true, true) => Err(ConfigError::AmbiguousProvider),
         (false, false) => Err(ConfigError::NoProvider),
         _ => Ok(()),
     };
@@ -634,7 +629,7 @@ fn provider_of_the_features() {
 
 #[test]
 fn one_line_configuration() {
-    if cfg!(feature = "aws-lc-rs") == cfg!(feature = "ring") {
+    if cfg!(not(any(feature = "aws-lc-rs", feature = "ring"))) {
         return; // an error then: see above
     }
     // The clock is the machine's here.

@@ -1,7 +1,7 @@
 //! Settings, errors and reports of the verifier.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use std::time::Duration;
 
@@ -64,10 +64,16 @@ fn builder_names_what_is_wrong() {
     let error = only(&[]).revocation(network).build().unwrap_err();
     assert_eq!(error, BuildError::NetworkRevocationUnsupported);
     assert!(error.to_string().contains("Revocation::crls"), "{error}");
-    assert_eq!(
-        only(&[]).signature_algorithms(&[]).build().unwrap_err(),
-        BuildError::NoSignatureAlgorithms
-    );
+}
+
+#[test]
+fn without_algorithms_nothing_is_trusted() {
+    let root = ca("root").self_signed();
+    let leaf = server().issued_by(&root);
+    let error = refused(only(&[&root]).signature_algorithms(&[]), &[&leaf]);
+    assert_eq!(error.kind(), ErrorKind::CannotCheck);
+    assert!(error.to_string().contains("no signature algorithms"), "{error}");
+    assert!(refused(only(&[]), &[&leaf]).report().contains("Nothing is trusted"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use trustbridge::{
     BuildError, ErrorKind, Peer, Revocation, RevocationCheck, Source, UnknownRevocation, Verifier,
 };
 use trustbridge_cases::NOW;
-use trustbridge_cases::make::{DAY, Node, ca, server};
+use trustbridge_cases::make::{DAY, Node, Spec, ca, server};
 
 fn der(node: &Node) -> CertificateDer<'static> {
     node.der.clone().into()
@@ -272,4 +272,30 @@ fn one_verifier_for_many_threads() {
             });
         }
     });
+}
+
+/// RFC 5280 section 4.2.1.3 wants at least one bit. Wine 8 crashes over this.
+#[test]
+fn an_empty_key_usage_allows_nothing() {
+    let empty = |spec: Spec| spec.key_usage(&[]).extension(&[2, 5, 29, 15], true, vec![3, 1, 0]);
+    let root = ca("root").self_signed();
+    let issuing = empty(ca("issuing")).issued_by(&root);
+    let leaf = server().issued_by(&issuing);
+    let direct = empty(server()).issued_by(&root);
+    let verifier = only(&[&root]);
+    let error = verifier.verify(&peer(&[der(&direct)], "example.com")).unwrap_err();
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::WrongPurpose, Some(0)));
+    let error = verifier.verify(&peer(&[der(&leaf), der(&issuing)], "example.com")).unwrap_err();
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::UnknownIssuer, Some(0)));
+    let anchor = empty(ca("anchor")).self_signed();
+    let leaf = server().issued_by(&anchor);
+    let verifier = Verifier::builder()
+        .system_roots(false)
+        .extra_roots([der(&anchor)])
+        .intermediates([der(&issuing)])
+        .build()
+        .unwrap();
+    let error = verifier.verify(&peer(&[der(&leaf)], "example.com")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoTrustAnchors);
+    assert_eq!(error.near_misses().len(), 1, "{}", error.report());
 }

@@ -1,6 +1,7 @@
 //! From what a handshake asks for to a verdict. Safe code, no Python object.
 
 use std::cell::RefCell;
+use std::ffi::c_ulong;
 use std::net::IpAddr;
 
 use pki_types::{CertificateDer, ServerName};
@@ -9,10 +10,10 @@ use trustbridge::{Peer, RevocationCheck, Verified, VerifyError};
 use crate::trust::{Trust, Variant};
 
 // Values of OpenSSL 3's public headers.
-const X509_V_FLAG_CRL_CHECK: u64 = 0x4;
+const X509_V_FLAG_CRL_CHECK: c_ulong = 0x4;
 /// The end entity and every CA; without the bit above it does nothing in OpenSSL.
-const X509_V_FLAG_CRL_CHECK_ALL: u64 = 0x8;
-const X509_V_FLAG_X509_STRICT: u64 = 0x20;
+const X509_V_FLAG_CRL_CHECK_ALL: c_ulong = 0x8;
+const X509_V_FLAG_X509_STRICT: c_ulong = 0x20;
 const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
 const X509_V_ERR_UNSPECIFIED: i32 = 1;
 const X509_V_ERR_HOSTNAME_MISMATCH: i32 = 62;
@@ -26,7 +27,7 @@ pub(crate) struct Connection {
     /// The IP address to match, if any.
     pub(crate) address: Option<IpAddr>,
     /// `X509_V_FLAG_*`.
-    pub(crate) flags: u64,
+    pub(crate) flags: c_ulong,
     /// `X509_CHECK_FLAG_*`.
     pub(crate) host_flags: u32,
 }
@@ -98,7 +99,7 @@ pub(crate) fn judge(trust: &Trust, connection: &Connection) -> Result<Verified, 
     })?;
     // OpenSSL requires both to match if both are set; Python never sets both.
     let address = connection.address.map(|address| ServerName::IpAddress(address.into()));
-    let host = connection.host.as_deref().map(|host| ServerName::try_from(host));
+    let host = connection.host.as_deref().map(ServerName::try_from);
     let verify =
         |name| verifier.verify(&Peer::new(&connection.chain, name)).map_err(Rejected::from);
     match (address, host) {

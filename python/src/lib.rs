@@ -15,6 +15,8 @@ use pyo3::prelude::*;
 /// Native half of trustbridge. Not for use by other packages: everything here can change.
 #[pymodule(gil_used = true)]
 mod _native {
+    use std::ffi::{c_int, c_long, c_ulong};
+
     use pyo3::prelude::*;
 
     use crate::judge;
@@ -31,7 +33,7 @@ mod _native {
     /// Only safe on a CPython whose `_SSLContext` is laid out as expected. Raises ImportError
     /// if OpenSSL's functions cannot be found or do not belong to the ssl module.
     #[pyfunction]
-    fn peek(context: &Bound<'_, PyAny>) -> PyResult<(u64, i64, i64, i64, u64)> {
+    fn peek(context: &Bound<'_, PyAny>) -> PyResult<(u64, c_int, c_long, c_long, c_ulong)> {
         let settings = Library::open(context.py())?.settings(context)?;
         Ok((
             settings.options,

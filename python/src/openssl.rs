@@ -21,7 +21,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use pki_types::CertificateDer;
 use pyo3::exceptions::PyImportError;
@@ -143,10 +143,10 @@ static LIBRARY: OnceLock<Library> = OnceLock::new();
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) options: u64,
-    pub(crate) verify_mode: i64,
-    pub(crate) minimum_version: i64,
-    pub(crate) maximum_version: i64,
-    pub(crate) verify_flags: u64,
+    pub(crate) verify_mode: c_int,
+    pub(crate) minimum_version: c_long,
+    pub(crate) maximum_version: c_long,
+    pub(crate) verify_flags: c_ulong,
 }
 
 impl Library {
@@ -216,11 +216,11 @@ impl Library {
         if !context.is_instance(self.context_type.bind(context.py()))? {
             return Err(pyo3::exceptions::PyTypeError::new_err("not an ssl.SSLContext"));
         }
+        let field = context.as_ptr().cast::<u8>().wrapping_add(self.header).cast::<*mut SslCtx>();
         // SAFETY: the object is an `_ssl._SSLContext`, whose structure begins with the object
         // header followed by `SSL_CTX *ctx` in every CPython on the tested list. The pointer is
         // set before the object is handed out and never changes.
-        let pointer =
-            unsafe { context.as_ptr().cast::<u8>().add(self.header).cast::<*mut SslCtx>().read() };
+        let pointer = unsafe { field.read() };
         NonNull::new(pointer)
             .ok_or_else(|| pyo3::exceptions::PyValueError::new_err("context has no SSL_CTX"))
     }
@@ -230,7 +230,7 @@ impl Library {
         let ctx = self.ssl_ctx(context)?.as_ptr();
         let ctrl = |command| {
             // SAFETY: Signatures; `ctx` is alive as long as `context`. The command reads.
-            i64::from(unsafe { (self.symbols.SSL_CTX_ctrl)(ctx, command, 0, ptr::null_mut()) })
+            unsafe { (self.symbols.SSL_CTX_ctrl)(ctx, command, 0, ptr::null_mut()) }
         };
         // SAFETY: Signatures; `ctx` is alive as long as `context`.
         let param = unsafe { (self.symbols.SSL_CTX_get0_param)(ctx) };
@@ -238,11 +238,11 @@ impl Library {
             // SAFETY: as above.
             options: unsafe { (self.symbols.SSL_CTX_get_options)(ctx) },
             // SAFETY: as above.
-            verify_mode: i64::from(unsafe { (self.symbols.SSL_CTX_get_verify_mode)(ctx) }),
+            verify_mode: unsafe { (self.symbols.SSL_CTX_get_verify_mode)(ctx) },
             minimum_version: ctrl(SSL_CTRL_GET_MIN_PROTO_VERSION),
             maximum_version: ctrl(SSL_CTRL_GET_MAX_PROTO_VERSION),
             // SAFETY: Signatures; the parameters belong to `ctx`.
-            verify_flags: u64::from(unsafe { (self.symbols.X509_VERIFY_PARAM_get_flags)(param) }),
+            verify_flags: unsafe { (self.symbols.X509_VERIFY_PARAM_get_flags)(param) },
         })
     }
 
@@ -349,7 +349,7 @@ impl Library {
             host,
             address,
             // SAFETY: Signatures; the parameters belong to the live connection.
-            flags: u64::from(unsafe { (self.symbols.X509_VERIFY_PARAM_get_flags)(param) }),
+            flags: unsafe { (self.symbols.X509_VERIFY_PARAM_get_flags)(param) },
             // SAFETY: as above.
             host_flags: unsafe { (self.symbols.X509_VERIFY_PARAM_get_hostflags)(param) },
         })
@@ -492,7 +492,8 @@ impl AnchorCache {
     const SIZE: usize = 16;
 
     fn get(&self, library: &Library, der: &CertificateDer<'static>) -> Option<OwnedX509> {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        // Never waits: after a fork the lock may be held for ever by a thread that is gone.
+        let Ok(mut recent) = self.recent.try_lock() else { return library.parse(der) };
         if let Some((_, cert)) = recent.iter().find(|(known, _)| known == der) {
             return library.share(cert.cert);
         }

@@ -17,11 +17,13 @@ _StdContext = ssl.SSLContext
 _CertificateError = ssl.SSLCertVerificationError
 
 
-def _explain(error: ssl.SSLCertVerificationError) -> None:
-    """Adds the core's words to an exception that OpenSSL's verdict has raised just now."""
+def _explain(error: ssl.SSLCertVerificationError, server_side: bool) -> None:
+    """Adds the core's words to an exception that its verdict has raised just now."""
+    if server_side:
+        return  # the standard library's verdict on a client
     failure = _native.take_failure()
     if failure is None or failure.verify_code != error.verify_code:
-        return  # not our verdict: a client's certificate on a server
+        return
     text = error.strerror or ""
     # "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: <OpenSSL's words> (_ssl.c:1007)"
     words, found, place = text.rpartition(" (_ssl.c:")
@@ -55,28 +57,28 @@ class SSLSocket(ssl.SSLSocket):
         try:
             super().do_handshake(block)
         except _CertificateError as error:
-            _explain(error)
+            _explain(error, self.server_side)
             raise
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         try:
             return super().read(len, buffer)
         except _CertificateError as error:
-            _explain(error)
+            _explain(error, self.server_side)
             raise
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except _CertificateError as error:
-            _explain(error)
+            _explain(error, self.server_side)
             raise
 
     def send(self, data: Any, flags: int = 0) -> int:
         try:
             return super().send(data, flags)
         except _CertificateError as error:
-            _explain(error)
+            _explain(error, self.server_side)
             raise
 
 
@@ -87,21 +89,21 @@ class SSLObject(ssl.SSLObject):
         try:
             super().do_handshake()
         except _CertificateError as error:
-            _explain(error)
+            _explain(error, self.server_side)
             raise
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         try:
             return super().read(len, buffer)
         except _CertificateError as error:
-            _explain(error)
+            _explain(error, self.server_side)
             raise
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except _CertificateError as error:
-            _explain(error)
+            _explain(error, self.server_side)
             raise
 
 

@@ -38,9 +38,6 @@ impl Platform for Engine {
         if config.revocation.network {
             return Err(BuildError::NetworkRevocationUnsupported);
         }
-        if config.algorithms.is_empty() {
-            return Err(BuildError::NoSignatureAlgorithms);
-        }
         let crls = config.revocation.crls.iter().enumerate().map(|(index, crl)| {
             OwnedCertRevocationList::from_der(crl)
                 .map(CertRevocationList::from)
@@ -55,6 +52,12 @@ impl Platform for Engine {
         leaf: &Cert<'_>,
         peer: &Peer<'_>,
     ) -> Result<Verified, VerifyError> {
+        if config.algorithms.is_empty() {
+            return Err(VerifyError::new(ErrorKind::CannotCheck).detail(
+                "no signature algorithms: turn on the feature aws-lc-rs or ring, or give them to \
+                 signature_algorithms",
+            ));
+        }
         let system = config.system.as_ref().map(|handle| handle.store());
         let mut search = Search::new(self, config, leaf, peer, system.as_deref());
         search.run().map_err(|mut error| {

@@ -124,6 +124,9 @@ impl<'a> Search<'a> {
     }
 
     fn run(&mut self) -> Result<Verified, VerifyError> {
+        if !may_be_shown(self.leaf.der) {
+            return Err(VerifyError::new(ErrorKind::WrongPurpose).at(0));
+        }
         let question =
             Question::new(self.engine, self.leaf, self.peer).map_err(OsError::cannot_check)?;
         let mut refusal = VerifyError::new(ErrorKind::NoTrustAnchors).at(0);
@@ -357,6 +360,12 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Whether the core can read a certificate and its key usage, if there is one, allows anything,
+/// as RFC 5280 section 4.2.1.3 requires: Wine 8 crashes over an empty one.
+fn may_be_shown(der: &[u8]) -> bool {
+    Cert::parse(der).is_ok_and(|cert| cert.extensions.key_usage != Some(0))
+}
+
 /// Whether a certificate of the caller's may be a root at all. One that is not a CA can only be
 /// trusted as the end entity itself.
 fn may_issue(entry: &StoreEntry) -> bool {
@@ -417,7 +426,7 @@ impl Question {
             staple(&leaf, peer.ocsp_response)?;
         }
         let mut sent = Memory::new()?;
-        for cert in peer.chain.iter().skip(1) {
+        for cert in peer.chain.iter().skip(1).filter(|cert| may_be_shown(cert)) {
             // What Windows cannot read is of no use in a path and does no harm.
             let _ = sent.add_encoded_certificate(cert);
         }
@@ -644,7 +653,7 @@ fn add_all<'c>(
     store: &mut Memory,
     certs: impl Iterator<Item = &'c CertificateDer<'static>>,
 ) -> Result<(), (usize, OsError)> {
-    for (index, cert) in certs.enumerate() {
+    for (index, cert) in certs.enumerate().filter(|(_, cert)| may_be_shown(cert)) {
         store.add_encoded_certificate(cert).map_err(|error| (index, error.into()))?;
     }
     Ok(())

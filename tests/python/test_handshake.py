@@ -435,15 +435,60 @@ def test_user_classes_are_used(context, untrusted_server):
     with pytest.raises(ssl.SSLCertVerificationError) as caught:
         exchange_socket(context, untrusted_server.address)
     assert caught.value.verify_code == 20
-    # The next exception of the thread must not get the words of this one.
+    assert not hasattr(caught.value, "report")
+
+
+def test_words_are_for_their_own_exception(context, untrusted, system_ca, localhost):
+    """What was kept of a client's handshake never explains a server's, in the same thread."""
+
+    class Object(ssl.SSLObject):
+        pass
+
+    def shake(client, server):
+        pipes = [ssl.MemoryBIO() for _ in range(4)]
+        near = client.wrap_bio(pipes[0], pipes[1], server_hostname="localhost")
+        far = server.wrap_bio(pipes[2], pipes[3], server_side=True)
+        for _ in range(10):
+            for side in (near, far):
+                try:
+                    side.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+                pipes[2].write(pipes[1].read())
+                pipes[0].write(pipes[3].read())
+
+    # A client whose class leaves the words where they are.
+    context.sslobject_class = Object
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        shake(context, server_context(untrusted))
+    assert caught.value.verify_code == 20
+    # A server that refuses its client with the same code.
     serving = trustbridge.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    assert serving.sslobject_class is trustbridge.SSLObject
+    load_chain(serving, localhost)
+    serving.verify_mode = ssl.CERT_REQUIRED
+    client = StdContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    load_chain(client, system_ca.leaf("a client", client=True))
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        shake(client, serving)
+    assert caught.value.verify_code == 20
+    assert not hasattr(caught.value, "report")
 
 
-def test_security_level(context, trusted_server, localhost):
-    """P-256 has 128 bits: enough for level 3, not for level 4."""
-    context.set_ciphers("ALL:@SECLEVEL=3")
-    assert exchange_socket(context, trusted_server.address) == b"ping"
-    context.set_ciphers("ALL:@SECLEVEL=4")
-    with pytest.raises(ssl.SSLError):
-        exchange_socket(context, trusted_server.address)
+def test_security_level(system_ca):
+    """Level 3 asks for 128 bits: P-256 has them, RSA with 2048 bits does not."""
+    for rsa_bits, code in ((None, 0), (2048, 66)):
+        with Server(server_context(system_ca.leaf("localhost", rsa_bits=rsa_bits))) as server:
+            for kind in (trustbridge.SSLContext, StdContext):
+                context = kind(ssl.PROTOCOL_TLS_CLIENT)
+                context.load_verify_locations(cadata=system_ca.der)
+                assert exchange_socket(context, server.address) == b"ping"
+                context.set_ciphers("ALL:@SECLEVEL=3")
+                if code:
+                    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+                        exchange_socket(context, server.address)
+                    assert caught.value.verify_code == code
+                else:
+                    assert exchange_socket(context, server.address) == b"ping"
