@@ -176,6 +176,24 @@ def test_a_hidden_folder_is_empty(setting: Path) -> None:
     assert (setting / "secret" / "file").exists()
 
 
+@needs_namespaces
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [("inputs", "can still be written to"), ("hidden", "can still be seen")],
+)
+def test_the_folders_are_proved_and_not_believed(setting: Path, plan: str, said: str) -> None:
+    """Without a network, but with nothing mounted: the proof looks at the folders themselves."""
+    plans = {"inputs": [], "hidden": [], plan: [str(setting / "dist")]}
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'release')!r})\n"
+    code += f"from pipeline import isolation; isolation._prove({plans!r})"
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    done = subprocess.run(
+        ["unshare", *user, "--net", sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
 def test_the_output_lies_apart(setting: Path) -> None:
     done = subprocess.run(
         [
