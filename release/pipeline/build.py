@@ -1,4 +1,4 @@
-"""Builds: the pinned helper, the source archives, and the wheel."""
+"""Builds: the tool that embeds the list, the source archives, and the wheel."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def rust_env(
     return env
 
 
-# The helper -------------------------------------------------------------------------------------
+# The tool ---------------------------------------------------------------------------------------
 
 
 def build_auditable(store: Path, work: Path, out: Path) -> None:

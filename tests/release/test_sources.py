@@ -39,7 +39,7 @@ def test_a_spoilt_store_is_refused(store: Path, tmp_path: Path, spoil: str) -> N
         build.cargo_home(store, tmp_path / "home")
 
 
-def test_another_helper_is_refused(store: Path, tmp_path: Path) -> None:
+def test_another_tool_is_refused(store: Path, tmp_path: Path) -> None:
     (archive,) = [build.pins()["cargo-auditable"]["version"]]
     (store / f"cargo-auditable-{archive}.crate").write_bytes(b"evil")
     with pytest.raises(Failure, match=r"not the one of pins\.toml"):
