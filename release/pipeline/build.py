@@ -26,9 +26,7 @@ def cargo_home(store: Path, where: Path) -> Path:
     return where
 
 
-def rust_env(
-    work: Path, home: Path, bin_folder: Path | None = None, **more: str
-) -> dict[str, str]:
+def rust_env(work: Path, home: Path, bin_folder: Path | None = None, **more: str) -> dict[str, str]:
     bin_folder = bin_folder or toolchain()
     env = clean_env(work / "home", CARGO_HOME=str(home), **more)
     env["PATH"] = f"{bin_folder}:{env['PATH']}"
