@@ -6,7 +6,7 @@
 //! cargo run --example check -- --chain chain.pem --name example.com --time 1767225600
 //! ```
 //!
-//! Exit codes: 0 trusted, 1 not trusted, 2 wrong usage, 3 no verdict because there was no
+//! Exit codes: 0 trusted, 1 not trusted, 2 wrong usage or an unusable file, 3 no verdict because there was no
 //! connection.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -47,7 +47,11 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
         Err(Failure::Usage(what)) => {
-            eprintln!("check: {what}\n\n{USAGE}");
+            eprintln!("{USAGE}\n\ncheck: {what}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Input(what)) => {
+            eprintln!("check: {what}");
             ExitCode::from(2)
         }
         Err(Failure::Connection(what)) => {
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
 
 enum Failure {
     Usage(String),
+    Input(String),
     Connection(String),
 }
 
@@ -226,6 +231,10 @@ fn server_name(name: &str) -> Result<ServerName<'_>, Failure> {
 fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let certs = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| usage(format_args!("{file}: {error}")))?;
-    if certs.is_empty() { Err(usage(format_args!("{file}: no certificates"))) } else { Ok(certs) }
+        .map_err(|error| Failure::Input(format!("{file}: {error}")))?;
+    if certs.is_empty() {
+        Err(Failure::Input(format!("{file}: no certificate in PEM")))
+    } else {
+        Ok(certs)
+    }
 }

@@ -86,20 +86,15 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
-// Where the operating system verifies, the parts of these that only stand in for it are unused.
-#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod checks;
 mod der;
 mod error;
 mod hints;
 mod platform;
 mod policy;
-#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod store;
 mod time;
-#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod verifier;
-#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 mod x509;
 
 #[cfg(feature = "rustls")]

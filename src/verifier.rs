@@ -416,7 +416,7 @@ impl VerifierBuilder {
 }
 
 impl VerifierBuilder {
-    fn into_config(self) -> Config {
+    pub(crate) fn into_config(self) -> Config {
         let set = |certs: Vec<CertificateDer<'static>>, source: &Source| {
             AnchorSet::new(
                 certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),

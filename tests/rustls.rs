@@ -188,6 +188,15 @@ fn trusted_server() {
     let leaf = make::server().names(&["example.com", "127.0.0.1"]).issued_by(&ca);
     for setup in setups() {
         for name in ["example.com", "127.0.0.1"] {
+            if name == "127.0.0.1" && Engine::of_system() == Some(Engine::Wine) {
+                // As the row `name-ipv4` of the table says.
+                let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0);
+                let client = client(&setup, verifier.unwrap().plain_errors(true), None);
+                let (outcome, _) = talk(client, server(&setup, &leaf, None), name);
+                let refusal = Error::InvalidCertificate(CertificateError::NotValidForName);
+                assert_eq!(rustls_error(&outcome.unwrap_err()), refusal);
+                continue;
+            }
             let chain = Arc::new(Mutex::new(Vec::new()));
             let kept = chain.clone();
             let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0)
@@ -649,6 +658,8 @@ fn one_line_configuration() {
     }
 }
 
+/// Windows verifies signatures itself.
+#[cfg(not(windows))]
 #[test]
 fn algorithms_are_the_providers() {
     let judge = |provider: &CryptoProvider, ca: &Node, leaf: &Node| {
@@ -726,10 +737,11 @@ fn every_case() {
     for (provider, engine) in
         [(aws_lc_rs::default_provider(), None), (ring::default_provider(), Some(Engine::Ring))]
     {
+        let engine = if cfg!(windows) { Engine::of_system() } else { engine };
         let mut judged = 0;
         for case in trustbridge_cases::all() {
             let server = case.purpose == trustbridge_cases::Purpose::Server;
-            if case.chain.is_empty() || server != case.peer.is_some() {
+            if case.chain.is_empty() || server != case.peer.is_some() || !case.has_settings_here() {
                 continue;
             }
             judged += 1;

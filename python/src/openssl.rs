@@ -16,10 +16,10 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -572,7 +572,9 @@ unsafe extern "C" fn on_free(
 
 #[cfg(unix)]
 mod loader {
+    use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
 
     use super::*;
 
@@ -604,20 +606,10 @@ mod loader {
     }
 }
 
-#[cfg(not(unix))]
-mod loader {
-    use super::*;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as loader;
 
-    /// The libraries that `_ssl` loaded.
-    pub(super) struct Object;
-
-    impl Object {
-        pub(super) fn open(_file: Option<&Path>) -> Result<Self, String> {
-            Err("OpenSSL cannot be reached on this operating system yet".to_owned())
-        }
-
-        pub(super) fn symbol(&self, _name: &str) -> Option<NonNull<c_void>> {
-            None
-        }
-    }
-}
+#[cfg(not(any(unix, windows)))]
+compile_error!("the binding knows no way to OpenSSL on this operating system");

@@ -9,7 +9,7 @@ use rcgen::{
 };
 
 use super::*;
-use crate::store::{AnchorSet, Handle};
+use crate::verifier::{Verifier, VerifierBuilder};
 
 /// 2027-01-15 08:00:00 UTC.
 const NOW: i64 = 1_800_000_000;
@@ -78,27 +78,20 @@ fn server(issuer: &Made) -> Made {
     issued(server_params(NOW - 30 * DAY, NOW + 60 * DAY), issuer)
 }
 
-fn set(made: &[&Made], source: &Source) -> AnchorSet {
-    AnchorSet::new(made.iter().map(|made| StoreEntry::new(made.der.clone(), source.clone(), None)))
+fn ders(made: &[&Made]) -> Vec<CertificateDer<'static>> {
+    made.iter().map(|made| made.der.clone()).collect()
+}
+
+fn with_extra(extra: &[&Made]) -> VerifierBuilder {
+    Verifier::builder().extra_roots(ders(extra))
 }
 
 fn config(extra: &[&Made]) -> Config {
-    Config {
-        system: Some(Handle::for_process()),
-        extra: set(extra, &Source::ExtraRoots),
-        fallback: AnchorSet::default(),
-        pinned: Vec::new(),
-        intermediates: Vec::new(),
-        purpose: Purpose::ServerAuth,
-        revocation: Revocation::default(),
-        algorithms: &[],
-        common_name: false,
-        strict: false,
-    }
+    with_extra(extra).into_config()
 }
 
 fn only_extra(extra: &[&Made]) -> Config {
-    Config { system: None, ..config(extra) }
+    with_extra(extra).system_roots(false).into_config()
 }
 
 fn trusts(chain: &[&Made]) -> Answer {
@@ -232,7 +225,7 @@ fn settings_without_a_counterpart_are_refused() {
         Err(other) => panic!("{other:?}"),
         Ok(()) => None,
     };
-    let with = |revocation: Revocation| Config { revocation, ..config(&[]) };
+    let with = |revocation| Verifier::builder().revocation(revocation).into_config();
     let checks = |check, unknown| with(Revocation { check, unknown, ..Revocation::default() });
     use RevocationCheck::{Chain, Leaf, Off};
     use UnknownRevocation::{Allow, Reject};
@@ -246,8 +239,8 @@ fn settings_without_a_counterpart_are_refused() {
     let crls = vec![CertificateRevocationListDer::from(vec![0x30, 0])];
     let crls = with(Revocation { crls, ..Revocation::default() });
     assert_eq!(refused(&crls), Some("Revocation::crls"));
-    assert_eq!(refused(&Config { strict: true, ..config(&[]) }), Some("strict"));
-    let common_name = Config { common_name: true, ..config(&[]) };
+    assert_eq!(refused(&Verifier::builder().strict(true).into_config()), Some("strict"));
+    let common_name = Verifier::builder().danger_match_common_name(true).into_config();
     assert_eq!(refused(&common_name), Some("danger_match_common_name"));
 }
 
@@ -316,10 +309,11 @@ fn the_question_says_everything() {
     assert_eq!(hostname(Some("192.0.2.1")), Some("192.0.2.1".to_owned()));
     assert_eq!(hostname(Some("2001:db8::1")), Some("2001:db8::1".to_owned()));
 
-    assert!(!ask(&Config { purpose: Purpose::ClientAuth, ..config(&[]) }, None).server);
+    let client = Verifier::builder().purpose(Purpose::ClientAuth).into_config();
+    assert!(!ask(&client, None).server);
     let revocation =
         Revocation { check: RevocationCheck::Leaf, network: true, ..Revocation::default() };
-    let online = ask(&Config { revocation, ..config(&[]) }, None);
+    let online = ask(&Verifier::builder().revocation(revocation).into_config(), None);
     assert!(online.network);
     assert_eq!(online.revocation, Some(3));
     assert_eq!(absolute_time(unix(0)), -978_307_200.0);
@@ -408,15 +402,14 @@ fn no_roots_at_all_trust_nothing() {
 fn fallback_roots_count_only_without_the_system_s() {
     let (root, extra) = (ca("root"), ca("extra"));
     let leaf = server(&root);
-    let fallback =
-        |base: Config| Config { fallback: set(&[&root], &Source::FallbackRoots), ..base };
-    let answers = vec![refuses(NOT_TRUSTED, &[&leaf])];
-    let (verdict, asked) = run(&fallback(config(&[])), &[&leaf], answers);
+    let builder = || with_extra(&[&extra]).fallback_roots([root.der.clone()]);
+    let answers = vec![refuses(NOT_TRUSTED, &[&leaf]), refuses(NOT_TRUSTED, &[&leaf])];
+    let (verdict, asked) = run(&builder().into_config(), &[&leaf], answers);
     assert!(verdict.is_err());
-    assert_eq!(asked, [None]);
+    assert_eq!(asked, [None, Some(vec![0])]);
 
     let answers = vec![trusts(&[&leaf, &root])];
-    let (verdict, asked) = run(&fallback(only_extra(&[&extra])), &[&leaf], answers);
+    let (verdict, asked) = run(&builder().system_roots(false).into_config(), &[&leaf], answers);
     assert_eq!(verdict.unwrap().anchor.source, Source::FallbackRoots);
     assert_eq!(asked, [Some(vec![0, 1])]);
 }
@@ -529,7 +522,7 @@ fn a_leaf_trusted_whole_must_be_in_time_named_and_for_the_purpose() {
     assert_eq!(kind(&outcome), ErrorKind::NameMismatch);
     assert!(whole(&leaf, None, config(&[&leaf])).0.is_ok());
 
-    let client = Config { purpose: Purpose::ClientAuth, ..config(&[&leaf]) };
+    let client = with_extra(&[&leaf]).purpose(Purpose::ClientAuth).into_config();
     assert_eq!(kind(&whole(&leaf, None, client)), ErrorKind::WrongPurpose);
 
     let revocation = Revocation {
@@ -537,7 +530,7 @@ fn a_leaf_trusted_whole_must_be_in_time_named_and_for_the_purpose() {
         unknown: UnknownRevocation::Reject,
         ..Revocation::default()
     };
-    let required = Config { revocation, ..config(&[&leaf]) };
+    let required = with_extra(&[&leaf]).revocation(revocation).into_config();
     assert_eq!(kind(&whole(&leaf, None, required)), ErrorKind::RevocationUnknown);
 }
 
