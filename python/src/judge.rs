@@ -7,15 +7,15 @@ use std::net::IpAddr;
 use pki_types::{CertificateDer, ServerName};
 use trustbridge::{Peer, RevocationCheck, Verified, VerifyError};
 
-use crate::trust::{Trust, Variant};
+use crate::trust::{Set, Variant};
 
 // Values of OpenSSL 3's public headers.
 const X509_V_FLAG_CRL_CHECK: c_ulong = 0x4;
 /// The end entity and every CA; without the bit above it does nothing in OpenSSL.
 const X509_V_FLAG_CRL_CHECK_ALL: c_ulong = 0x8;
 const X509_V_FLAG_X509_STRICT: c_ulong = 0x20;
-const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
-const X509_V_ERR_UNSPECIFIED: i32 = 1;
+pub(crate) const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
+pub(crate) const X509_V_ERR_UNSPECIFIED: i32 = 1;
 const X509_V_ERR_HOSTNAME_MISMATCH: i32 = 62;
 
 /// What one connection asks for: read from the connection, never from the shared context.
@@ -50,6 +50,11 @@ impl Rejected {
         Self { code, depth, kind: kind.to_owned(), report: line.clone(), line }
     }
 
+    /// Something beside the certificates stands in the way of a verdict.
+    pub(crate) fn cannot_check(line: String) -> Self {
+        Self::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", line)
+    }
+
     /// OpenSSL's structures do not have what they must.
     pub(crate) fn unreadable() -> Self {
         let line = "the connection's certificates or settings cannot be read".to_owned();
@@ -82,8 +87,45 @@ impl From<VerifyError> for Rejected {
     }
 }
 
+/// OpenSSL's words for an `X509_V_ERR_*` number that the core gives, where OpenSSL itself cannot
+/// be asked. The words of OpenSSL 3.
+pub(crate) fn error_text(code: i32) -> &'static str {
+    match code {
+        3 => "unable to get certificate CRL",
+        7 => "certificate signature failure",
+        8 => "CRL signature failure",
+        9 => "certificate is not yet valid",
+        10 => "certificate has expired",
+        11 => "CRL is not yet valid",
+        12 => "CRL has expired",
+        18 => "self-signed certificate",
+        19 => "self-signed certificate in certificate chain",
+        20 => "unable to get local issuer certificate",
+        22 => "certificate chain too long",
+        23 => "certificate revoked",
+        24 => "invalid CA certificate",
+        25 => "path length constraint exceeded",
+        26 => "unsuitable certificate purpose",
+        27 => "certificate not trusted",
+        28 => "certificate rejected",
+        32 => "key usage does not include certificate signing",
+        34 => "unhandled critical extension",
+        47 => "permitted subtree violation",
+        48 => "excluded subtree violation",
+        50 => "application verification failure",
+        62 => "hostname mismatch",
+        64 => "IP address mismatch",
+        66 => "EE certificate key too weak",
+        67 => "CA certificate key too weak",
+        68 => "CA signature digest algorithm too weak",
+        76 => "unsupported signature algorithm",
+        79 => "invalid CA certificate",
+        _ => "unspecified certificate verification error",
+    }
+}
+
 /// The verdict on a connection.
-pub(crate) fn judge(trust: &Trust, connection: &Connection) -> Result<Verified, Rejected> {
+pub(crate) fn judge(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
     let variant = Variant {
         // VERIFY_CRL_CHECK_CHAIN of Python is both bits.
         check: match connection.flags & (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) {

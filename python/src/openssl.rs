@@ -370,7 +370,7 @@ impl Library {
         let param = unsafe { (self.symbols.SSL_get0_param)(ssl) };
         let connection = self.connection(param, &sent).ok_or_else(Rejected::unreadable)?;
 
-        let verified = judge::judge(trust, &connection).inspect_err(|rejected| {
+        let verified = judge::judge(&trust.current(), &connection).inspect_err(|rejected| {
             let at_fault = rejected.depth.and_then(|depth| sent.get(depth)).unwrap_or(&leaf);
             // SAFETY: The callback's context; Signatures. The certificate stays with `ctx`.
             unsafe { (self.symbols.X509_STORE_CTX_set_current_cert)(ctx, at_fault.as_ptr()) };

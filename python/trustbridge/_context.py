@@ -7,6 +7,7 @@ import ssl
 import sys
 
 from . import _native
+from ._mode import DEFERRED, HANDSHAKE_MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,7 +127,12 @@ class _ContextType(type):
         return super().__subclasscheck__(subclass)
 
 
-class SSLContext(_StdContext, metaclass=_ContextType):
+_Base: type[ssl.SSLContext] = _StdContext
+if HANDSHAKE_MODE == DEFERRED:
+    from ._deferred import DeferredContext as _Base  # type: ignore[assignment]
+
+
+class SSLContext(_Base, metaclass=_ContextType):  # type: ignore[misc,valid-type]
     """An `ssl.SSLContext` whose client connections are judged by the system's trust store.
 
     The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
@@ -147,8 +153,13 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         # Everything is set up here: some subclasses do not call __init__.
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
-            self._trust = _native.Trust(self)
-            self.hostname_checks_common_name = False
+            if HANDSHAKE_MODE == DEFERRED:
+                self._trust = _native.Trust()
+                self._defer()
+            else:
+                self._trust = _native.Trust(self)
+            if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+                self.hostname_checks_common_name = False
         return self
 
     @property

@@ -5,6 +5,7 @@ from typing import final
 __all__ = [
     "Batch",
     "Failure",
+    "Judge",
     "Trust",
     "Verified",
     "__version__",
@@ -29,7 +30,8 @@ class Batch:
 
 @final
 class Trust:
-    def __new__(cls, context: ssl.SSLContext) -> Trust: ...
+    def __new__(cls, context: ssl.SSLContext | None = None) -> Trust: ...
+    def judge(self) -> Judge: ...
     def has_file(self, path: str | PathLike[str]) -> bool: ...
     def add(self, batch: Batch) -> None: ...
     def ignore(self, batch: Batch) -> None: ...
@@ -39,6 +41,12 @@ class Trust:
     def crls(self) -> int: ...
     @property
     def attached(self) -> bool: ...
+
+@final
+class Judge:
+    def __call__(
+        self, chain: list[bytes], name: str | None, flags: int, common_name: bool
+    ) -> Verified | Failure: ...
 
 @final
 class Verified:
@@ -62,6 +70,7 @@ class Verified:
 
 @final
 class Failure:
+    def __new__(cls, line: str) -> Failure: ...
     @property
     def verify_code(self) -> int: ...
     @property
