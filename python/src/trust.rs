@@ -1,5 +1,6 @@
 //! What one context trusts, and reading the certificates and CRLs it is given.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_ulong;
 use std::fs::{self, File, Metadata};
@@ -403,6 +404,11 @@ impl PyTrust {
         Ok(Self { trust })
     }
 
+    /// What is trusted now waits for the next connection that OpenSSL makes in this thread.
+    fn offer(&self) {
+        OFFER.set(Some(self.trust.current()));
+    }
+
     /// What is trusted now, for one connection: what is loaded later does not change it.
     fn judge(&self) -> Judge {
         Judge { set: self.trust.current() }
@@ -457,6 +463,24 @@ impl PyTrust {
     fn attached(&self) -> bool {
         Arc::strong_count(&self.trust) > 1
     }
+}
+
+thread_local! {
+    /// What the next connection of this thread is to be judged by. Set and taken within one call
+    /// of Python's `_wrap_socket` or `_wrap_bio`, so no other library's connection can take it.
+    static OFFER: RefCell<Option<Arc<Set>>> = const { RefCell::new(None) };
+}
+
+/// Takes what [`PyTrust::offer`] left, if anything.
+pub(crate) fn take_offer() -> Option<Arc<Set>> {
+    // A thread that ends, or a callback in the middle of `offer`, has nothing to give.
+    OFFER.try_with(|offer| offer.try_borrow_mut().ok()?.take()).ok().flatten()
+}
+
+/// Takes back what `Trust.offer` left and nobody took.
+#[pyfunction]
+pub(crate) fn withdraw() {
+    take_offer();
 }
 
 /// What one connection trusts, and the verdict on it, where no callback of OpenSSL asks for it.

@@ -127,9 +127,10 @@ class _ContextType(type):
         return super().__subclasscheck__(subclass)
 
 
-_Base: type[ssl.SSLContext] = _StdContext
 if HANDSHAKE_MODE == DEFERRED:
-    from ._deferred import DeferredContext as _Base  # type: ignore[assignment]
+    from ._deferred import DeferredContext as _Base
+else:
+    from ._inhandshake import InHandshakeContext as _Base  # type: ignore[assignment]
 
 
 class SSLContext(_Base, metaclass=_ContextType):  # type: ignore[misc,valid-type]
@@ -153,11 +154,7 @@ class SSLContext(_Base, metaclass=_ContextType):  # type: ignore[misc,valid-type
         # Everything is set up here: some subclasses do not call __init__.
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
-            if HANDSHAKE_MODE == DEFERRED:
-                self._trust = _native.Trust()
-                self._defer()
-            else:
-                self._trust = _native.Trust(self)
+            self._trust = self._attach()
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
         return self

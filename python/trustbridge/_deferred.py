@@ -76,7 +76,8 @@ class _Policy:
             and not context._host_flags & _NEVER_CHECK_SUBJECT  # type: ignore[attr-defined]
         )
         self.level = getattr(context, "security_level", 0)
-        self.judge = context._trust.judge()  # type: ignore[attr-defined]
+        assert context._trust is not None
+        self.judge = context._trust.judge()
 
 
 class DeferredContext(ssl.SSLContext):
@@ -88,7 +89,9 @@ class DeferredContext(ssl.SSLContext):
     _refuses_renegotiation = False
     _chains: dict[bytes, list[Any]]
 
-    def _defer(self) -> None:
+    _trust: _native.Trust | None
+
+    def _attach(self) -> _native.Trust:
         """Once, when the context is made."""
         verify_mode = int(super().verify_mode)
         self._check_hostname = super().check_hostname
@@ -101,6 +104,7 @@ class DeferredContext(ssl.SSLContext):
         base.verify_mode.__set__(self, int(ssl.CERT_NONE))
         base.options.__set__(self, super().options | _NO_RENEGOTIATION)
         self._verify_mode = verify_mode
+        return _native.Trust()
 
     @property
     def verify_mode(self) -> Any:
