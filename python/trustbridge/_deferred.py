@@ -87,7 +87,7 @@ class DeferredContext(ssl.SSLContext):
     _verify_mode: int | None = None
     _check_hostname = False
     _refuses_renegotiation = False
-    _chains: dict[bytes, list[Any]]
+    _chains: dict[bytes | None, list[Any]]
 
     _trust: _native.Trust | None
 
@@ -196,14 +196,13 @@ class DeferredContext(ssl.SSLContext):
         name = server_hostname if self._check_hostname else None
         if isinstance(name, (bytes, bytearray)):
             name = bytes(name).decode("ascii")
-        offered = None if session is None else self._chains.get(session.id)
-        return policy, name, self._chains, offered
+        return policy, name, self._chains, self._chains.get(getattr(session, "id", None))
 
     def _without_unknown_session(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """A session whose chain is not known any more could not be judged: without it there is
         a new handshake."""
         session = kwargs.get("session")
-        if session is None or session.id in self._chains:
+        if session is None or getattr(session, "id", None) in self._chains:
             return kwargs
         # The standard library's own complaints come first.
         scratch = ssl.MemoryBIO()
@@ -249,7 +248,7 @@ class _Guard:
         raw: Any,
         policy: _Policy,
         name: str | None,
-        chains: dict[bytes, list[Any]],
+        chains: dict[bytes | None, list[Any]],
         offered: list[Any] | None,
         sock: Any,
         outgoing: ssl.MemoryBIO | None,
@@ -329,7 +328,7 @@ class _Guard:
     @session.setter
     def session(self, session: Any) -> None:
         self._raw.session = session
-        self._offered = self._chains.get(session.id)
+        self._offered = self._chains.get(getattr(session, "id", None))
 
     @property
     def context(self) -> Any:

@@ -1,4 +1,4 @@
-"""The mode that the tests run in (`pytest --mode`), and what differs from one to the other.
+"""The mode that the tests run in (`pytest --mode=MODE`), and what differs from one to the other.
 
 Every test runs in both modes. A difference is stated here, with its reason, and nowhere else; a
 difference that is not there any more fails too.
