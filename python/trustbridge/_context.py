@@ -133,7 +133,7 @@ else:
     from ._inhandshake import InHandshakeContext as _Base  # type: ignore[assignment]
 
 
-class SSLContext(_Base, metaclass=_ContextType):  # type: ignore[misc,valid-type]
+class SSLContext(_Base, metaclass=_ContextType):
     """An `ssl.SSLContext` whose client connections are judged by the system's trust store.
 
     The verdict is given during the handshake, from the settings of the connection: `verify_mode`,

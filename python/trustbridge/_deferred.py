@@ -23,18 +23,17 @@ What differs from the other mode:
 
 from __future__ import annotations
 
+import _ssl
 import operator
 import socket
 import ssl
 from _weakref import ref
 
-import _ssl
-
 from . import _native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
 # OP_NO_RENEGOTIATION came with OpenSSL 1.1.0h.
 _NO_RENEGOTIATION = getattr(ssl, "OP_NO_RENEGOTIATION", 0)
@@ -72,8 +71,7 @@ class _Policy:
         self.mode = context._verify_mode
         self.flags = int(context.verify_flags)
         self.common_name = (
-            ssl.HAS_NEVER_CHECK_COMMON_NAME
-            and not context._host_flags & _NEVER_CHECK_SUBJECT  # type: ignore[attr-defined]
+            ssl.HAS_NEVER_CHECK_COMMON_NAME and not context._host_flags & _NEVER_CHECK_SUBJECT  # type: ignore[attr-defined]
         )
         self.level = getattr(context, "security_level", 0)
         assert context._trust is not None
@@ -99,7 +97,7 @@ class DeferredContext(ssl.SSLContext):
         self._chains = {}
         # The properties of the standard library's class find it by its global name, which may
         # be injected: these are the descriptors beneath.
-        base: Any = _ssl._SSLContext  # type: ignore[attr-defined]
+        base: Any = _ssl._SSLContext
         base.check_hostname.__set__(self, False)
         base.verify_mode.__set__(self, int(ssl.CERT_NONE))
         base.options.__set__(self, super().options | _NO_RENEGOTIATION)
@@ -121,9 +119,7 @@ class DeferredContext(ssl.SSLContext):
         if mode not in (ssl.CERT_NONE, ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED):
             raise ValueError("invalid value for verify_mode")
         if mode == ssl.CERT_NONE and self._check_hostname:
-            raise ValueError(
-                "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."
-            )
+            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
         self._verify_mode = mode
 
     @property
@@ -191,7 +187,7 @@ class DeferredContext(ssl.SSLContext):
 
     def _settings(
         self, server_hostname: Any = None, *, session: Any = None, **_: Any
-    ) -> tuple[Any, ...]:
+    ) -> tuple[_Policy, str | None, dict[bytes | None, list[Any]], list[Any] | None]:
         policy = _Policy(self)
         name = server_hostname if self._check_hostname else None
         if isinstance(name, (bytes, bytearray)):
@@ -382,11 +378,7 @@ class _Guard:
         if chain:
             return list(chain)
         offered = self._offered
-        if (
-            offered
-            and self._raw.session_reused
-            and _der(offered[0]) == self._raw.getpeercert(True)
-        ):
+        if offered and self._raw.session_reused and _der(offered[0]) == self._raw.getpeercert(True):
             return offered
         return []
 
@@ -400,7 +392,7 @@ class _Guard:
             return _native.Failure("the server's certificates are not available")
         return policy.judge(chain, self._name, policy.flags, policy.common_name)
 
-    def _refuse(self, failure: _native.Failure) -> None:
+    def _refuse(self, failure: _native.Failure) -> NoReturn:
         self._refusal = failure
         if self._outgoing is not None:
             self._outgoing.read()  # a client certificate, perhaps
@@ -428,14 +420,15 @@ class _Certificate:
         raise ValueError("Unsupported format")
 
     def get_info(self) -> dict[str, Any]:
-        scratch = _ssl._SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # type: ignore[attr-defined]
+        scratch = _ssl._SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         scratch.load_verify_locations(cadata=self._der)
         (info,) = scratch.get_ca_certs()
         return info
 
 
 def _der(certificate: Any) -> bytes:
-    return certificate.public_bytes(_ENCODING_DER)
+    der: bytes = certificate.public_bytes(_ENCODING_DER)
+    return der
 
 
 def _refused(failure: _native.Failure) -> ssl.SSLCertVerificationError:

@@ -33,7 +33,7 @@ def run(script, trusted_server, untrusted_server, *, warnings="error"):
 
 
 def test_public_names():
-    assert trustbridge.HANDSHAKE_MODE == modes.current()
+    assert modes.current() == trustbridge.HANDSHAKE_MODE
     assert trustbridge.__version__
     for name in trustbridge.__all__:
         assert getattr(trustbridge, name) is not None

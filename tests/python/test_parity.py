@@ -632,8 +632,11 @@ def compare(make_world, script, which, prepare=lambda kind: None, restore=lambda
             results.append(script(world, server))
         finally:
             restore(kind)
-        assert (world.bad.received == []) or kind is StdContext or "verif" in script.__name__ or (
-            script is old_context
+        assert (
+            (world.bad.received == [])
+            or kind is StdContext
+            or "verif" in script.__name__
+            or (script is old_context)
         )
     expected, found = results
     if f"{script.__name__}-{which}" in DIFFERS[modes.current()]:
