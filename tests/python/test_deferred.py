@@ -243,6 +243,53 @@ def test_resumed_sessions_keep_their_chain(context, localhost, version):
         del unconnected
 
 
+def test_a_remembered_chain_belongs_to_its_session(context, localhost, untrusted):
+    """A server that chooses the identity of its session does not get another one's chain."""
+
+    def session(server, **options):
+        with socket.create_connection(server.address, TIMEOUT) as connection:
+            with context.wrap_socket(connection, server_hostname="localhost", **options) as secured:
+                secured.sendall(b"ping")
+                assert secured.recv(4) == b"ping"
+                return secured.session
+
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with Server(server_context(localhost)) as good, Server(server_context(untrusted)) as bad:
+        trusted, stranger = session(good), session(bad)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context._chains[stranger.id] = context._chains[trusted.id]
+        with pytest.raises(ssl.SSLCertVerificationError, match="not available"):
+            session(bad, session=stranger)
+
+
+@pytest.mark.parametrize("which", ["trusted_server", "untrusted_server"])
+def test_the_verdict_is_given_once(context, which, request, monkeypatch):
+    from trustbridge._deferred import _Guard
+
+    verdicts = []
+    judge = _Guard._judge
+
+    def counting(guard, chain):
+        verdicts.append(chain)
+        return judge(guard, chain)
+
+    monkeypatch.setattr(_Guard, "_judge", counting)
+    with Bio(context, request.getfixturevalue(which).address) as bio:
+        for operation in (
+            bio.object.do_handshake,
+            bio.object.do_handshake,
+            lambda: bio.object.write(b"ping"),
+            lambda: bio.object.read(4),
+            bio.object.getpeercert,
+        ):
+            try:
+                bio.run(operation)
+            except (ssl.SSLCertVerificationError, ValueError):
+                assert which == "untrusted_server"
+    assert len(verdicts) == 1
+
+
 def test_a_chain_that_cannot_be_had_is_refused(context, trusted_server, monkeypatch):
     from trustbridge._deferred import _Guard
 
@@ -267,6 +314,7 @@ def test_server_that_could_not_verify_is_refused(localhost):
 def test_renegotiation_is_refused_and_not_seen(context):
     beneath = ssl._SSLContext.options
     reference = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    assert beneath.__get__(context) & ssl.OP_NO_RENEGOTIATION
     assert context.options == reference.options
     context.options |= ssl.OP_NO_TICKET
     assert context.options == reference.options | ssl.OP_NO_TICKET

@@ -101,3 +101,27 @@ def test_only_contexts_are_looked_into():
         if value is not None:
             with pytest.raises(TypeError):
                 _native.Trust(value)
+
+
+def test_words_without_openssl():
+    """The deferred mode says what OpenSSL 3 would say, for every number the core gives."""
+    import ctypes
+    import pathlib
+    import re
+
+    import _ssl
+
+    source = pathlib.Path(__file__).parents[2] / "python" / "src" / "judge.rs"
+    if not source.exists() or ssl.OPENSSL_VERSION_INFO[0] != 3:
+        pytest.skip("needs the sources and OpenSSL 3")
+    words = re.findall(r'^ +(\d+) => "(.*)",$', source.read_text(), re.MULTILINE)
+    errors = source.parents[2] / "src" / "error.rs"
+    table = errors.read_text().partition("fn openssl_code")[2].partition("pub fn ")[0]
+    needed = {int(code) for code in re.findall(r" => (\d+),$", table, re.MULTILINE)}
+    assert len(needed) > 20
+    assert {int(code) for code, _ in words} >= needed - {1}
+    function = ctypes.CDLL(_ssl.__file__).X509_verify_cert_error_string
+    function.argtypes, function.restype = [ctypes.c_long], ctypes.c_char_p
+    assert words
+    for code, text in words:
+        assert function(int(code)).decode() == text, code
