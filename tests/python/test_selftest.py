@@ -105,11 +105,10 @@ def test_only_contexts_are_looked_into():
 
 def test_words_without_openssl():
     """The deferred mode says what OpenSSL 3 would say, for every number the core gives."""
+    import _ssl
     import ctypes
     import pathlib
     import re
-
-    import _ssl
 
     source = pathlib.Path(__file__).parents[2] / "python" / "src" / "judge.rs"
     if not source.exists() or ssl.OPENSSL_VERSION_INFO[0] != 3:
