@@ -25,7 +25,9 @@ mod _native {
     use crate::openssl::Library;
 
     #[pymodule_export]
-    use crate::trust::{Batch, PyTrust, read_der, read_directory, read_file, read_pem};
+    use crate::trust::{
+        Batch, Judge, PyTrust, read_der, read_directory, read_file, read_pem, withdraw,
+    };
     #[pymodule_export]
     use crate::verify::{Failure, Verified, verify};
 

@@ -1,9 +1,13 @@
 //! What one context trusts, and reading the certificates and CRLs it is given.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::ffi::c_ulong;
 use std::fs::{self, File, Metadata};
 use std::hash::Hash;
 use std::io::{self, Read};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -18,7 +22,11 @@ use trustbridge::{
     UnknownRevocation, Verifier, VerifierBuilder,
 };
 
+use crate::judge::{
+    self, Connection, Rejected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, X509_V_ERR_UNSPECIFIED,
+};
 use crate::openssl::Library;
+use crate::verify::Verdict;
 
 /// Most bytes read from one file.
 const MAX_FILE: u64 = 64 << 20;
@@ -32,7 +40,7 @@ pub(crate) struct Trust {
 }
 
 /// One state of a context's trust.
-struct Set {
+pub(crate) struct Set {
     /// With the environment as it was when the context was made.
     builder: VerifierBuilder,
     system: bool,
@@ -91,6 +99,16 @@ impl Set {
     }
 }
 
+impl Set {
+    /// The verifier for a connection. Looks at no environment variable.
+    pub(crate) fn verifier(&self, variant: Variant) -> Result<Verifier, BuildError> {
+        match self.verifiers.get(variant.index()) {
+            Some(slot) => slot.get_or_init(|| self.build(variant)).clone(),
+            None => self.build(variant), // there is one slot for every variant
+        }
+    }
+}
+
 impl Trust {
     /// Trusts the system. Looks at environment variables: call it with the GIL held.
     pub(crate) fn new() -> Self {
@@ -100,17 +118,8 @@ impl Trust {
         }
     }
 
-    fn current(&self) -> Arc<Set> {
+    pub(crate) fn current(&self) -> Arc<Set> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The verifier for a connection. Looks at no environment variable.
-    pub(crate) fn verifier(&self, variant: Variant) -> Result<Verifier, BuildError> {
-        let set = self.current();
-        match set.verifiers.get(variant.index()) {
-            Some(slot) => slot.get_or_init(|| set.build(variant)).clone(),
-            None => set.build(variant), // there is one slot for every variant
-        }
     }
 
     fn change(&self, change: impl FnOnce(&Set) -> Option<Arc<Set>>) {
@@ -383,13 +392,26 @@ pub(crate) struct PyTrust {
 #[pymethods]
 impl PyTrust {
     /// Gives the verdicts of a context: every client connection made with it is judged by this
-    /// object, from now until the context is freed. The context must be new.
+    /// object, from now until the context is freed. The context must be new. Without a context
+    /// it gives verdicts only when asked: see `judge`.
     #[new]
-    fn new(context: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let library = Library::open(context.py())?;
+    #[pyo3(signature = (context = None))]
+    fn new(context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let trust = Arc::new(Trust::new());
-        library.attach(context, Arc::clone(&trust))?;
+        if let Some(context) = context {
+            Library::open(context.py())?.attach(context, Arc::clone(&trust))?;
+        }
         Ok(Self { trust })
+    }
+
+    /// What is trusted now waits for the next connection that OpenSSL makes in this thread.
+    fn offer(&self) {
+        OFFER.set(Some(self.trust.current()));
+    }
+
+    /// What is trusted now, for one connection: what is loaded later does not change it.
+    fn judge(&self) -> Judge {
+        Judge { set: self.trust.current() }
     }
 
     /// Whether this file has been added and is unchanged since.
@@ -440,5 +462,57 @@ impl PyTrust {
     #[getter]
     fn attached(&self) -> bool {
         Arc::strong_count(&self.trust) > 1
+    }
+}
+
+thread_local! {
+    /// What the next connection of this thread is to be judged by. Set and taken within one call
+    /// of Python's `_wrap_socket` or `_wrap_bio`, so no other library's connection can take it.
+    static OFFER: RefCell<Option<Arc<Set>>> = const { RefCell::new(None) };
+}
+
+/// Takes what [`PyTrust::offer`] left, if anything.
+pub(crate) fn take_offer() -> Option<Arc<Set>> {
+    // A thread that ends, or a callback in the middle of `offer`, has nothing to give.
+    OFFER.try_with(|offer| offer.try_borrow_mut().ok()?.take()).ok().flatten()
+}
+
+/// Takes back what `Trust.offer` left and nobody took.
+#[pyfunction]
+pub(crate) fn withdraw() {
+    take_offer();
+}
+
+/// What one connection trusts, and the verdict on it, where no callback of OpenSSL asks for it.
+#[pyclass(frozen, module = "trustbridge._native")]
+pub(crate) struct Judge {
+    set: Arc<Set>,
+}
+
+#[pymethods]
+impl Judge {
+    /// The verdict on a connection: `chain` is what the server sent in DER, the end entity first,
+    /// `name` what it must be valid for (None: not checked), `flags` are Python's `verify_flags`.
+    fn __call__(
+        &self,
+        py: Python<'_>,
+        chain: Vec<Vec<u8>>,
+        name: Option<&str>,
+        flags: c_ulong,
+        common_name: bool,
+    ) -> Verdict {
+        let address = name.and_then(|name| name.parse::<IpAddr>().ok());
+        let connection = Connection {
+            chain: chain.into_iter().map(CertificateDer::from).collect(),
+            host: name.filter(|_| address.is_none()).map(|name| name.as_bytes().to_vec()),
+            address,
+            flags,
+            host_flags: if common_name { 0 } else { X509_CHECK_FLAG_NEVER_CHECK_SUBJECT },
+        };
+        let verdict = py.detach(|| {
+            catch_unwind(AssertUnwindSafe(|| judge::judge(&self.set, &connection)))
+                .unwrap_or_else(|_| Err(Rejected::internal(X509_V_ERR_UNSPECIFIED)))
+        });
+        verdict.into()
     }
 }

@@ -7,23 +7,20 @@ or, in a library, a context that is used like any `ssl.SSLContext`:
 
     context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-Importing raises ImportError, with the reason, where the verdict cannot be given during the
-handshake: see `HANDSHAKE_MODE`.
+When the verdict is given depends on the interpreter: see `HANDSHAKE_MODE`. Importing raises
+ImportError, with the reason, where it cannot be given at all.
 """
 
+from . import _mode
+from ._context import SSLContext, SSLObject, SSLSocket
+from ._inject import extract_from_ssl, inject_into_ssl
 from ._native import Verified, __version__
-from ._selftest import run as _run_selftest
-
-_run_selftest()
-del _run_selftest
-
-from ._context import SSLContext, SSLObject, SSLSocket  # noqa: E402  (needs a passed self-test)
-from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402
-from ._verify import VerificationError, verify  # noqa: E402
+from ._verify import VerificationError, verify
 
 #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client sends
-#: a certificate or a byte of data.
-HANDSHAKE_MODE = "in-handshake"
+#: a certificate or a byte of data. "deferred": right after the handshake, before a byte of data is
+#: sent or received; a client certificate has been sent by then.
+HANDSHAKE_MODE = _mode.HANDSHAKE_MODE
 
 __all__ = [
     "HANDSHAKE_MODE",

@@ -7,6 +7,7 @@ import ssl
 import sys
 
 from . import _native
+from ._mode import DEFERRED, HANDSHAKE_MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,7 +127,13 @@ class _ContextType(type):
         return super().__subclasscheck__(subclass)
 
 
-class SSLContext(_StdContext, metaclass=_ContextType):
+if HANDSHAKE_MODE == DEFERRED:
+    from ._deferred import DeferredContext as _Base
+else:
+    from ._inhandshake import InHandshakeContext as _Base  # type: ignore[assignment]
+
+
+class SSLContext(_Base, metaclass=_ContextType):
     """An `ssl.SSLContext` whose client connections are judged by the system's trust store.
 
     The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
@@ -147,8 +154,9 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         # Everything is set up here: some subclasses do not call __init__.
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
-            self._trust = _native.Trust(self)
-            self.hostname_checks_common_name = False
+            self._trust = self._attach()
+            if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+                self.hostname_checks_common_name = False
         return self
 
     @property

@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 
+import modes
 import pytest
 
 
 def check(*arguments):
     return subprocess.run(
-        [
-            sys.executable,
+        modes.python(
             "-W",
             "error",
             "-c",
@@ -20,7 +20,7 @@ def check(*arguments):
             "sys.argv[0] = 'trustbridge';"
             "runpy.run_module('trustbridge', run_name='__main__', alter_sys=True)",
             *arguments,
-        ],
+        ),
         capture_output=True,
         text=True,
         timeout=120,
