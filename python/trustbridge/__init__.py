@@ -19,6 +19,7 @@ del _run_selftest
 
 from ._context import SSLContext, SSLObject, SSLSocket  # noqa: E402  (needs a passed self-test)
 from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402
+from ._store import export_pem  # noqa: E402
 from ._verify import VerificationError, verify  # noqa: E402
 
 #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client sends
@@ -33,6 +34,7 @@ __all__ = [
     "VerificationError",
     "Verified",
     "__version__",
+    "export_pem",
     "extract_from_ssl",
     "inject_into_ssl",
     "verify",
