@@ -63,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--starttls",
         choices=sorted(_starttls.PROTOCOLS),
-        help="ask for TLS in this protocol first",
+        metavar="PROTOCOL",
+        help="ask for TLS in this protocol first: " + ", ".join(sorted(_starttls.PROTOCOLS)),
     )
     one.add_argument(
         "--cafile",

@@ -16,6 +16,7 @@ def run(target: str, arguments: list[str], *, module: bool) -> int:
     """Runs a script, or a module by its name, as `__main__`. What it raises is shown as the
     interpreter shows it; SystemExit goes through. The exit status."""
     import atexit
+    import builtins
 
     import trustbridge
 
@@ -23,14 +24,17 @@ def run(target: str, arguments: list[str], *, module: bool) -> int:
     atexit.register(_die_of_interrupt)
     trustbridge.inject_into_ssl()
     main = type(sys)("__main__")
-    main.__dict__["__builtins__"] = __builtins__
+    namespace = vars(main)
+    namespace["__builtins__"] = builtins
+    if sys.version_info < (3, 14):
+        namespace["__annotations__"] = {}
     sys.modules["__main__"] = main
-    sys.argv = [target, *arguments]
+    sys.argv = ["-m" if module else target, *arguments]
     try:
         if module:
             _run_module(target)
         else:
-            _run_script(target, main.__dict__)
+            _run_script(target, namespace)
     except SystemExit:
         raise
     except BaseException as error:
@@ -54,24 +58,25 @@ def _run_script(path: str, namespace: dict[str, object]) -> None:
 
     # Under -P nothing was put there for us, and nothing is for a script.
     safe_path = getattr(sys.flags, "safe_path", False) or sys.flags.isolated
+    # As the interpreter does it: nothing else is normalised.
+    filename = os.path.join(os.getcwd(), path.removeprefix("./"))
     if os.path.isdir(path) or get_importer(path) is not None:
         # A folder or an archive with a __main__ in it comes first even under -P.
         if safe_path:
-            sys.path.insert(0, path)
+            sys.path.insert(0, filename)
         else:
-            sys.path[0] = path
+            sys.path[0] = filename
         runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
         return
     try:
-        with io.open_code(os.path.abspath(path)) as file:
+        with io.open_code(filename) as file:
             source = file.read()
     except OSError as error:
-        text = f"{sys.executable}: can't open file {os.path.abspath(path)!r}: "
+        text = f"{sys.executable}: can't open file {filename!r}: "
         print(f"{text}[Errno {error.errno}] {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None
     if not safe_path:
         sys.path[0] = os.path.dirname(os.path.realpath(path))
-    filename = path if sys.version_info < (3, 9) else os.path.abspath(path)
     namespace.update(
         __file__=filename,
         __loader__=SourceFileLoader("__main__", filename),

@@ -93,7 +93,8 @@ def smtp(server: TalkServer, lines: Lines) -> None:
 def imap(server: TalkServer, lines: Lines) -> None:
     lines.send("* OK hello")
     while True:
-        tag, command = lines.receive().upper().split(" ")[:2]
+        tag, command = lines.receive().split(" ")[:2]
+        command = command.upper()
         if command == "STARTTLS":
             lines.send(f"{tag} OK go ahead")
             lines.secure(server.context)
