@@ -55,7 +55,8 @@ class SSLSocket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         try:
-            super().do_handshake(block)
+            # gevent's takes no argument.
+            super().do_handshake(*([block] if block else []))
         except _CertificateError as error:
             _explain(error, self.server_side)
             raise
@@ -74,9 +75,9 @@ class SSLSocket(ssl.SSLSocket):
             _explain(error, self.server_side)
             raise
 
-    def send(self, data: Any, flags: int = 0) -> int:
+    def send(self, data: Any, flags: int = 0, **keywords: Any) -> int:
         try:
-            return super().send(data, flags)
+            return super().send(data, flags, **keywords)  # gevent's takes a timeout
         except _CertificateError as error:
             _explain(error, self.server_side)
             raise

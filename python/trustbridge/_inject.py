@@ -128,4 +128,6 @@ def _cached_contexts() -> list[tuple[ModuleType, str, Callable[[], Any]]]:
             if make is not None:
                 found.append((module, "_SSL_CONTEXT_VERIFIED", partial(make, True)))
                 found.append((module, "_SSL_CONTEXT_UNVERIFIED", partial(make, False)))
+        elif name.startswith("tornado.") and "_client_ssl_defaults" in contents:
+            found.append((module, "_client_ssl_defaults", ssl.create_default_context))
     return found

@@ -117,7 +117,7 @@ def pop3(server: TalkServer, lines: Lines) -> None:
     lines.send("+OK hello")
     while True:
         command = lines.receive().upper()
-        lines.send("+OK")
+        lines.send("+OK", *(["STLS", "."] if command == "CAPA" else []))
         if command == "STLS":
             lines.secure(server.context)
         elif command == "QUIT":

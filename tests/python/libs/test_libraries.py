@@ -99,16 +99,18 @@ CLIENTS = {
             return asyncio.run(run())
     """,
     "websockets synchronous": """
+        import ssl
         from websockets.sync.client import connect
         def get(port, context, proxy):
             options = dict(ssl=context) if context else {}
-            if context and proxy and proxy.startswith("https:"):
-                options["proxy_ssl"] = context
+            if proxy and proxy.startswith("https:"):
+                # Must be given, or the connection through the proxy is no TLS in TLS.
+                options["proxy_ssl"] = context or ssl.create_default_context()
             with connect(f"wss://localhost:{port}/", proxy=proxy, **options) as talk:
                 return talk.recv().encode()
     """,
     "tornado": """
-        import asyncio, tornado.httpclient
+        import asyncio, tornado.httpclient, tornado.simple_httpclient
         def get(port, context, proxy):
             async def run():
                 client = tornado.httpclient.AsyncHTTPClient(force_instance=True)
