@@ -184,6 +184,28 @@ def test_a_file_that_differs_from_the_bundle_is_loaded(both, other_ca, tmp_path,
     assert both(context) == (True, True)
 
 
+def test_size_is_not_contents(both, other_ca, tmp_path, monkeypatch):
+    """As long as the bundle, and another CA in it."""
+    package(tmp_path / "site", other_ca.pem + b"\n" * 1000)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    path = tmp_path / "cacert.pem"
+    path.write_bytes(other_ca.pem + b" " * 1000)
+    context = make()
+    context.load_verify_locations(path)
+    assert both(context) == (True, True)
+
+
+def test_the_same_file_is_not_compared(other_ca, tmp_path, monkeypatch):
+    from trustbridge import _certifi
+
+    bundle = package(tmp_path / "site", other_ca.pem)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    path = tmp_path / "ca.pem"
+    os.link(bundle, path)
+    monkeypatch.setattr(_certifi, "_equal", None)
+    assert _certifi.is_bundle(str(path))
+
+
 def test_a_file_that_changes_is_looked_at_again(both, other_ca, tmp_path, monkeypatch):
     bundle = package(tmp_path / "site", other_ca.pem)
     monkeypatch.syspath_prepend(tmp_path / "site")
