@@ -219,6 +219,21 @@ class SSLContext(_StdContext, metaclass=_ContextType):
                 raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
         _StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
 
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: Any = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """As in `ssl`, and raises ValueError for a name that is to be checked and missing, as
+        `wrap_socket` does."""
+        missing = not server_side and self.check_hostname and not server_hostname
+        if missing and self._trust is not None:
+            raise ValueError("check_hostname requires server_hostname")
+        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
     @property
     def _standard_too(self) -> bool:
         """Whether OpenSSL's own store is used too: on server sides."""

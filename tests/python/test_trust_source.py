@@ -490,6 +490,22 @@ def test_verify_mode_and_check_hostname_act(untrusted_server, system_ca):
         assert accepted(context, untrusted_server)
 
 
+@pytest.mark.parametrize("name", [None, ""])
+def test_a_missing_name_is_refused(name, trusted_server):
+    import socket
+
+    context = make()
+    with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+    with socket.create_connection(trusted_server.address) as connection:
+        with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+            context.wrap_socket(connection, server_hostname=name)
+    context.check_hostname = False
+    context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+    serving = trustbridge.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+
+
 def test_common_name_acts(system_ca):
     with Server(server_context(system_ca.leaf(common_name="localhost"))) as server:
         context = make()
