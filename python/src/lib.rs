@@ -7,6 +7,7 @@
 
 mod judge;
 mod openssl;
+mod store;
 mod trust;
 mod verify;
 
@@ -24,6 +25,8 @@ mod _native {
     use crate::judge;
     use crate::openssl::Library;
 
+    #[pymodule_export]
+    use crate::store::{Store, read_store};
     #[pymodule_export]
     use crate::trust::{
         Batch, Judge, PyTrust, read_der, read_directory, read_file, read_pem, withdraw,

@@ -45,6 +45,8 @@ pub(crate) struct Set {
     builder: VerifierBuilder,
     system: bool,
     roots: Vec<CertificateDer<'static>>,
+    /// From bundles that stand for the system: they count only while the system does not.
+    bundled: Vec<CertificateDer<'static>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
@@ -72,13 +74,21 @@ impl Variant {
 }
 
 impl Set {
-    fn new(
-        builder: VerifierBuilder,
-        system: bool,
-        roots: Vec<CertificateDer<'static>>,
-        crls: Vec<CertificateRevocationListDer<'static>>,
-    ) -> Arc<Self> {
-        Arc::new(Self { builder, system, roots, crls, verifiers: Default::default() })
+    /// The same, with verifiers still to be made.
+    fn changed(&self) -> Self {
+        Self {
+            builder: self.builder.clone(),
+            system: self.system,
+            roots: self.roots.clone(),
+            bundled: self.bundled.clone(),
+            crls: self.crls.clone(),
+            verifiers: Default::default(),
+        }
+    }
+
+    /// The trust anchors beside the system's.
+    fn anchors(&self) -> Vec<CertificateDer<'static>> {
+        merge(&self.roots, if self.system { &[] } else { &self.bundled })
     }
 
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
@@ -91,15 +101,13 @@ impl Set {
         self.builder
             .clone()
             .system_roots(self.system)
-            .extra_roots(self.roots.iter().cloned())
+            .extra_roots(self.anchors())
             .revocation(revocation)
             .strict(variant.strict)
             .danger_match_common_name(variant.common_name)
             .build()
     }
-}
 
-impl Set {
     /// The verifier for a connection. Looks at no environment variable.
     pub(crate) fn verifier(&self, variant: Variant) -> Result<Verifier, BuildError> {
         match self.verifiers.get(variant.index()) {
@@ -112,35 +120,56 @@ impl Set {
 impl Trust {
     /// Trusts the system. Looks at environment variables: call it with the GIL held.
     pub(crate) fn new() -> Self {
-        Self {
-            current: RwLock::new(Set::new(Verifier::builder(), true, Vec::new(), Vec::new())),
-            files: Mutex::default(),
-        }
+        let set = Set {
+            builder: Verifier::builder(),
+            system: true,
+            roots: Vec::new(),
+            bundled: Vec::new(),
+            crls: Vec::new(),
+            verifiers: Default::default(),
+        };
+        Self { current: RwLock::new(Arc::new(set)), files: Mutex::default() }
     }
 
     pub(crate) fn current(&self) -> Arc<Set> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn change(&self, change: impl FnOnce(&Set) -> Option<Arc<Set>>) {
+    fn change(&self, change: impl FnOnce(&Set) -> Option<Set>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(changed) = change(&current) {
-            *current = changed;
+            *current = Arc::new(changed);
         }
     }
 
     /// Looks at the environment variables again: call it with the GIL held.
     fn renew(&self) {
-        self.change(|set| {
-            Some(Set::new(Verifier::builder(), set.system, set.roots.clone(), set.crls.clone()))
-        });
+        self.change(|set| Some(Set { builder: Verifier::builder(), ..set.changed() }));
+    }
+
+    /// Whether the system's trust anchors count.
+    fn set_system(&self, system: bool) {
+        self.change(|set| (set.system != system).then(|| Set { system, ..set.changed() }));
     }
 
     fn add(&self, batch: &Batch) {
         self.change(|set| {
             let (roots, crls) = (merge(&set.roots, &batch.roots), merge(&set.crls, &batch.crls));
-            (roots.len() + crls.len() > set.roots.len() + set.crls.len())
-                .then(|| Set::new(set.builder.clone(), set.system, roots, crls))
+            (roots.len() + crls.len() > set.roots.len() + set.crls.len()).then(|| Set {
+                roots,
+                crls,
+                ..set.changed()
+            })
+        });
+        self.note(batch);
+    }
+
+    /// As [`add`](Self::add), for a bundle that stands for the system.
+    fn add_bundle(&self, batch: &Batch) {
+        self.change(|set| {
+            let (bundled, crls) =
+                (merge(&set.bundled, &batch.roots), merge(&set.crls, &batch.crls));
+            Some(Set { bundled, crls, ..set.changed() })
         });
         self.note(batch);
     }
@@ -424,9 +453,20 @@ impl PyTrust {
         self.trust.add(batch);
     }
 
-    /// Remembers the file of the batch, without trusting what was read.
-    fn ignore(&self, batch: &Batch) {
-        self.trust.note(batch);
+    /// Trusts what was read while the system is not trusted.
+    fn add_bundle(&self, batch: &Batch) {
+        self.trust.add_bundle(batch);
+    }
+
+    /// Whether the system's trust anchors count. Connections made from now on are judged so.
+    #[getter]
+    fn system(&self) -> bool {
+        self.trust.current().system
+    }
+
+    #[setter]
+    fn set_system(&self, system: bool) {
+        self.trust.set_system(system);
     }
 
     /// Looks at the environment variables of the system store again.
@@ -439,7 +479,7 @@ impl PyTrust {
     fn anchors<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         let now = UnixTime::now();
         let set = self.trust.current();
-        let mut found: Vec<CertificateDer<'static>> = set.roots.clone();
+        let mut found = set.anchors();
         if set.system {
             let store = SystemStore::snapshot();
             let usable = store
@@ -447,9 +487,16 @@ impl PyTrust {
                 .iter()
                 .filter(|entry| entry.refusal(Purpose::ServerAuth, now).is_none())
                 .map(|entry| entry.certificate().clone());
-            found.extend(usable.filter(|root| !set.roots.contains(root)));
+            let own: HashSet<_> = set.roots.iter().collect();
+            found.extend(usable.filter(|root| !own.contains(root)));
         }
         found.iter().map(|root| PyBytes::new(py, root)).collect()
+    }
+
+    /// How many certificates were added, those of bundles left out.
+    #[getter]
+    fn roots(&self) -> usize {
+        self.trust.current().roots.len()
     }
 
     /// How many CRLs were added.

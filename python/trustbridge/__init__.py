@@ -15,6 +15,7 @@ from . import _mode
 from ._context import SSLContext, SSLObject, SSLSocket
 from ._inject import extract_from_ssl, inject_into_ssl
 from ._native import Verified, __version__
+from ._store import export_pem
 from ._verify import VerificationError, verify
 
 #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client sends
@@ -30,6 +31,7 @@ __all__ = [
     "VerificationError",
     "Verified",
     "__version__",
+    "export_pem",
     "extract_from_ssl",
     "inject_into_ssl",
     "verify",
