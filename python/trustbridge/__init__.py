@@ -11,19 +11,43 @@ Importing raises ImportError, with the reason, where the verdict cannot be given
 handshake: see `HANDSHAKE_MODE`.
 """
 
-from ._native import Verified, __version__
-from ._selftest import run as _run_selftest
+import sys
 
-_run_selftest()
-del _run_selftest
+from . import _select
+from ._version import __version__
 
-from ._context import SSLContext, SSLObject, SSLSocket  # noqa: E402  (needs a passed self-test)
-from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402
-from ._verify import VerificationError, verify  # noqa: E402
+_native, _reason = _select.find()
+if _native is not None:
+    from ._selftest import run as _run_selftest
 
-#: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client sends
-#: a certificate or a byte of data.
-HANDSHAKE_MODE = "in-handshake"
+    _run_selftest()
+    del _run_selftest
+
+    from ._context import SSLContext, SSLObject, SSLSocket
+    from ._native import Verified
+    from ._verify import VerificationError, verify
+
+    #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
+    #: sends a certificate or a byte of data. "openssl": by OpenSSL itself, at the same moment,
+    #: because the native module is not there.
+    HANDSHAKE_MODE = "in-handshake"
+elif sys.platform in _select.NATIVE_ONLY:
+    raise ImportError(f"trustbridge needs its native module on this system: {_reason}")
+else:
+    from . import _pure
+    from ._pure import (  # type: ignore[assignment]
+        SSLContext,
+        SSLObject,
+        SSLSocket,
+        VerificationError,
+        Verified,
+        verify,
+    )
+
+    _pure.reason = _reason
+    HANDSHAKE_MODE = "openssl"
+
+from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402  (needs the class chosen)
 
 __all__ = [
     "HANDSHAKE_MODE",
