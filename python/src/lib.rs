@@ -13,6 +13,8 @@ mod verify;
 use pyo3::prelude::*;
 
 /// Native half of trustbridge. Not for use by other packages: everything here can change.
+// The GIL is what keeps Python's `os.environ` from changing the environment while
+// `Verifier::builder` reads it.
 #[pymodule(gil_used = true)]
 mod _native {
     use std::ffi::{c_int, c_long, c_ulong};

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 UTC = datetime.timezone.utc
 PAST = datetime.datetime(2000, 1, 1, tzinfo=UTC)
@@ -35,7 +37,7 @@ class Leaf:
     """An end entity with its key and the intermediates below its root."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: Key
     intermediates: list[x509.Certificate]
 
     @property
@@ -121,8 +123,13 @@ class Authority:
         not_after: datetime.datetime = FUTURE,
         client: bool = False,
         key_id: bool = True,
+        rsa_bits: int | None = None,
     ) -> Leaf:
-        key = ec.generate_private_key(ec.SECP256R1())
+        key: Key = (
+            rsa.generate_private_key(65537, rsa_bits)
+            if rsa_bits
+            else ec.generate_private_key(ec.SECP256R1())
+        )
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
             x509.CertificateBuilder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import os
 import pathlib
@@ -15,6 +16,7 @@ import pytest
 import trustbridge
 from pki import Authority
 from servers import Server, StdContext, exchange_socket, server_context
+from trustbridge import _native
 
 
 @pytest.fixture
@@ -141,8 +143,6 @@ def test_capath(context, other_ca, tmp_path):
 
 def test_unreadable_certificate_beside_a_good_one(context, other_ca, tmp_path):
     """OpenSSL accepts some certificates that the core does not. They must not stop the others."""
-    import base64
-
     der = bytearray(other_ca.der)
     # A serial number with a needless leading zero, or a negative one, is where they differ: make
     # the version field say 7.
@@ -161,13 +161,12 @@ def test_unreadable_certificate_beside_a_good_one(context, other_ca, tmp_path):
         assert exchange_socket(context, server.address) == b"ping"
 
 
-def test_same_file_again_is_not_read_again(context, other_file, other_ca):
+def test_same_file_again_is_not_read_again(context, other_file, other_ca, monkeypatch):
     context.load_verify_locations(other_file)
     assert context._trust.has_file(other_file)
-    # Readable metadata, unreadable contents: the file counts as unchanged.
-    os.chmod(other_file, 0)
-    context.load_verify_locations(other_file)
-    os.chmod(other_file, 0o600)
+    with monkeypatch.context() as patch:
+        patch.setattr(_native, "read_file", None)
+        context.load_verify_locations(other_file)
     # A changed file is read again.
     replacement = Authority("a replacement")
     with open(other_file, "wb") as file:
@@ -435,3 +434,35 @@ def test_memory_does_not_grow(tmp_path, localhost, untrusted, trusted):
     ).stdout
     # One leaked certificate a connection would be 2 MB and more.
     assert int(output) < 1_000_000
+
+
+SERVER_AUTH = bytes.fromhex("06082b06010505070301")
+CLIENT_AUTH = bytes.fromhex("06082b06010505070302")
+
+
+@pytest.mark.parametrize(
+    "trust, accepted",
+    [
+        (b"\x30\x0c\x30\x0a" + SERVER_AUTH, True),
+        (b"\x30\x0c\x30\x0a" + CLIENT_AUTH, False),
+        (b"\x30\x0c\xa0\x0a" + CLIENT_AUTH, True),
+        (b"\x30\x0c\xa0\x0a" + SERVER_AUTH, False),
+        (b"\x30\x00", True),
+    ],
+    ids=["for servers", "for clients", "not for clients", "not for servers", "for all"],
+)
+def test_trusted_certificate_blocks_keep_their_bits(other_ca, tmp_path, trust, accepted):
+    body = base64.encodebytes(other_ca.der + trust).decode()
+    path = tmp_path / "trusted.pem"
+    path.write_text(
+        f"-----BEGIN TRUSTED CERTIFICATE-----\n{body}-----END TRUSTED CERTIFICATE-----\n"
+    )
+    with Server(server_context(other_ca.leaf("localhost"))) as server:
+        for kind in (StdContext, trustbridge.SSLContext):
+            client = kind(ssl.PROTOCOL_TLS_CLIENT)
+            client.load_verify_locations(path)
+            if accepted:
+                assert exchange_socket(client, server.address) == b"ping"
+            else:
+                with pytest.raises(ssl.SSLCertVerificationError):
+                    exchange_socket(client, server.address)

@@ -477,10 +477,18 @@ def test_words_are_for_their_own_exception(context, untrusted, system_ca, localh
     assert not hasattr(caught.value, "report")
 
 
-def test_security_level(context, trusted_server, localhost):
-    """P-256 has 128 bits: enough for level 3, not for level 4."""
-    context.set_ciphers("ALL:@SECLEVEL=3")
-    assert exchange_socket(context, trusted_server.address) == b"ping"
-    context.set_ciphers("ALL:@SECLEVEL=4")
-    with pytest.raises(ssl.SSLError):
-        exchange_socket(context, trusted_server.address)
+def test_security_level(system_ca):
+    """Level 3 asks for 128 bits: P-256 has them, RSA with 2048 bits does not."""
+    for rsa_bits, code in ((None, 0), (2048, 66)):
+        with Server(server_context(system_ca.leaf("localhost", rsa_bits=rsa_bits))) as server:
+            for kind in (trustbridge.SSLContext, StdContext):
+                context = kind(ssl.PROTOCOL_TLS_CLIENT)
+                context.load_verify_locations(cadata=system_ca.der)
+                assert exchange_socket(context, server.address) == b"ping"
+                context.set_ciphers("ALL:@SECLEVEL=3")
+                if code:
+                    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+                        exchange_socket(context, server.address)
+                    assert caught.value.verify_code == code
+                else:
+                    assert exchange_socket(context, server.address) == b"ping"
