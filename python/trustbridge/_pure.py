@@ -21,7 +21,7 @@ from binascii import a2b_base64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Any, NoReturn
 
     _Name = tuple[tuple[tuple[str, str], ...], ...]
@@ -603,26 +603,33 @@ def _identity(cafile: Any) -> tuple[int, ...] | None:
 
 
 def _is_certifi(path: str) -> bool:
-    """Whether a file is the bundle of a certifi package, vendored ones among them."""
+    """Whether a file is the bundle of a certifi package, vendored ones among them, or a copy."""
     folder, name = os.path.split(path)
-    if name != "cacert.pem":
-        return False
-    if os.path.basename(folder) == "certifi" and os.path.exists(
-        os.path.join(folder, "__init__.py")
+    if (
+        name == "cacert.pem"
+        and os.path.basename(folder) == "certifi"
+        and os.path.exists(os.path.join(folder, "__init__.py"))
     ):
         return True
-    return any(os.path.samefile(path, bundle) for bundle in _certifi_bundles())
+    for module_name, module in sys.modules.copy().items():
+        if module_name == "certifi" or module_name.endswith(".certifi"):
+            source = getattr(module, "__file__", None)
+            if source and _same(path, os.path.join(os.path.dirname(source), "cacert.pem")):
+                return True
+    return False
 
 
-def _certifi_bundles() -> Iterator[str]:
-    for name, module in sys.modules.copy().items():
-        if name == "certifi" or name.endswith(".certifi"):
-            try:
-                bundle = module.where()
-            except Exception:  # not the package that its name promises
-                continue
-            if isinstance(bundle, str) and os.path.exists(bundle):
-                yield bundle
+def _same(one: str, other: str) -> bool:
+    try:
+        first, second = os.stat(one), os.stat(other)
+        if os.path.samestat(first, second):
+            return True
+        if first.st_size != second.st_size:
+            return False
+        with open(one, "rb") as file, open(other, "rb") as other_file:
+            return file.read() == other_file.read()
+    except OSError:
+        return False
 
 
 class VerificationError(ssl.SSLCertVerificationError):
