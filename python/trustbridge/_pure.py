@@ -271,9 +271,7 @@ def _name_text(name: _Name) -> str:
 def _sent(connection: Any) -> list[dict[str, Any]]:
     """What the peer sent, as far as this version of Python and OpenSSL can tell."""
     try:
-        return [
-            certificate.get_info() for certificate in connection._sslobj.get_unverified_chain()
-        ]
+        return [certificate.get_info() for certificate in connection._sslobj.get_unverified_chain()]
     except (AttributeError, TypeError, ValueError, ssl.SSLError):
         return []
 
@@ -327,9 +325,7 @@ def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
         path.append(known[0])
 
 
-def _report(
-    line: str, sent: list[dict[str, Any]], depth: int | None, context: SSLContext
-) -> str:
+def _report(line: str, sent: list[dict[str, Any]], depth: int | None, context: SSLContext) -> str:
     lines = [line, "", "Sent by the peer:"]
     for index, certificate in enumerate(sent):
         lines.append(f"  {index}: {_name_text(certificate['subject'])}")
@@ -413,6 +409,8 @@ class SSLObject(ssl.SSLObject):
 #: Set by `inject_into_ssl`: old contexts count as instances of the class that took the place of
 #: theirs.
 injected = False
+#: Set by `inject_into_ssl`, for the contexts made from then on.
+respect_cafile = False
 
 
 class _ContextType(type):
@@ -432,7 +430,8 @@ class _ContextType(type):
 class SSLContext(_StdContext, metaclass=_ContextType):
     """An `ssl.SSLContext` that has the system's trust store before its first client connection.
 
-    Certificates loaded add to the system's. VERIFY_X509_PARTIAL_CHAIN is on unless it is taken
+    Certificates loaded add to the system's, unless `system_trust` is False: then nothing else is
+    trusted. VERIFY_X509_PARTIAL_CHAIN is on unless it is taken
     away: every certificate of the store is trusted, whether it has signed itself or not.
     `hostname_checks_common_name` is False unless it is set.
 
@@ -444,20 +443,70 @@ class SSLContext(_StdContext, metaclass=_ContextType):
     sslobject_class = SSLObject
 
     #: None in contexts for servers.
-    _reading: threading.RLock | None = None  # type: ignore[valid-type]
+    _reading: Any = None
     _complete = False
     _verifies_clients = False
+    _system_trust = False
+    #: Whether a CA file of its own ends the trust in the system; the default certificates, once
+    #: asked for, bring it back.
+    _respects_cafile = False
+    _asked_for_default = False
+    #: What has been read, and the identities of the files.
+    _sources: list[_Source]
+    _files: set[tuple[int, ...]]
+    #: Bundles of certifi that were loaded, and not read.
+    _bundles: list[str]
 
-    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
+    def __new__(
+        cls,
+        protocol: int | None = None,
+        *args: Any,
+        system_trust: bool = True,
+        **kwargs: Any,
+    ) -> SSLContext:
         # Everything is set up here: some subclasses do not call __init__.
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
             self._reading = threading.RLock()
-            self._sources: list[_Source] = []
-            self._files: set[tuple[int, ...]] = set()
+            self._sources, self._files, self._bundles = [], set(), []
+            self._system_trust = bool(system_trust)
+            self._respects_cafile = injected and respect_cafile and self._system_trust
             self.hostname_checks_common_name = False
             self.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return self
+
+    @property
+    def system_trust(self) -> bool:
+        """Whether the system's trust anchors count. Always False in contexts for servers.
+
+        Can be set before the first connection: OpenSSL cannot forget a certificate. While it is
+        False only what was loaded is trusted, a bundle of certifi like any other file.
+        """
+        return self._system_trust
+
+    @system_trust.setter
+    def system_trust(self, value: bool) -> None:
+        if self._reading is None:
+            if value:
+                raise ValueError("a context for servers does not trust the system's certificates")
+            return
+        with self._reading:
+            self._change_trust(bool(value))
+            self._respects_cafile = False
+
+    def _change_trust(self, value: bool) -> None:
+        if self._complete and value != self._system_trust:
+            raise ValueError("system_trust cannot change once the context has been used")
+        self._system_trust = value
+
+    def _default_asked(self) -> None:
+        self._asked_for_default = True
+        if self._respects_cafile:
+            self._change_trust(True)
+
+    def _own_loaded(self) -> None:
+        if self._respects_cafile and not self._asked_for_default:
+            self._change_trust(False)
 
     def _read_system(self) -> None:
         """Reads the store, unless that has been done."""
@@ -466,7 +515,10 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         with self._reading:
             if self._complete:
                 return
-            for place in _system_places():
+            if not self._system_trust:
+                for bundle in self._bundles:
+                    self._add(bundle, cafile=bundle)
+            for place in _system_places() if self._system_trust else ():
                 default_directory = place.directory and place.variable is None
                 source = _read_into(self, place)
                 self._sources.append(source)
@@ -516,6 +568,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         with self._reading:
             if cadata is not None or (cafile is None and capath is None):
                 self._add("certificates given to the context", cadata=cadata)
+                self._own_loaded()
             if cafile is not None:
                 self._load_file(cafile)
             if capath is not None:
@@ -534,9 +587,19 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         identity = _identity(cafile)
         if identity is not None and identity in self._files:
             return
-        if identity is None or not _is_certifi(os.fsdecode(cafile)):
+        if identity is not None and _is_certifi(os.fsdecode(cafile)):
+            if self._complete and not self._system_trust:
+                self._add(os.fsdecode(cafile), cafile=cafile)
+            else:
+                # Stands for the system's certificates, and is read only if those do not count.
+                self._bundles.append(os.fsdecode(cafile))
+            self._default_asked()
+        else:
             shown = os.fsdecode(cafile) if isinstance(cafile, (str, bytes, os.PathLike)) else ""
+            before = _count(self)
             self._add(shown, cafile=cafile)
+            if _count(self) > before:  # not for CRLs alone
+                self._own_loaded()
         if identity is not None:
             self._files.add(identity)
 
@@ -557,6 +620,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
                 _read_file(self, os.path.join(path, name), source)
         source.certificates = _count(self) - before
         self._sources.append(source)
+        self._own_loaded()
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
         """Clients trust the system anyway."""
@@ -564,11 +628,15 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             super().load_default_certs(purpose)
         elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
+        if self._reading is not None:
+            self._default_asked()
 
     def set_default_verify_paths(self) -> None:
         """Clients trust the system anyway."""
         if self._reading is None or self._verifies_clients:
             super().set_default_verify_paths()
+        if self._reading is not None:
+            self._default_asked()
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         """The CA certificates loaded and those of the system."""

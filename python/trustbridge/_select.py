@@ -15,7 +15,9 @@ from ._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import MutableSequence
     from types import ModuleType
+    from typing import Any
 
 #: Folder of the bundle's native modules.
 FOLDER = "native"
@@ -39,7 +41,7 @@ class Unavailable(Exception):
     """There is no native module to use, for the reason given."""
 
 
-def find() -> tuple[ModuleType | None, str]:
+def find() -> tuple[Any, str]:
     """The native module, or None and the reason."""
     try:
         return load(), ""
@@ -47,7 +49,7 @@ def find() -> tuple[ModuleType | None, str]:
         return None, str(unavailable)
 
 
-def load() -> ModuleType:
+def load() -> Any:
     """Loads the native module. Raises Unavailable, and nothing else, if that cannot be."""
     package = sys.modules[__name__.rpartition(".")[0]]
     check_interpreter()
@@ -78,7 +80,7 @@ def check_interpreter() -> None:
         raise Unavailable("this interpreter is free-threaded, the native module is not made for it")
 
 
-def locate(package_path: list[str]) -> str:
+def locate(package_path: MutableSequence[str]) -> str:
     """The file that `from . import _native` will load. Lets it find the bundle's."""
     name = _MODULE + _SUFFIX
     here = list(package_path)
@@ -143,9 +145,9 @@ def check_file(path: str) -> None:
         raise Unavailable(f"{path} is cut off: it has {size} bytes of {end}")
 
 
-def _elf_end(file: object, header: bytes) -> int:
+def _elf_end(file: Any, header: bytes) -> int:
     """The least size of an ELF file: every segment and the table of sections are within it."""
-    order = "big" if header[5] == 2 else "little"
+    order = sys.byteorder
     if header[5] != (2 if sys.byteorder == "big" else 1):
         raise ValueError
     wide = header[4] == 2
@@ -154,7 +156,7 @@ def _elf_end(file: object, header: bytes) -> int:
         field = data[at : at + length]
         if len(field) < length:
             raise ValueError
-        return int.from_bytes(field, order)  # type: ignore[arg-type]
+        return int.from_bytes(field, order)
 
     word = 8 if wide else 4
     program, sections = number(header, 24 + word, word), number(header, 24 + 2 * word, word)
@@ -162,8 +164,8 @@ def _elf_end(file: object, header: bytes) -> int:
     program_size, program_count = number(header, sizes + 2, 2), number(header, sizes + 4, 2)
     section_size, section_count = number(header, sizes + 6, 2), number(header, sizes + 8, 2)
     end = sections + section_size * section_count
-    file.seek(program)  # type: ignore[attr-defined]
-    table = file.read(program_size * program_count)  # type: ignore[attr-defined]
+    file.seek(program)
+    table = file.read(program_size * program_count)
     for at in range(0, program_size * program_count, program_size or 1):
         offset = number(table, at + (8 if wide else 4), word)
         length = number(table, at + (32 if wide else 16), word)
@@ -171,7 +173,7 @@ def _elf_end(file: object, header: bytes) -> int:
     return end
 
 
-def _import() -> ModuleType:
+def _import() -> Any:
     from . import _native
 
     return _native

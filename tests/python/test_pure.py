@@ -243,7 +243,7 @@ def test_damaged_files(monkeypatch, tmp_path, system_ca, other_ca):
         assert context.cert_store_stats()["x509"] == expected, contents
         (source,) = context._sources
         assert source.certificates == expected
-        assert expected == 2 and contents.startswith(b"\xef") or source.problems
+        assert source.problems or contents.startswith(b"\xef")
 
 
 def test_settings_of_a_damaged_file_do_not_vanish(monkeypatch, tmp_path, system_ca):
@@ -290,3 +290,62 @@ def test_verify_needs_the_native_module(monkeypatch):
 def test_is_an_ssl_context(context):
     assert isinstance(context, StdContext)
     assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+def test_only_what_is_loaded(context, system_ca, other_ca, other_file, trusted_server, untrusted):
+    only = _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
+    assert (context.system_trust, only.system_trust) == (True, False)
+    only.load_verify_locations(other_file)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        exchange_socket(only, trusted_server.address)
+    with Server(server_context(untrusted)) as server:
+        assert exchange_socket(only, server.address) == b"ping"
+    with pytest.raises(ValueError, match="once the context has been used"):
+        only.system_trust = True
+    context.system_trust = False
+    assert context.get_ca_certs() == []
+    server_side = _pure.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    assert server_side.system_trust is False
+    with pytest.raises(ValueError, match="for servers"):
+        server_side.system_trust = True
+
+
+def certifi(folder, contents) -> str:
+    package = folder / "certifi"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cacert.pem").write_bytes(contents)
+    return str(package / "cacert.pem")
+
+
+def test_certifi_counts_where_the_system_does_not(context, tmp_path, system_ca, other_ca):
+    bundle = certifi(tmp_path, other_ca.pem)
+    context.load_verify_locations(bundle)
+    assert context.get_ca_certs(True) == [system_ca.der]
+    only = _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
+    only.load_verify_locations(bundle)
+    assert only.get_ca_certs(True) == [other_ca.der]
+
+
+def test_respect_cafile(monkeypatch, context, tmp_path, system_ca, other_ca, other_file):
+    bundle = certifi(tmp_path, Authority("certifi's").pem)
+    monkeypatch.setattr(_pure, "injected", True)
+    monkeypatch.setattr(_pure, "respect_cafile", True)
+    own, default = [other_ca.der], [system_ca.der]
+    for steps, expected in (
+        ([], default),
+        (["file"], own),
+        (["file", "default"], default + own),
+        (["default", "file"], default + own),
+        (["certifi", "file"], default + own),
+        (["crl"], default),
+    ):
+        made = make()
+        (tmp_path / "list.pem").write_bytes(other_ca.crl())
+        for step in steps:
+            if step == "default":
+                made.load_default_certs()
+            else:
+                files = {"file": other_file, "certifi": bundle, "crl": str(tmp_path / "list.pem")}
+                made.load_verify_locations(files[step])
+        assert sorted(made.get_ca_certs(True)) == sorted(expected), steps

@@ -225,7 +225,7 @@ CONDITIONS = {
         "os.uname = lambda: os.uname_result((*uname[:4], 'riscv64'))",
         "there is no native module for linux-gnu-riscv64",
     ),
-    "musl": ("import os\nos.confstr = lambda name: None", "there is no native module for linux-mus"),
+    "musl": ("import os\nos.confstr = lambda name: None", "no native module for linux-musl"),
     "panic": (
         "import builtins\nplain = builtins.__import__\nclass Panic(BaseException): pass\n"
         "def fake(name, globals=None, locals=None, fromlist=(), level=0):\n"
