@@ -35,7 +35,6 @@ def test_this_interpreter():
     "change, reason",
     [
         ("sys.version_info = (3, 99, 0, 'final', 0)", "CPython 3.99 is not one of the versions"),
-        ("sys.implementation.name = 'other'", "other is not CPython"),
         ("sys._is_gil_enabled = lambda: False", "free-threaded"),
         ("import _ssl; _ssl.OPENSSL_VERSION_NUMBER = 0x30000001", "but the ssl module uses"),
         ("import _ssl; _ssl.__file__ = '/nonexistent/_ssl.so'", "cannot be found"),
@@ -46,6 +45,12 @@ def test_refusals(change, reason):
     message = importing(change)
     assert message.startswith("trustbridge cannot verify inside the handshakes of ssl: ")
     assert reason in message
+
+
+def test_other_interpreters(monkeypatch):
+    """The selector of the native module sees them first."""
+    monkeypatch.setattr(_selftest.sys.implementation, "name", "other")
+    assert _selftest.unsupported() == "other is not CPython"
 
 
 @pytest.mark.parametrize("field", range(5))
