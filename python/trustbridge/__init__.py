@@ -11,17 +11,42 @@ When the verdict is given depends on the interpreter: see `HANDSHAKE_MODE`. Impo
 ImportError, with the reason, where it cannot be given at all.
 """
 
-from . import _mode
-from ._context import SSLContext, SSLObject, SSLSocket
-from ._inject import extract_from_ssl, inject_into_ssl
-from ._native import Verified, __version__
-from ._store import export_pem
-from ._verify import VerificationError, verify
+import sys
 
-#: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client sends
-#: a certificate or a byte of data. "deferred": right after the handshake, before a byte of data is
-#: sent or received; a client certificate has been sent by then.
-HANDSHAKE_MODE = _mode.HANDSHAKE_MODE
+from . import _select
+from ._version import __version__
+
+_native, _reason = _select.find()
+if _native is not None:
+    from . import _mode
+    from ._context import SSLContext, SSLObject, SSLSocket
+    from ._native import Verified
+    from ._store import export_pem
+    from ._verify import VerificationError, verify
+
+    #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
+    #: sends a certificate or a byte of data. "deferred": right after the handshake, before a byte
+    #: of data is sent or received; a client certificate has been sent by then. "openssl": by
+    #: OpenSSL itself, inside the handshake, because the native module is not there.
+    HANDSHAKE_MODE = _mode.HANDSHAKE_MODE
+elif sys.platform in _select.NATIVE_ONLY:
+    raise ImportError(f"trustbridge needs its native module on this system: {_reason}")
+else:
+    from . import _pure
+    from ._pure import (  # type: ignore[assignment]
+        SSLContext,
+        SSLObject,
+        SSLSocket,
+        VerificationError,
+        Verified,
+        export_pem,
+        verify,
+    )
+
+    _pure.reason = _reason
+    HANDSHAKE_MODE = "openssl"
+
+from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402  (needs the class chosen)
 
 __all__ = [
     "HANDSHAKE_MODE",

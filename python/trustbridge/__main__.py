@@ -10,7 +10,7 @@ import sys
 
 import trustbridge
 
-from . import _native, _starttls
+from . import _starttls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["run"] and arguments[1:2] not in (["-h"], ["--help"]):
         return run(arguments[1:])
     parsed = parser().parse_args(arguments)
+    if trustbridge.HANDSHAKE_MODE == "openssl":
+        text = f"python -m trustbridge: error: {parsed.command} needs the native module"
+        print(text, file=sys.stderr)
+        return USAGE
     status: int = parsed.act(parsed)
     return status
 
@@ -45,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         description="Asks the operating system's trust store for its verdict.",
         epilog="Each command has its own --help.",
     )
-    top.add_argument("--version", action="version", version=f"trustbridge {_native.__version__}")
+    top.add_argument(
+        "--version", action="version", version=f"trustbridge {trustbridge.__version__}"
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     one = commands.add_parser(
@@ -248,6 +254,8 @@ def certificates(verified: trustbridge.Verified) -> list[dict[str, str]]:
 
 
 def store(parsed: argparse.Namespace) -> int:
+    from . import _native
+
     found = _native.read_store()
     entries, places, problems = found.entries(), found.places(), found.problems()
     rejects = [entry for entry in entries if entry[3] is not None]

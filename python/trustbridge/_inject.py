@@ -7,8 +7,11 @@ import sys
 import threading
 from functools import partial
 
-from . import _context
-from ._context import SSLContext, _StdContext
+from . import SSLContext
+
+# The module of the backend that the package has chosen.
+_context: Any = sys.modules[SSLContext.__module__]
+_StdContext = _context._StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ def run(target: str, arguments: list[str], *, module: bool) -> int:
     import atexit
     import builtins
 
-    import trustbridge
+    from . import inject_into_ssl
 
     # Registered first, so it runs last.
     atexit.register(_die_of_interrupt)
-    trustbridge.inject_into_ssl()
+    inject_into_ssl()
     main = type(sys)("__main__")
     namespace = vars(main)
     namespace["__builtins__"] = builtins

@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 
 from . import _native
+from ._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def export_pem(path: str | PathLike[str] | None = None) -> str:
             )
     if not blocks:
         raise ValueError("the system's store has no usable trust anchor for servers")
-    text = _HEADER.format(version=_native.__version__) + "".join(blocks)
+    text = _HEADER.format(version=__version__) + "".join(blocks)
     if path is not None:
         _replace(path, text)
     return text

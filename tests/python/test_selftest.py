@@ -37,7 +37,6 @@ def test_this_interpreter():
     "change, reason",
     [
         ("sys.version_info = (3, 99, 0, 'final', 0)", "CPython 3.99 is not one of the versions"),
-        ("sys.implementation.name = 'other'", "other is not CPython"),
         ("sys._is_gil_enabled = lambda: False", "free-threaded"),
         ("import _ssl; _ssl.OPENSSL_VERSION_NUMBER = 0x30000001", "but the ssl module uses"),
         ("import _ssl; _ssl.__file__ = '/nonexistent/_ssl.so'", "cannot be found"),
@@ -69,9 +68,9 @@ _ssl._SSLSocket = _SSLSocket
     ],
 )
 def test_neither_mode(change, reason):
-    found = importing("sys.implementation.name = 'other'\n" + change)
+    found = importing("sys.version_info = (3, 99, 0, 'final', 0)\n" + change)
     assert found.startswith("ImportError: trustbridge cannot verify the connections of ssl here: ")
-    assert "other is not CPython" in found
+    assert "CPython 3.99 is not one of the versions" in found
     assert reason in found
 
 
@@ -79,6 +78,12 @@ def test_switch():
     assert importing("", "-X", "trustbridge-mode=deferred") == "deferred deferred was asked for"
     assert "has no mode 'off'" in importing("", "-X", "trustbridge-mode=off")
     assert "has no mode True" in importing("", "-X", "trustbridge-mode")
+
+
+def test_other_interpreters(monkeypatch):
+    """The selector of the native module sees them first."""
+    monkeypatch.setattr(_selftest.sys.implementation, "name", "other")
+    assert _selftest.unsupported() == "other is not CPython"
 
 
 @pytest.mark.parametrize("field", range(5))
