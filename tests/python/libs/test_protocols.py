@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import textwrap
 
 import protocols
@@ -210,6 +211,9 @@ GEVENT_HOW = {
 }
 
 
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="gevent has no wheel without a GIL"
+)
 @pytest.mark.parametrize("how", GEVENT_HOW)
 def test_gevent(how, localhost, untrusted):
     try_client(protocols.http, GEVENT, GEVENT_HOW[how], localhost, untrusted)
