@@ -23,9 +23,9 @@ What differs from the other mode:
 
 from __future__ import annotations
 
+import _socket
 import _ssl
 import operator
-import socket
 import ssl
 from _weakref import ref
 
@@ -399,8 +399,9 @@ class _Guard:
         sock = None if self._sock is None else self._sock()
         if sock is not None:
             try:
-                # Not SSLSocket.shutdown: from then on that would send in the clear.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                # Not SSLSocket.shutdown: from then on that would send in the clear. Nor that of
+                # `socket`, where gevent puts another class: OpenSSL's is always one of these.
+                _socket.socket.shutdown(sock, _socket.SHUT_RDWR)
             except (OSError, TypeError):
                 pass  # gone already, or not a socket
         raise _refused(failure)
