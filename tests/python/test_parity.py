@@ -601,7 +601,18 @@ INJECTION = [default_context, unverified_context, old_context, lazy_subclass]
 
 
 #: What is another result than that of `ssl`, in every mode or in one, and why.
-DIFFERS: dict[str, dict[str, str]] = {modes.IN_HANDSHAKE: {}, modes.DEFERRED: {}}
+_NO_NAME = (
+    "a name that is to be checked must be there: `wrap_bio` of `ssl` would take a certificate for "
+    "any name, although `check_hostname` is on; its `wrap_socket` raises ValueError"
+)
+_EVERYWHERE = {
+    "bio_without_a_name-trusted": _NO_NAME,
+    "bio_without_a_name-untrusted": _NO_NAME,
+}
+DIFFERS: dict[str, dict[str, str]] = {
+    modes.IN_HANDSHAKE: {**_EVERYWHERE},
+    modes.DEFERRED: {**_EVERYWHERE},
+}
 
 
 @pytest.fixture
@@ -686,3 +697,19 @@ def test_the_common_name_is_the_one_default_that_differs():
     assert trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT).hostname_checks_common_name is False
     assert StdContext(ssl.PROTOCOL_TLS_CLIENT).hostname_checks_common_name is True
     assert Authority  # the certificates are the tests' own
+
+
+def test_a_name_to_be_checked_must_be_there():
+    """What `bio_without_a_name` does instead."""
+
+    def wrap(kind):
+        kind(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+
+    def wrap_socket(kind):
+        with socket.socket() as plain:
+            kind(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(plain)
+
+    assert outcome(wrap, StdContext) is None
+    assert outcome(wrap, trustbridge.SSLContext) == (["ValueError"], None)
+    assert outcome(wrap_socket, StdContext) == (["ValueError"], None)
+    assert outcome(wrap_socket, trustbridge.SSLContext) == (["ValueError"], None)
