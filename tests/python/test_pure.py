@@ -287,6 +287,42 @@ def test_verify_needs_the_native_module(monkeypatch):
         _pure.verify([], None)
 
 
+def test_a_name_to_be_checked_must_be_there(context):
+    with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+    context.check_hostname = False
+    context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+
+
+def test_export_needs_the_native_module(monkeypatch):
+    monkeypatch.setattr(_pure, "reason", "a reason")
+    with pytest.raises(NotImplementedError, match="a reason"):
+        _pure.export_pem()
+
+
+def test_command_line(tmp_path):
+    copy(tmp_path)
+    script = tmp_path / "script.py"
+    script.write_text("import ssl, trustbridge; print(ssl.SSLContext is trustbridge.SSLContext)")
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "trustbridge", *arguments],
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert call("run", str(script)).stdout == "True\n"
+    for command in (["check", "localhost"], ["store"], ["export"]):
+        done = call(*command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(f": error: {command[0]} needs the native module\n")
+
+
 def test_is_an_ssl_context(context):
     assert isinstance(context, StdContext)
     assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
