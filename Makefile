@@ -30,11 +30,13 @@ help:
 	@echo '  make test-install pip install from a checkout and from the sdist'
 	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
 	@echo '  make test-targets compile and lint for other systems'
+	@echo '  make test-release the checks of a release, each with what it must catch'
 	@echo 'make bench          speed and memory beside peers, into benches/'
+	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean          removes what all of these made'
 
 .PHONY: test
-test: lint test-rust test-python test-docs test-install test-windows test-targets
+test: lint test-rust test-python test-docs test-install test-windows test-targets test-release
 
 # Set-up ---------------------------------------------------------------------------------------
 
@@ -91,6 +93,12 @@ test-windows:
 test-targets:
 	scripts/check-targets
 
+.PHONY: test-release
+test-release: setup
+	@scripts/venv .venv-release "$$(PYTHONS= scripts/pythons --newest)" release/requirements/tests.txt
+	@cargo fetch --quiet --locked
+	$(CLEAN) .venv-release/bin/python -m pytest tests/release
+
 # The rest -------------------------------------------------------------------------------------
 
 .PHONY: demo
@@ -101,6 +109,10 @@ demo: install
 .PHONY: bench
 bench: install
 	@$(CLEAN) $(PY) benches/run.py
+
+.PHONY: release-rehearsal
+release-rehearsal:
+	release/rehearse
 
 .PHONY: clean
 clean:

@@ -128,3 +128,12 @@ fn verdicts_are_coherent() {
         }
     }
 }
+
+#[test]
+fn the_page_is_up_to_date() {
+    let page = include_str!("../docs/cases.md").replace("\r\n", "\n");
+    assert!(
+        page == trustbridge_cases::to_markdown(),
+        "run: cargo run -p trustbridge-cases --bin cases-markdown > docs/cases.md"
+    );
+}

@@ -67,6 +67,17 @@ pub enum Engine {
     Ring,
 }
 
+/// Who judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// The core, on Linux and other Unix.
+    Core,
+    /// Windows.
+    Windows,
+    /// macOS, iOS and the like.
+    Apple,
+}
+
 /// A known difference.
 #[derive(Clone, Copy, Debug)]
 pub struct Difference {
@@ -107,10 +118,30 @@ impl Engine {
 }
 
 impl Case {
-    /// Whether the operating system has the settings of this row. Where not, the verifier must
-    /// not be built.
+    /// The setting of this row that a system's own verifier does not have, if there is one.
+    /// There the verifier must not be built.
+    pub fn missing_setting(&self, system: System) -> Option<&'static str> {
+        let all_answers = self.check == Check::Chain && self.reject_unknown;
+        match system {
+            System::Core => None,
+            _ if self.common_name => Some("danger_match_common_name"),
+            _ if self.strict => Some("strict"),
+            System::Apple if !self.crls.is_empty() => Some("Revocation::crls"),
+            System::Apple if all_answers => Some("RevocationCheck::Chain with Reject"),
+            System::Windows | System::Apple => None,
+        }
+    }
+
+    /// Whether the operating system this runs on has the settings of this row.
     pub fn has_settings_here(&self) -> bool {
-        !cfg!(windows) || !(self.common_name || self.strict)
+        let system = if cfg!(windows) {
+            System::Windows
+        } else if cfg!(target_vendor = "apple") {
+            System::Apple
+        } else {
+            System::Core
+        };
+        self.missing_setting(system).is_none()
     }
 
     /// The verdict expected of an engine.
@@ -165,6 +196,57 @@ impl Case {
         )
     }
 }
+
+/// The table for people, in Markdown: `docs/cases.md`.
+pub fn to_markdown() -> String {
+    let verdict = |expect: Expect| match expect {
+        Expect::Trusted(length) => format!("trusted, {length} in the path"),
+        Expect::Refused(kind) => format!("`{kind}`"),
+    };
+    let mut out = INTRODUCTION.to_owned();
+    for case in all() {
+        let on = |engine, system| {
+            let difference = case.differs.iter().find(|difference| difference.engine == engine);
+            match (case.missing_setting(system), difference) {
+                (Some(setting), _) => format!("`BuildError`: {setting}"),
+                (None, Some(found)) => format!("{}: {}", verdict(found.expect), found.reason),
+                (None, None) => "the same".to_owned(),
+            }
+        };
+        let apple = case.missing_setting(System::Apple).map_or_else(
+            || "expected the same".to_owned(),
+            |setting| format!("`BuildError`: {setting}"),
+        );
+        let row = [
+            case.name.to_owned(),
+            verdict(case.expect),
+            on(Engine::Ring, System::Core),
+            on(Engine::Wine, System::Windows),
+            apple,
+            on(Engine::OpenSsl, System::Core),
+        ];
+        out.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    out
+}
+
+const INTRODUCTION: &str = "\
+# Every case of the table, on every system
+
+The table is `tests/cases`: chains made at fixed times, each with one verdict. Written by
+`cargo run -p trustbridge-cases --bin cases-markdown > docs/cases.md`; a test fails if it is out of date.
+
+* **verdict**: the core with aws-lc-rs, on Linux, FreeBSD and other Unix. Run on Linux, through the core,
+  through rustls and through Python.
+* **ring**: the core with the algorithms of *ring*. Run on Linux.
+* **Windows**: run under Wine 8, never on Windows; differences are Wine's unless they name Windows.
+* **Apple**: compiled only. Which settings are refused is run on Linux; verdicts are expected, not seen.
+  Differences that follow from Apple's rules are in [platforms.md](platforms.md).
+* **OpenSSL 3**: asked as a second implementation, with `openssl verify`. Run on Linux.
+
+| case | verdict | ring | Windows | Apple | OpenSSL 3 |
+|---|---|---|---|---|---|
+";
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

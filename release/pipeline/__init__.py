@@ -1,0 +1,1 @@
+"""The stages of a release; see RELEASING.md. Standard library only, unless a module says so."""

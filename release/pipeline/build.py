@@ -1,0 +1,226 @@
+"""Builds: the tool that embeds the list, the source archives, and the wheel."""
+
+import json
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from . import linked, sbom
+from .base import clean_env, fail, git, head, make_venv, pins, run, sha256, toolchain, version_of
+
+PACKAGE = "trustbridge-python"
+
+
+def cargo_home(store: Path, where: Path) -> Path:
+    """A CARGO_HOME of its own with the store's archives, each checked before it is unpacked."""
+    listed = json.loads((store / "store.json").read_text())["crates"]
+    cache = store / "cargo" / "registry" / "cache"
+    found = {str(path.relative_to(cache)): sha256(path) for path in cache.rglob("*.crate")}
+    if found != listed:
+        fail("the crates of the store are not those of its list")
+    shutil.copytree(store / "cargo", where)
+    return where
+
+
+def rust_env(work: Path, home: Path, bin_folder: Path | None = None, **more: str) -> dict[str, str]:
+    bin_folder = bin_folder or toolchain()
+    env = clean_env(work / "home", CARGO_HOME=str(home), **more)
+    env["PATH"] = f"{bin_folder}:{env['PATH']}"
+    env["RUSTC"] = str(bin_folder / "rustc")
+    return env
+
+
+# The tool ---------------------------------------------------------------------------------------
+
+
+def build_auditable(store: Path, work: Path, out: Path) -> None:
+    """Compiles cargo-auditable, offline, from the archive that pins.toml names by its digest."""
+    pin = pins()["cargo-auditable"]
+    archive = store / f"cargo-auditable-{pin['version']}.crate"
+    if sha256(archive) != pin["sha256"]:
+        fail(f"{archive.name} is not the one of pins.toml")
+    with tarfile.open(archive) as tar:
+        tar.extractall(work, filter="data")
+    source = work / f"cargo-auditable-{pin['version']}"
+    home = cargo_home(store, work / "cargo")
+    env = rust_env(work, home, CARGO_TARGET_DIR=str(work / "target"))
+    cargo = toolchain() / "cargo"
+    run(cargo, "build", "--quiet", "--release", "--locked", "--offline", env=env, cwd=source)
+    shutil.copy2(work / "target" / "release" / "cargo-auditable", out / "cargo-auditable")
+
+
+# Sources ----------------------------------------------------------------------------------------
+
+
+def build_sources(clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
+    """The sdist, the crate, and a bill of materials beside each, from a clone of one commit."""
+    commit, epoch = head(clone)
+    copy = work / "checkout"
+    git(clone, "clone", "--quiet", "--no-hardlinks", clone.resolve(), copy)
+    git(copy, "checkout", "--quiet", "--detach", commit)
+    # Files take the mode of the umask; archives must not.
+    for path in copy.rglob("*"):
+        if ".git" not in path.parts and path.is_file() and not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+    home = cargo_home(store, work / "cargo")
+    env = rust_env(work, home, SOURCE_DATE_EPOCH=str(epoch), CARGO_TARGET_DIR=str(work / "target"))
+    cargo = toolchain() / "cargo"
+    version = version_of(copy)
+
+    python = make_venv(store, work / "venv", "build-sdist")
+    run(python.parent / "maturin", "sdist", "--out", out, env=env, cwd=copy)
+    run(
+        *(cargo, "package", "--quiet", "--package", "trustbridge", "--locked", "--offline"),
+        "--no-verify",
+        env=env,
+        cwd=copy,
+    )
+    crate = f"trustbridge-{version}.crate"
+    shutil.copyfile(work / "target" / "package" / crate, out / crate)
+    if git(copy, "status", "--porcelain", "--untracked-files=all"):
+        fail("packaging changed the checkout")
+
+    licence = _licence(copy)
+    sdist = f"trustbridge-{version}.tar.gz"
+    for name, package, kind in ((sdist, PACKAGE, "pypi"), (crate, "trustbridge", "cargo")):
+        graph = linked.graph(copy, package, "all", cargo, env)
+        text = sbom.document(
+            name, f"pkg:{kind}/trustbridge@{version}", version, graph, False, epoch, licence
+        )
+        (out / f"{name}.cdx.json").write_text(text)
+    return {"commit": commit, "epoch": epoch, "version": version}
+
+
+def _licence(source: Path) -> str:
+    manifest = tomllib.loads((source / "Cargo.toml").read_text())
+    return str(manifest["workspace"]["package"]["license"])
+
+
+def unpack_sdist(sdist: Path, work: Path) -> tuple[Path, int]:
+    """The unpacked source archive, and the time of its members."""
+    with tarfile.open(sdist) as tar:
+        times = {member.mtime for member in tar.getmembers() if member.isfile()}
+        if len(times) != 1:
+            fail(f"{sdist.name}: its members have {len(times)} different times")
+        tar.extractall(work, filter="data")
+    return work / sdist.name.removesuffix(".tar.gz"), int(times.pop())
+
+
+# The wheel --------------------------------------------------------------------------------------
+
+
+def build_wheel(
+    source: Path,
+    epoch: int,
+    store: Path,
+    tools: Path,
+    work: Path,
+    out: Path,
+    target: str,
+    home: Path | None = None,
+    look: Path | None = None,
+) -> dict[str, Any]:
+    """One wheel for one target, from a source tree, offline.
+
+    `look` is the folder of another toolchain that compiles its own standard library: a wheel to be
+    looked at where the pinned toolchain has none for the target, and never released.
+    """
+    pin = pins()["targets"].get(target) or fail(f"pins.toml does not know the target {target}")
+    home = home or work / "cargo"
+    cargo_home(store, home)
+    python = make_venv(store, work / "venv", "build-wheel")
+    env = rust_env(work, home, look, SOURCE_DATE_EPOCH=str(epoch))
+    cargo = (look or toolchain()) / "cargo"
+    # Unpacks the crates, so that the name of their folder is known.
+    graph = linked.graph(source, PACKAGE, target, cargo, env)
+    version = version_of(source)
+
+    bill = work / "trustbridge.cdx.json"
+    bill.write_text(
+        sbom.document(
+            "extension module for " + target,
+            f"pkg:pypi/trustbridge@{version}",
+            version,
+            graph,
+            True,
+            epoch,
+            _licence(source),
+        )
+    )
+    list_file = work / "linked.json"
+    list_file.write_text(json.dumps(linked.precursor(graph)))
+
+    maps = {str(source): "/trustbridge", str(work / "target"): "/target"}
+    maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
+    # A build script must see the mapped names too, so the longest come last: the last match wins.
+    maps = {str(home): "/cargo-home", str(work): "/build"} | maps
+    c_flags = ["-fstack-protector-strong"]
+    c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
+    rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
+    more = " -Zbuild-std=std,panic_unwind" if look else ""
+    wrapper = work / "cargo-wrapper"
+    wrapper.write_text(
+        "#!/bin/sh\n"
+        "# Builds through cargo-auditable, which adds the section .dep-v0.\n"
+        f'case "$1" in build | rustc) exec {cargo} auditable "$@"{more} ;; esac\n'
+        f'exec {cargo} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    if look:
+        env["RUSTC_BOOTSTRAP"] = "1"
+    env |= {
+        "CARGO": str(wrapper),
+        "CARGO_SBOM_PATH": str(list_file),
+        "CARGO_TARGET_DIR": str(work / "target"),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags),
+        "CFLAGS": " ".join(c_flags),
+        "PATH": f"{python.parent}:{tools}:{env['PATH']}",
+        "ZIG_GLOBAL_CACHE_DIR": str(work / "zig"),
+        "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
+        "XDG_CACHE_HOME": str(work / "home" / "cache"),
+    }
+    run(
+        *(python.parent / "maturin", "build", "--release", "--locked", "--offline", "--zig"),
+        *("--target", target, "--compatibility", pin["compatibility"]),
+        *("--sbom-include", bill, "--interpreter", python, "--out", out),
+        env=env,
+        cwd=source,
+        log=out / "build.log",
+    )
+    wheels = list(out.glob("*.whl"))
+    if len(wheels) != 1:
+        fail(f"maturin made {len(wheels)} wheels")
+    compiled = _compiled(work / "target" / target / "release")
+    listed = sorted(crate.name for crate in graph.linked())
+    # With a standard library of its own, cargo also compiles that one's crates.
+    if compiled != listed and not (look and set(listed) <= set(compiled)):
+        difference = sorted(set(compiled) ^ set(listed))
+        fail(f"what was compiled is not what the bill of materials lists: {difference}")
+    return {
+        "wheel": wheels[0].name,
+        "target": target,
+        "compiled": compiled,
+        "tools": {
+            "rustc": run(env["RUSTC"], "--version", env=env).strip(),
+            "maturin": run(python.parent / "maturin", "--version", env=env).strip(),
+            "zig": run(python, "-m", "ziglang", "version", env=env).strip(),
+            "cargo-auditable": pins()["cargo-auditable"]["version"],
+            "python": sys.version.split()[0],
+        },
+    }
+
+
+def _compiled(folder: Path) -> list[str]:
+    """The packages that cargo compiled for the target: a witness that reads no list of ours.
+
+    Cargo keeps a folder NAME-HASH with a file `lib-*` for each library it has compiled.
+    """
+    names = []
+    for unit in (folder / ".fingerprint").iterdir():
+        if any(unit.glob("lib-*")):
+            names.append(unit.name.rpartition("-")[0])
+    return sorted(names)

@@ -1,0 +1,193 @@
+"""The dependency policy, on the tree as it is, and what it must refuse."""
+
+import copy
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tomllib
+from conftest import ROOT
+from pipeline import linked, policy
+
+System = dict[str, list[linked.Crate]]
+
+
+@pytest.fixture(scope="module")
+def resolved(cargo_env: dict[str, str]) -> System:
+    cargo = Path(shutil.which("cargo"))
+    return {
+        system: [
+            crate
+            for crate in linked.graph(ROOT, "trustbridge-python", target, cargo, cargo_env).linked()
+            if not crate.local
+        ]
+        for system, target in policy.SYSTEMS.items()
+    }
+
+
+def listed() -> dict:
+    return tomllib.loads((ROOT / "release" / "deps.toml").read_text())
+
+
+def entry(table: dict, name: str) -> dict:
+    return next(crate for crate in table["crate"] if crate["name"] == name)
+
+
+def test_the_list_is_what_is_linked(resolved: System) -> None:
+    assert policy.compare(listed(), resolved) == []
+    assert 5 < len(resolved["linux"]) <= listed()["budget"]["linked-on-linux"] == 20
+
+
+def test_the_requirements_are_pinned_and_few() -> None:
+    assert policy.requirements(listed(), ROOT / "release" / "requirements") == []
+    assert policy.pyproject(ROOT / "pyproject.toml", listed()) == []
+    assert listed()["budget"]["sdist-build"] == ["maturin"]
+    assert listed()["budget"]["wheel-build"] == ["maturin", "ziglang"]
+
+
+def test_nothing_that_is_only_a_weak_feature_counts(resolved: System) -> None:
+    """`cargo metadata` would list ring and rustls for the wheel; neither is compiled."""
+    names = {crate.name for crate in resolved["linux"]}
+    assert not names & {"ring", "rustls", "rcgen", "pyo3-macros", "cc", "syn"}
+    assert {"aws-lc-sys", "pyo3", "rustls-webpki"} <= names
+
+
+EDITS: dict[str, tuple[Callable[[dict], None], str]] = {
+    "unlisted crate": (
+        lambda table: table["crate"].remove(entry(table, "untrusted")),
+        "linux links untrusted, which deps.toml does not list",
+    ),
+    "listed for nothing": (
+        lambda table: table["crate"].append({"name": "zlib", "why": "x"}),
+        "deps.toml lists zlib, which linux does not link",
+    ),
+    "wrong system": (
+        lambda table: entry(table, "schannel").update(on=["linux"]),
+        "windows links schannel",
+    ),
+    "no reason": (
+        lambda table: entry(table, "libc").update(why=""),
+        "libc: deps.toml does not say",
+    ),
+    "other licence": (
+        lambda table: entry(table, "libc").update(licence="MIT"),
+        "libc: its licence is MIT OR Apache-2.0",
+    ),
+    "licence not allowed": (
+        lambda table: table["budget"]["licences"].remove("ISC"),
+        "untrusted: ISC is not among the licences",
+    ),
+    "build script": (lambda table: entry(table, "libc").pop("build"), "libc: `build` is true"),
+    "no build script": (
+        lambda table: entry(table, "untrusted").update(build=True),
+        "untrusted: `build` is false",
+    ),
+    "unsafe": (lambda table: entry(table, "base64").pop("unsafe"), "base64: `unsafe` is true"),
+    "C": (lambda table: entry(table, "aws-lc-sys").pop("c"), "aws-lc-sys: `c` is true"),
+    "C not named": (
+        lambda table: entry(table, "aws-lc-sys").pop("vendored"),
+        "aws-lc-sys: deps.toml does not name its C",
+    ),
+    "one C project not named": (
+        lambda table: entry(table, "aws-lc-sys")["vendored"].pop(),
+        "aws-lc/third_party/s2n-bignum is only in the crate",
+    ),
+    "C of another version": (
+        lambda table: entry(table, "aws-lc-sys")["vendored"][0].update(version="1.0"),
+        "aws-lc-sys: AWS-LC has the version 5.",
+    ),
+    "over the budget": (
+        lambda table: table["budget"].update({"linked-on-linux": 5}),
+        "crates are linked on Linux",
+    ),
+    "unsorted": (lambda table: table["crate"].reverse(), "not sorted"),
+    "misspelt": (
+        lambda table: entry(table, "libc").update(license="x"),
+        "deps.toml has ['license']",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_caught(resolved: System, name: str) -> None:
+    edit, said = EDITS[name]
+    table = listed()
+    edit(table)
+    found = policy.compare(table, resolved)
+    assert any(said in problem for problem in found), found
+
+
+def test_a_second_version_is_caught(resolved: System) -> None:
+    more = copy.copy(resolved["linux"][0])
+    more.version = "99.0.0"
+    found = policy.compare(listed(), {**resolved, "linux": [*resolved["linux"], more]})
+    assert f"{more.name} is linked in two versions" in found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("build-sdist.txt", "maturin==", "maturin>=", "not pinned with a hash: maturin>="),
+        (
+            "build-sdist.txt",
+            "",
+            "six==1.17.0 \\\n    --hash=sha256:00\n",
+            "building the sdist takes",
+        ),
+        (
+            "build-wheel.txt",
+            "",
+            "six==1.17.0 \\\n    --hash=sha256:00\n",
+            "building the wheel takes",
+        ),
+        ("test.txt", "", "six==1.17.0\n", "not pinned with a hash: six==1.17.0"),
+        ("test.txt", "", "six @ file:///tmp/six\n", "not pinned with a hash: six"),
+    ],
+)
+def test_caught_in_requirements(tmp_path: Path, file: str, old: str, new: str, said: str) -> None:
+    folder = tmp_path / "requirements"
+    shutil.copytree(ROOT / "release" / "requirements", folder)
+    text = (folder / file).read_text()
+    (folder / file).write_text(text.replace(old, new, 1) if old else new + text)
+    found = policy.requirements(listed(), folder)
+    assert any(said in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('requires = ["', 'requires = ["setuptools", "', "pyproject.toml builds with"),
+        (
+            'dynamic = ["version"]',
+            'dynamic = ["version"]\ndependencies = ["certifi"]',
+            "requires other",
+        ),
+    ],
+)
+def test_caught_in_pyproject(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    assert old in text
+    (tmp_path / "pyproject.toml").write_text(text.replace(old, new, 1))
+    (found,) = policy.pyproject(tmp_path / "pyproject.toml", listed())
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("MIT OR GPL-3.0-only", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("ISC AND (GPL-2.0-only OR MIT)", True),
+        ("(ISC AND GPL-2.0-only) OR MIT", True),
+        ("(ISC OR MIT) AND GPL-2.0-only", False),
+        ("", False),
+        ("MIT OR", False),
+        ("(MIT", False),
+        ("MIT ISC", False),
+        ("Apache-2.0 WITH LLVM-exception", False),
+    ],
+)
+def test_licences(expression: str, allowed: bool) -> None:
+    assert policy.licence_allowed(expression, {"MIT", "ISC", "Apache-2.0"}) is allowed

@@ -1,0 +1,125 @@
+"""What goes into a build: the store of fetched archives, the resolved graph, the bills."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import EPOCH, ROOT, TARGET
+from pipeline import build, isolation, linked, sbom
+from pipeline.base import Failure, parse_sums, sha256, write_json
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """With one archive of a crate."""
+    cache = tmp_path / "store" / "cargo" / "registry" / "cache" / "index"
+    cache.mkdir(parents=True)
+    (cache / "a-1.0.0.crate").write_bytes(b"an archive")
+    crates = {"index/a-1.0.0.crate": sha256(cache / "a-1.0.0.crate")}
+    write_json(tmp_path / "store" / "store.json", {"crates": crates})
+    return tmp_path / "store"
+
+
+def test_a_store_is_copied(store: Path, tmp_path: Path) -> None:
+    home = build.cargo_home(store, tmp_path / "home")
+    assert (home / "registry" / "cache" / "index" / "a-1.0.0.crate").read_bytes() == b"an archive"
+
+
+@pytest.mark.parametrize("spoil", ["change", "add", "remove"])
+def test_a_spoilt_store_is_refused(store: Path, tmp_path: Path, spoil: str) -> None:
+    cache = store / "cargo" / "registry" / "cache" / "index"
+    if spoil == "change":
+        (cache / "a-1.0.0.crate").write_bytes(b"another")
+    elif spoil == "add":
+        (cache / "b-1.0.0.crate").touch()
+    else:
+        (cache / "a-1.0.0.crate").unlink()
+    with pytest.raises(Failure, match="the crates of the store"):
+        build.cargo_home(store, tmp_path / "home")
+
+
+def test_another_tool_is_refused(store: Path, tmp_path: Path) -> None:
+    (archive,) = [build.pins()["cargo-auditable"]["version"]]
+    (store / f"cargo-auditable-{archive}.crate").write_bytes(b"evil")
+    with pytest.raises(Failure, match=r"not the one of pins\.toml"):
+        build.build_auditable(store, tmp_path, tmp_path)
+
+
+def test_a_crate_without_a_checksum_is_refused(
+    clone: Path, cargo_env: dict[str, str], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(clone, other)
+    lock = (other / "Cargo.lock").read_text()
+    start = lock.index('checksum = "', lock.index('name = "untrusted"\nversion = "0.9'))
+    (other / "Cargo.lock").write_text(lock[:start] + lock[lock.index("\n", start) + 1 :])
+    with pytest.raises(Failure, match=r"checksum|exit status"):
+        linked.graph(other, "trustbridge-python", TARGET, _cargo(), cargo_env)
+
+
+def test_bills_are_deterministic(clone: Path, cargo_env: dict[str, str]) -> None:
+    def one() -> str:
+        graph = linked.graph(clone, "trustbridge-python", TARGET, _cargo(), cargo_env)
+        return sbom.document("x", "pkg:pypi/trustbridge@0", "0", graph, True, EPOCH, "MIT")
+
+    first = one()
+    assert first == one()
+    bill = json.loads(first)
+    assert str(clone) not in first and "path+file" not in first
+    assert bill["metadata"]["timestamp"] == "2023-11-14T22:13:20Z"
+    nested = next(part for part in bill["components"] if part["name"] == "aws-lc-sys")
+    assert {part["name"] for part in nested["components"]} >= {"AWS-LC", "s2n-bignum"}
+
+
+def test_the_list_for_the_binary_is_the_graph(clone: Path, cargo_env: dict[str, str]) -> None:
+    """cargo-auditable counts what normal edges reach from the root as linked; so do we."""
+    graph = linked.graph(clone, "trustbridge-python", TARGET, _cargo(), cargo_env)
+    told = linked.precursor(graph)
+    reached, todo = set(), [told["root"]]
+    while todo:
+        number = todo.pop()
+        if number not in reached:
+            reached.add(number)
+            edges = told["crates"][number]["dependencies"]
+            todo += [edge["index"] for edge in edges if edge["kind"] == "normal"]
+    names = sorted(graph.crates)
+    assert sorted(names[number] for number in reached) == [crate.key for crate in graph.linked()]
+    kinds = {edge["kind"] for crate in told["crates"] for edge in crate["dependencies"]}
+    assert kinds == {"normal", "build"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0" * 64 + "  ../x\n",
+        "0" * 64 + "  /etc/passwd\n",
+        "0" * 63 + "  x\n",
+        "0" * 64 + " x\n",
+        ("0" * 64 + "  x\n") * 2,
+        "g" * 64 + "  x\n",
+    ],
+)
+def test_sums_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(Failure):
+        parse_sums(text)
+
+
+def test_isolation_is_proved_and_not_believed(tmp_path: Path) -> None:
+    """Outside of namespaces the proof fails, whatever the plan says."""
+    plan = {"inputs": [str(tmp_path)], "hidden": []}
+    assert not isolation._refuses_writing(tmp_path)
+    with pytest.raises(Failure):
+        isolation._prove(plan)
+
+
+def test_what_is_run_is_in_the_tree() -> None:
+    for name in ("stage", "check", "verify", "rehearse", "tag", "hosted", "lint-workflows"):
+        path = ROOT / "release" / name
+        assert path.stat().st_mode & 0o111, name
+
+
+def _cargo() -> Path:
+    found = shutil.which("cargo")
+    assert found is not None
+    return Path(found)
