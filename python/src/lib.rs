@@ -7,6 +7,7 @@
 
 mod judge;
 mod openssl;
+mod store;
 mod trust;
 mod verify;
 
@@ -25,7 +26,11 @@ mod _native {
     use crate::openssl::Library;
 
     #[pymodule_export]
-    use crate::trust::{Batch, PyTrust, read_der, read_directory, read_file, read_pem};
+    use crate::store::{Store, read_store};
+    #[pymodule_export]
+    use crate::trust::{
+        Batch, Judge, PyTrust, read_der, read_directory, read_file, read_pem, withdraw,
+    };
     #[pymodule_export]
     use crate::verify::{Failure, Verified, verify};
 

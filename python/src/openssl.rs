@@ -29,7 +29,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyAnyMethods;
 
 use crate::judge::{self, Connection, Rejected};
-use crate::trust::Trust;
+use crate::trust::{self, Set, Trust};
 
 /// OpenSSL's structures, only ever seen through pointers.
 macro_rules! opaque {
@@ -42,8 +42,17 @@ macro_rules! opaque {
 opaque! { SslCtx Ssl X509StoreCtx X509 Stack VerifyParam ExData EvpPkey }
 
 type VerifyCallback = unsafe extern "C" fn(*mut X509StoreCtx, *mut c_void) -> c_int;
-type FreeCallback =
+/// OpenSSL has the same type for the callback on a new object and on a freed one.
+type ExCallback =
     unsafe extern "C" fn(*mut c_void, *mut c_void, *mut ExData, c_int, c_long, *mut c_void);
+type DupCallback = unsafe extern "C" fn(
+    *mut ExData,
+    *const ExData,
+    *mut *mut c_void,
+    c_int,
+    c_long,
+    *mut c_void,
+) -> c_int;
 
 /// A table of function pointers, filled by name.
 macro_rules! symbols {
@@ -112,11 +121,14 @@ symbols! {
     OPENSSL_sk_pop_free: fn(*mut Stack, unsafe extern "C" fn(*mut X509));
     CRYPTO_free: fn(*mut c_void, *const c_char, c_int);
     CRYPTO_get_ex_new_index: fn(
-        c_int, c_long, *mut c_void, *mut c_void, *mut c_void, Option<FreeCallback>
+        c_int, c_long, *mut c_void, Option<ExCallback>, Option<DupCallback>, Option<ExCallback>
     ) -> c_int;
+    CRYPTO_set_ex_data: fn(*mut ExData, c_int, *mut c_void) -> c_int;
+    SSL_get_ex_data: fn(*const Ssl, c_int) -> *mut c_void;
 }
 
 // Values of OpenSSL 3's public headers.
+const CRYPTO_EX_INDEX_SSL: c_int = 0;
 const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
 const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
 const SSL_CTRL_GET_MAX_PROTO_VERSION: c_int = 131;
@@ -129,6 +141,8 @@ pub(crate) struct Library {
     symbols: Symbols,
     /// Index of the ex_data of `SSL_CTX` that holds a [`Trust`].
     trust_index: c_int,
+    /// Index of the ex_data of `SSL` that holds the [`Set`] it was made with.
+    set_index: c_int,
     /// Index of the ex_data of `X509_STORE_CTX` that holds the `SSL`.
     ssl_index: c_int,
     /// Size of a Python object's header: where `SSL_CTX *` lies in an `_ssl._SSLContext`.
@@ -194,20 +208,32 @@ impl Library {
                 CRYPTO_EX_INDEX_SSL_CTX,
                 0,
                 ptr::null_mut(),
-                ptr::null_mut(),
-                ptr::null_mut(),
+                None,
+                None,
                 Some(on_free),
+            )
+        };
+        // SAFETY: as above.
+        let set_index = unsafe {
+            (symbols.CRYPTO_get_ex_new_index)(
+                CRYPTO_EX_INDEX_SSL,
+                0,
+                ptr::null_mut(),
+                Some(on_connection),
+                Some(on_connection_copied),
+                Some(on_connection_freed),
             )
         };
         // SAFETY: Signatures; the function takes nothing.
         let ssl_index = unsafe { (symbols.SSL_get_ex_data_X509_STORE_CTX_idx)() };
-        if trust_index < 0 || ssl_index < 0 {
+        if trust_index < 0 || set_index < 0 || ssl_index < 0 {
             return Err(refuse("OpenSSL has no room for application data".to_owned()));
         }
         let header = py.get_type::<PyAny>().getattr("__basicsize__")?.extract()?;
         let context_type = module.getattr("_SSLContext")?.unbind();
         let anchors = AnchorCache::default();
-        let library = Self { symbols, trust_index, ssl_index, header, context_type, anchors };
+        let library =
+            Self { symbols, trust_index, set_index, ssl_index, header, context_type, anchors };
         Ok(LIBRARY.get_or_init(|| library))
     }
 
@@ -370,7 +396,13 @@ impl Library {
         let param = unsafe { (self.symbols.SSL_get0_param)(ssl) };
         let connection = self.connection(param, &sent).ok_or_else(Rejected::unreadable)?;
 
-        let verified = judge::judge(trust, &connection).inspect_err(|rejected| {
+        // SAFETY: The callback's context; Signatures.
+        let set = unsafe { (self.symbols.SSL_get_ex_data)(ssl, self.set_index) }.cast::<Set>();
+        let current = trust.current();
+        // SAFETY: NULL, or what `on_connection` stored; the connection is alive. One that was not
+        // made by the package's own `_wrap_socket` or `_wrap_bio` has none.
+        let set = unsafe { set.as_ref() }.unwrap_or(&current);
+        let verified = judge::judge(set, &connection).inspect_err(|rejected| {
             let at_fault = rejected.depth.and_then(|depth| sent.get(depth)).unwrap_or(&leaf);
             // SAFETY: The callback's context; Signatures. The certificate stays with `ctx`.
             unsafe { (self.symbols.X509_STORE_CTX_set_current_cert)(ctx, at_fault.as_ptr()) };
@@ -567,6 +599,60 @@ unsafe extern "C" fn on_free(
     if !data.is_null() {
         // SAFETY: `attach` stored what `Arc::into_raw` gave, and OpenSSL calls this once.
         drop(unsafe { Arc::from_raw(data.cast::<Trust>()) });
+    }
+}
+
+/// OpenSSL makes an `SSL`. Inside the package's own calls a [`Set`] waits for it.
+unsafe extern "C" fn on_connection(
+    _parent: *mut c_void,
+    _data: *mut c_void,
+    ex_data: *mut ExData,
+    index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) {
+    // OpenSSL may call this as soon as the index exists.
+    let Some(library) = Library::get() else { return };
+    let Some(set) = trust::take_offer() else { return };
+    let set = Arc::into_raw(set).cast_mut().cast::<c_void>();
+    // SAFETY: Signatures; OpenSSL gives the live ex_data of the new object and the index.
+    let stored = unsafe { (library.symbols.CRYPTO_set_ex_data)(ex_data, index, set) };
+    if stored != 1 {
+        // SAFETY: the pointer came from `into_raw` and was not stored.
+        drop(unsafe { Arc::from_raw(set.cast::<Set>()) });
+    }
+}
+
+/// OpenSSL copies an `SSL` and the pointers with it.
+unsafe extern "C" fn on_connection_copied(
+    _to: *mut ExData,
+    _from: *const ExData,
+    data: *mut *mut c_void,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) -> c_int {
+    // SAFETY: OpenSSL gives the place of the copied pointer.
+    let set = unsafe { data.read() };
+    if !set.is_null() {
+        // SAFETY: `on_connection` stored what `Arc::into_raw` gave, and the original is alive.
+        unsafe { Arc::increment_strong_count(set.cast::<Set>()) };
+    }
+    1
+}
+
+/// OpenSSL frees an `SSL`.
+unsafe extern "C" fn on_connection_freed(
+    _parent: *mut c_void,
+    data: *mut c_void,
+    _ex_data: *mut ExData,
+    _index: c_int,
+    _argl: c_long,
+    _argp: *mut c_void,
+) {
+    if !data.is_null() {
+        // SAFETY: `on_connection` stored what `Arc::into_raw` gave, and OpenSSL calls this once.
+        drop(unsafe { Arc::from_raw(data.cast::<Set>()) });
     }
 }
 

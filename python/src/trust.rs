@@ -1,9 +1,13 @@
 //! What one context trusts, and reading the certificates and CRLs it is given.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::ffi::c_ulong;
 use std::fs::{self, File, Metadata};
 use std::hash::Hash;
 use std::io::{self, Read};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -18,7 +22,11 @@ use trustbridge::{
     UnknownRevocation, Verifier, VerifierBuilder,
 };
 
+use crate::judge::{
+    self, Connection, Rejected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, X509_V_ERR_UNSPECIFIED,
+};
 use crate::openssl::Library;
+use crate::verify::Verdict;
 
 /// Most bytes read from one file.
 const MAX_FILE: u64 = 64 << 20;
@@ -32,11 +40,13 @@ pub(crate) struct Trust {
 }
 
 /// One state of a context's trust.
-struct Set {
+pub(crate) struct Set {
     /// With the environment as it was when the context was made.
     builder: VerifierBuilder,
     system: bool,
     roots: Vec<CertificateDer<'static>>,
+    /// From bundles that stand for the system: they count only while the system does not.
+    bundled: Vec<CertificateDer<'static>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
@@ -64,13 +74,21 @@ impl Variant {
 }
 
 impl Set {
-    fn new(
-        builder: VerifierBuilder,
-        system: bool,
-        roots: Vec<CertificateDer<'static>>,
-        crls: Vec<CertificateRevocationListDer<'static>>,
-    ) -> Arc<Self> {
-        Arc::new(Self { builder, system, roots, crls, verifiers: Default::default() })
+    /// The same, with verifiers still to be made.
+    fn changed(&self) -> Self {
+        Self {
+            builder: self.builder.clone(),
+            system: self.system,
+            roots: self.roots.clone(),
+            bundled: self.bundled.clone(),
+            crls: self.crls.clone(),
+            verifiers: Default::default(),
+        }
+    }
+
+    /// The trust anchors beside the system's.
+    fn anchors(&self) -> Vec<CertificateDer<'static>> {
+        merge(&self.roots, if self.system { &[] } else { &self.bundled })
     }
 
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
@@ -83,55 +101,75 @@ impl Set {
         self.builder
             .clone()
             .system_roots(self.system)
-            .extra_roots(self.roots.iter().cloned())
+            .extra_roots(self.anchors())
             .revocation(revocation)
             .strict(variant.strict)
             .danger_match_common_name(variant.common_name)
             .build()
+    }
+
+    /// The verifier for a connection. Looks at no environment variable.
+    pub(crate) fn verifier(&self, variant: Variant) -> Result<Verifier, BuildError> {
+        match self.verifiers.get(variant.index()) {
+            Some(slot) => slot.get_or_init(|| self.build(variant)).clone(),
+            None => self.build(variant), // there is one slot for every variant
+        }
     }
 }
 
 impl Trust {
     /// Trusts the system. Looks at environment variables: call it with the GIL held.
     pub(crate) fn new() -> Self {
-        Self {
-            current: RwLock::new(Set::new(Verifier::builder(), true, Vec::new(), Vec::new())),
-            files: Mutex::default(),
-        }
+        let set = Set {
+            builder: Verifier::builder(),
+            system: true,
+            roots: Vec::new(),
+            bundled: Vec::new(),
+            crls: Vec::new(),
+            verifiers: Default::default(),
+        };
+        Self { current: RwLock::new(Arc::new(set)), files: Mutex::default() }
     }
 
-    fn current(&self) -> Arc<Set> {
+    pub(crate) fn current(&self) -> Arc<Set> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The verifier for a connection. Looks at no environment variable.
-    pub(crate) fn verifier(&self, variant: Variant) -> Result<Verifier, BuildError> {
-        let set = self.current();
-        match set.verifiers.get(variant.index()) {
-            Some(slot) => slot.get_or_init(|| set.build(variant)).clone(),
-            None => set.build(variant), // there is one slot for every variant
-        }
-    }
-
-    fn change(&self, change: impl FnOnce(&Set) -> Option<Arc<Set>>) {
+    fn change(&self, change: impl FnOnce(&Set) -> Option<Set>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(changed) = change(&current) {
-            *current = changed;
+            *current = Arc::new(changed);
         }
     }
 
     /// Looks at the environment variables again: call it with the GIL held.
     fn renew(&self) {
-        self.change(|set| {
-            Some(Set::new(Verifier::builder(), set.system, set.roots.clone(), set.crls.clone()))
-        });
+        self.change(|set| Some(Set { builder: Verifier::builder(), ..set.changed() }));
+    }
+
+    /// Whether the system's trust anchors count.
+    fn set_system(&self, system: bool) {
+        self.change(|set| (set.system != system).then(|| Set { system, ..set.changed() }));
     }
 
     fn add(&self, batch: &Batch) {
         self.change(|set| {
             let (roots, crls) = (merge(&set.roots, &batch.roots), merge(&set.crls, &batch.crls));
-            (roots.len() + crls.len() > set.roots.len() + set.crls.len())
-                .then(|| Set::new(set.builder.clone(), set.system, roots, crls))
+            (roots.len() + crls.len() > set.roots.len() + set.crls.len()).then(|| Set {
+                roots,
+                crls,
+                ..set.changed()
+            })
+        });
+        self.note(batch);
+    }
+
+    /// As [`add`](Self::add), for a bundle that stands for the system.
+    fn add_bundle(&self, batch: &Batch) {
+        self.change(|set| {
+            let (bundled, crls) =
+                (merge(&set.bundled, &batch.roots), merge(&set.crls, &batch.crls));
+            Some(Set { bundled, crls, ..set.changed() })
         });
         self.note(batch);
     }
@@ -383,13 +421,26 @@ pub(crate) struct PyTrust {
 #[pymethods]
 impl PyTrust {
     /// Gives the verdicts of a context: every client connection made with it is judged by this
-    /// object, from now until the context is freed. The context must be new.
+    /// object, from now until the context is freed. The context must be new. Without a context
+    /// it gives verdicts only when asked: see `judge`.
     #[new]
-    fn new(context: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let library = Library::open(context.py())?;
+    #[pyo3(signature = (context = None))]
+    fn new(context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let trust = Arc::new(Trust::new());
-        library.attach(context, Arc::clone(&trust))?;
+        if let Some(context) = context {
+            Library::open(context.py())?.attach(context, Arc::clone(&trust))?;
+        }
         Ok(Self { trust })
+    }
+
+    /// What is trusted now waits for the next connection that OpenSSL makes in this thread.
+    fn offer(&self) {
+        OFFER.set(Some(self.trust.current()));
+    }
+
+    /// What is trusted now, for one connection: what is loaded later does not change it.
+    fn judge(&self) -> Judge {
+        Judge { set: self.trust.current() }
     }
 
     /// Whether this file has been added and is unchanged since.
@@ -402,9 +453,20 @@ impl PyTrust {
         self.trust.add(batch);
     }
 
-    /// Remembers the file of the batch, without trusting what was read.
-    fn ignore(&self, batch: &Batch) {
-        self.trust.note(batch);
+    /// Trusts what was read while the system is not trusted.
+    fn add_bundle(&self, batch: &Batch) {
+        self.trust.add_bundle(batch);
+    }
+
+    /// Whether the system's trust anchors count. Connections made from now on are judged so.
+    #[getter]
+    fn system(&self) -> bool {
+        self.trust.current().system
+    }
+
+    #[setter]
+    fn set_system(&self, system: bool) {
+        self.trust.set_system(system);
     }
 
     /// Looks at the environment variables of the system store again.
@@ -417,7 +479,7 @@ impl PyTrust {
     fn anchors<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         let now = UnixTime::now();
         let set = self.trust.current();
-        let mut found: Vec<CertificateDer<'static>> = set.roots.clone();
+        let mut found = set.anchors();
         if set.system {
             let store = SystemStore::snapshot();
             let usable = store
@@ -425,9 +487,16 @@ impl PyTrust {
                 .iter()
                 .filter(|entry| entry.refusal(Purpose::ServerAuth, now).is_none())
                 .map(|entry| entry.certificate().clone());
-            found.extend(usable.filter(|root| !set.roots.contains(root)));
+            let own: HashSet<_> = set.roots.iter().collect();
+            found.extend(usable.filter(|root| !own.contains(root)));
         }
         found.iter().map(|root| PyBytes::new(py, root)).collect()
+    }
+
+    /// How many certificates were added, those of bundles left out.
+    #[getter]
+    fn roots(&self) -> usize {
+        self.trust.current().roots.len()
     }
 
     /// How many CRLs were added.
@@ -440,5 +509,57 @@ impl PyTrust {
     #[getter]
     fn attached(&self) -> bool {
         Arc::strong_count(&self.trust) > 1
+    }
+}
+
+thread_local! {
+    /// What the next connection of this thread is to be judged by. Set and taken within one call
+    /// of Python's `_wrap_socket` or `_wrap_bio`, so no other library's connection can take it.
+    static OFFER: RefCell<Option<Arc<Set>>> = const { RefCell::new(None) };
+}
+
+/// Takes what [`PyTrust::offer`] left, if anything.
+pub(crate) fn take_offer() -> Option<Arc<Set>> {
+    // A thread that ends, or a callback in the middle of `offer`, has nothing to give.
+    OFFER.try_with(|offer| offer.try_borrow_mut().ok()?.take()).ok().flatten()
+}
+
+/// Takes back what `Trust.offer` left and nobody took.
+#[pyfunction]
+pub(crate) fn withdraw() {
+    take_offer();
+}
+
+/// What one connection trusts, and the verdict on it, where no callback of OpenSSL asks for it.
+#[pyclass(frozen, module = "trustbridge._native")]
+pub(crate) struct Judge {
+    set: Arc<Set>,
+}
+
+#[pymethods]
+impl Judge {
+    /// The verdict on a connection: `chain` is what the server sent in DER, the end entity first,
+    /// `name` what it must be valid for (None: not checked), `flags` are Python's `verify_flags`.
+    fn __call__(
+        &self,
+        py: Python<'_>,
+        chain: Vec<Vec<u8>>,
+        name: Option<&str>,
+        flags: c_ulong,
+        common_name: bool,
+    ) -> Verdict {
+        let address = name.and_then(|name| name.parse::<IpAddr>().ok());
+        let connection = Connection {
+            chain: chain.into_iter().map(CertificateDer::from).collect(),
+            host: name.filter(|_| address.is_none()).map(|name| name.as_bytes().to_vec()),
+            address,
+            flags,
+            host_flags: if common_name { 0 } else { X509_CHECK_FLAG_NEVER_CHECK_SUBJECT },
+        };
+        let verdict = py.detach(|| {
+            catch_unwind(AssertUnwindSafe(|| judge::judge(&self.set, &connection)))
+                .unwrap_or_else(|_| Err(Rejected::internal(X509_V_ERR_UNSPECIFIED)))
+        });
+        verdict.into()
     }
 }

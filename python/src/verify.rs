@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
 
-use crate::judge::Rejected;
+use crate::judge::{Rejected, error_text};
 use crate::openssl::Library;
 
 /// A chain that is trusted.
@@ -76,6 +76,12 @@ impl From<Rejected> for Failure {
 
 #[pymethods]
 impl Failure {
+    /// A verdict that could not be reached, for the reason given.
+    #[new]
+    fn new(line: String) -> Self {
+        Self { rejected: Rejected::cannot_check(line) }
+    }
+
     /// The number of OpenSSL's `X509_V_ERR_*`.
     #[getter]
     fn verify_code(&self) -> i32 {
@@ -85,7 +91,9 @@ impl Failure {
     /// OpenSSL's words for `verify_code`.
     #[getter]
     fn verify_message(&self) -> String {
-        Library::get().map_or_else(String::new, |library| library.error_text(self.rejected.code))
+        let code = self.rejected.code;
+        Library::get()
+            .map_or_else(|| error_text(code).to_owned(), |library| library.error_text(code))
     }
 
     /// Which certificate is at fault, counted from the end entity (0); None if none is.
@@ -118,6 +126,15 @@ impl Failure {
 pub(crate) enum Verdict {
     Trusted(Verified),
     Refused(Failure),
+}
+
+impl From<Result<trustbridge::Verified, Rejected>> for Verdict {
+    fn from(verdict: Result<trustbridge::Verified, Rejected>) -> Self {
+        match verdict {
+            Ok(verified) => Self::Trusted(Verified { verified }),
+            Err(rejected) => Self::Refused(Failure::from(rejected)),
+        }
+    }
 }
 
 /// Verifies a chain; the checked front of it is `trustbridge.verify`.
@@ -198,8 +215,5 @@ pub(crate) fn verify(
     let chain: Vec<_> = certs(chain_der).collect();
     let verdict =
         py.detach(|| verifier.verify(&Peer { chain: &chain, name, time, ocsp_response: &[] }));
-    Ok(match verdict {
-        Ok(verified) => Verdict::Trusted(Verified { verified }),
-        Err(error) => Verdict::Refused(Failure::from(Rejected::from(error))),
-    })
+    Ok(verdict.map_err(Rejected::from).into())
 }

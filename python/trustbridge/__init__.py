@@ -7,23 +7,46 @@ or, in a library, a context that is used like any `ssl.SSLContext`:
 
     context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-Importing raises ImportError, with the reason, where the verdict cannot be given during the
-handshake: see `HANDSHAKE_MODE`.
+When the verdict is given depends on the interpreter: see `HANDSHAKE_MODE`. Importing raises
+ImportError, with the reason, where it cannot be given at all.
 """
 
-from ._native import Verified, __version__
-from ._selftest import run as _run_selftest
+import sys
 
-_run_selftest()
-del _run_selftest
+from . import _select
+from ._version import __version__
 
-from ._context import SSLContext, SSLObject, SSLSocket  # noqa: E402  (needs a passed self-test)
-from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402
-from ._verify import VerificationError, verify  # noqa: E402
+_native, _reason = _select.find()
+if _native is not None:
+    from . import _mode
+    from ._context import SSLContext, SSLObject, SSLSocket
+    from ._native import Verified
+    from ._store import export_pem
+    from ._verify import VerificationError, verify
 
-#: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client sends
-#: a certificate or a byte of data.
-HANDSHAKE_MODE = "in-handshake"
+    #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
+    #: sends a certificate or a byte of data. "deferred": right after the handshake, before a byte
+    #: of data is sent or received; a client certificate has been sent by then. "openssl": by
+    #: OpenSSL itself, inside the handshake, because the native module is not there.
+    HANDSHAKE_MODE = _mode.HANDSHAKE_MODE
+elif sys.platform in _select.NATIVE_ONLY:
+    raise ImportError(f"trustbridge needs its native module on this system: {_reason}")
+else:
+    from . import _pure
+    from ._pure import (  # type: ignore[assignment]
+        SSLContext,
+        SSLObject,
+        SSLSocket,
+        VerificationError,
+        Verified,
+        export_pem,
+        verify,
+    )
+
+    _pure.reason = _reason
+    HANDSHAKE_MODE = "openssl"
+
+from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402  (needs the class chosen)
 
 __all__ = [
     "HANDSHAKE_MODE",
@@ -33,6 +56,7 @@ __all__ = [
     "VerificationError",
     "Verified",
     "__version__",
+    "export_pem",
     "extract_from_ssl",
     "inject_into_ssl",
     "verify",

@@ -6,7 +6,8 @@ import os
 import ssl
 import sys
 
-from . import _native
+from . import _certifi, _native
+from ._mode import DEFERRED, HANDSHAKE_MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class SSLSocket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         try:
-            super().do_handshake(block)
+            # gevent's takes no argument.
+            super().do_handshake(*([block] if block else []))
         except _CertificateError as error:
             _explain(error, self.server_side)
             raise
@@ -74,9 +76,9 @@ class SSLSocket(ssl.SSLSocket):
             _explain(error, self.server_side)
             raise
 
-    def send(self, data: Any, flags: int = 0) -> int:
+    def send(self, data: Any, flags: int = 0, **keywords: Any) -> int:
         try:
-            return super().send(data, flags)
+            return super().send(data, flags, **keywords)  # gevent's takes a timeout
         except _CertificateError as error:
             _explain(error, self.server_side)
             raise
@@ -110,6 +112,17 @@ class SSLObject(ssl.SSLObject):
 #: Set by `inject_into_ssl`: old contexts count as instances of the class that took the place of
 #: theirs.
 injected = False
+#: Set by `inject_into_ssl`, for the contexts made from then on.
+respect_cafile = False
+
+#: The bits of verify_flags that have their meaning here. TRUSTED_FIRST and PARTIAL_CHAIN are how
+#: paths are always built.
+_HONOURED = (
+    ssl.VERIFY_CRL_CHECK_CHAIN  # CRL_CHECK_LEAF among them
+    | ssl.VERIFY_X509_STRICT
+    | ssl.VERIFY_X509_TRUSTED_FIRST
+    | getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000)
+)
 
 
 class _ContextType(type):
@@ -126,13 +139,20 @@ class _ContextType(type):
         return super().__subclasscheck__(subclass)
 
 
-class SSLContext(_StdContext, metaclass=_ContextType):
+if HANDSHAKE_MODE == DEFERRED:
+    from ._deferred import DeferredContext as _Base
+else:
+    from ._inhandshake import InHandshakeContext as _Base  # type: ignore[assignment]
+
+
+class SSLContext(_Base, metaclass=_ContextType):
     """An `ssl.SSLContext` whose client connections are judged by the system's trust store.
 
     The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
     `check_hostname`, `verify_flags` (CRL checks with the CRLs loaded, VERIFY_X509_STRICT) and
     `hostname_checks_common_name`, which is False here unless it is set. CERT_OPTIONAL means
-    CERT_REQUIRED, as always for clients. Certificates loaded add to the system's.
+    CERT_REQUIRED, as always for clients. Certificates loaded add to the system's, unless
+    `system_trust` is False: then nothing else is trusted.
 
     Contexts for PROTOCOL_TLS_SERVER, and server sides of PROTOCOL_TLS, are the standard library's.
     """
@@ -142,14 +162,85 @@ class SSLContext(_StdContext, metaclass=_ContextType):
 
     #: None in contexts for servers.
     _trust: _native.Trust | None = None
+    #: Whether a CA file of its own ends the trust in the system; the default certificates, once
+    #: asked for, bring it back.
+    _respects_cafile = False
+    _asked_for_default = False
+    #: Bundles of certifi that were loaded, and not read.
+    _bundles: tuple[str, ...] = ()
 
-    def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
+    def __new__(
+        cls,
+        protocol: int | None = None,
+        *args: Any,
+        system_trust: bool = True,
+        **kwargs: Any,
+    ) -> SSLContext:
         # Everything is set up here: some subclasses do not call __init__.
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
-            self._trust = _native.Trust(self)
-            self.hostname_checks_common_name = False
+            self._trust = self._attach()
+            self._respects_cafile = injected and respect_cafile
+            if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+                self.hostname_checks_common_name = False
+            if not system_trust:
+                self.system_trust = False
         return self
+
+    @property
+    def system_trust(self) -> bool:
+        """Whether the system's trust anchors count. Always False in contexts for servers.
+
+        Can be set at any time and holds for connections made from then on. While it is False
+        only what was loaded is trusted, a bundle of certifi like any other file.
+        """
+        return self._trust is not None and self._trust.system
+
+    @system_trust.setter
+    def system_trust(self, value: bool) -> None:
+        if self._trust is None:
+            if value:
+                raise ValueError("a context for servers does not trust the system's certificates")
+            return
+        if not value:
+            for bundle in self._bundles:
+                if not self._trust.has_file(bundle):
+                    self._trust.add_bundle(_native.read_file(bundle))
+        self._respects_cafile = False
+        self._trust.system = bool(value)
+
+    def _default_asked(self, trust: _native.Trust) -> None:
+        self._asked_for_default = True
+        if self._respects_cafile:
+            trust.system = True
+
+    @property
+    def verify_flags(self) -> ssl.VerifyFlags:
+        """As in `ssl`. Setting a bit that has no effect on the verdict raises ValueError."""
+        return ssl.VerifyFlags(_StdContext.verify_flags.fget(self))  # type: ignore[attr-defined]
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        if self._trust is not None and isinstance(value, int):
+            refused = int(value) & ~int(_HONOURED) & 0xFFFFFFFF
+            if refused:
+                raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
+        _StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: Any = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """As in `ssl`, and raises ValueError for a name that is to be checked and missing, as
+        `wrap_socket` does."""
+        missing = not server_side and self.check_hostname and not server_hostname
+        if missing and self._trust is not None:
+            raise ValueError("check_hostname requires server_hostname")
+        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
     @property
     def _standard_too(self) -> bool:
@@ -167,7 +258,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         Takes what `ssl.SSLContext.load_verify_locations` takes and raises what it raises. A file
         that has not changed since it was loaded is not read again. The hashed directory `capath`
         is read now. The bundle of the certifi package counts as the system's store and adds
-        nothing.
+        nothing, unless `system_trust` is False.
         """
         trust = self._trust
         if trust is None:
@@ -183,6 +274,9 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             self._load_file(trust, cafile)
         if capath is not None:
             self._load_directory(trust, capath)
+        own = trust.roots > 0 or capath is not None  # not for CRLs alone
+        if own and self._respects_cafile and not self._asked_for_default:
+            trust.system = False
 
     @staticmethod
     def _standard_errors(cafile: Any, capath: Any, cadata: Any) -> None:
@@ -211,6 +305,12 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             path = os.fsdecode(cafile)
             if trust.has_file(path):
                 return
+            bundle = _certifi.is_bundle(path)
+            if bundle and trust.system:
+                # Stands for the system's certificates, and is read only once those are given up.
+                self._bundles = (*self._bundles, path)
+                self._default_asked(trust)
+                return
             batch = _native.read_file(path)
         except (OSError, TypeError, ValueError) as error:
             self._standard_errors(cafile, None, None)
@@ -220,8 +320,9 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             self._standard_errors(cafile, None, None)
         if len(batch) == 0:
             raise ssl.SSLError(f"{cafile!r}: no certificate or CRL could be read")
-        if _is_certifi(path):
-            trust.ignore(batch)
+        if bundle:
+            trust.add_bundle(batch)
+            self._default_asked(trust)
         else:
             trust.add(batch)
 
@@ -242,6 +343,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             raise TypeError(purpose)
         if self._trust is not None:
             self._trust.renew()
+            self._default_asked(self._trust)
 
     def set_default_verify_paths(self) -> None:
         """Costs nothing on clients, which trust the system from the beginning."""
@@ -249,6 +351,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.renew()
+            self._default_asked(self._trust)
 
     def _as_standard(self, trust: _native.Trust) -> _StdContext:
         """A context of the standard library with the certificates that this one trusts."""
@@ -278,35 +381,3 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         stats = self._as_standard(self._trust).cert_store_stats()
         stats["crl"] = self._trust.crls
         return stats
-
-
-def _is_certifi(path: str) -> bool:
-    """Whether a file is the bundle of a certifi package, vendored ones among them, or a copy."""
-    folder, name = os.path.split(path)
-    if (
-        name == "cacert.pem"
-        and os.path.basename(folder) == "certifi"
-        and os.path.exists(os.path.join(folder, "__init__.py"))
-    ):
-        return True
-    for module_name, module in sys.modules.copy().items():
-        if module_name == "certifi" or module_name.endswith(".certifi"):
-            source = getattr(module, "__file__", None)
-            if source:
-                bundle = os.path.join(os.path.dirname(source), "cacert.pem")
-                if _same_contents(path, bundle):
-                    return True
-    return False
-
-
-def _same_contents(one: str, other: str) -> bool:
-    try:
-        first, second = os.stat(one), os.stat(other)
-        if os.path.samestat(first, second):
-            return True
-        if first.st_size != second.st_size:
-            return False
-        with open(one, "rb") as file, open(other, "rb") as other_file:
-            return file.read() == other_file.read()
-    except OSError:
-        return False

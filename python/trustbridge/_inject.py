@@ -7,8 +7,11 @@ import sys
 import threading
 from functools import partial
 
-from . import _context
-from ._context import SSLContext, _StdContext
+from . import SSLContext
+
+# The module of the backend that the package has chosen.
+_context: Any = sys.modules[SSLContext.__module__]
+_StdContext = _context._StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,16 +26,24 @@ _changes: list[tuple[Any, str, Any, Any]] = []
 _Function: Any = type(lambda: None)
 
 
-def inject_into_ssl() -> None:
+def inject_into_ssl(*, respect_cafile: bool = False) -> None:
     """Makes `ssl.SSLContext` the class of this package, for the whole process.
 
     `ssl.create_default_context()` and every library that makes its contexts after this call
     use it, and so do modules that imported the class by its name before. Contexts made before
-    keep working as they were. Imports nothing. Calling it again does nothing.
+    keep working as they were. Imports nothing.
+
+    respect_cafile -- a context that loads CA certificates of its own, and never asks for the
+        default certificates, trusts only those, as `create_default_context(cafile=…)` means in
+        `ssl`. Otherwise what is loaded adds to the system's. certifi's bundle counts as asking
+        for the default certificates.
+
+    Calling it again changes only `respect_cafile`, for the contexts made from then on.
 
     For applications; a library makes a `trustbridge.SSLContext` instead.
     """
     with _lock:
+        _context.respect_cafile = respect_cafile
         if _changes:
             return
         for name, prop in _setters_by_global_name():
@@ -56,6 +67,7 @@ def extract_from_ssl() -> None:
             if vars(owner).get(name) is put:
                 setattr(owner, name, before)
         _context.injected = False
+        _context.respect_cafile = False
         if _changes:
             for module in _modules():
                 name = module.__name__
@@ -119,4 +131,6 @@ def _cached_contexts() -> list[tuple[ModuleType, str, Callable[[], Any]]]:
             if make is not None:
                 found.append((module, "_SSL_CONTEXT_VERIFIED", partial(make, True)))
                 found.append((module, "_SSL_CONTEXT_UNVERIFIED", partial(make, False)))
+        elif name.startswith("tornado.") and "_client_ssl_defaults" in contents:
+            found.append((module, "_client_ssl_defaults", ssl.create_default_context))
     return found

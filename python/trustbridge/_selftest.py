@@ -13,16 +13,12 @@ from . import _native
 TESTED = frozenset({(3, 10), (3, 11), (3, 12), (3, 13)})
 
 
-def run() -> None:
-    """Raises ImportError, with the reason, unless everything is as expected."""
-    reason = unsupported()
-    if reason is None:
-        try:
-            reason = compare()
-        except ImportError as error:
-            reason = str(error)
-    if reason is not None:
-        raise ImportError(f"trustbridge cannot verify inside the handshakes of ssl: {reason}")
+def failure() -> str | None:
+    """Why the self-test fails, if it does. Only for interpreters that `unsupported` lets pass."""
+    try:
+        return compare()
+    except ImportError as error:
+        return str(error)
 
 
 def unsupported() -> str | None:

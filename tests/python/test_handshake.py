@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 
+import modes
 import pytest
 import trustbridge
 from pki import Authority, self_signed
@@ -48,10 +49,11 @@ def test_untrusted(context, untrusted_server, kind):
     with pytest.raises(ssl.SSLCertVerificationError):
         EXCHANGES[kind](StdContext(ssl.PROTOCOL_TLS_CLIENT), untrusted_server.address)
     untrusted_server.finish()
-    ours, standard = untrusted_server.errors
-    assert ours.reason == standard.reason
-    if kind != "asyncio":
-        assert ours.reason == "TLSV1_ALERT_UNKNOWN_CA"
+    if modes.has_alerts():
+        ours, standard = untrusted_server.errors
+        assert ours.reason == standard.reason
+        if kind != "asyncio":
+            assert ours.reason == "TLSV1_ALERT_UNKNOWN_CA"
     assert untrusted_server.received == []
 
 
@@ -61,7 +63,8 @@ def test_exception_has_two_arguments_and_the_report(context, untrusted_server, s
     error = caught.value
     assert error.args == (1, error.strerror)
     assert error.strerror.startswith("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: ")
-    assert "(_ssl.c:" in error.strerror
+    # The place in the source belongs to OpenSSL's own error queue.
+    assert ("(_ssl.c:" in error.strerror) is modes.has_alerts()
     assert system_file in error.report
     assert "\n" not in str(error)
     if hasattr(error, "add_note"):
@@ -86,7 +89,7 @@ def test_client_certificate_is_not_sent_to_a_rejected_server(
                     exchange_socket(context, server.address)
             server.finish()
             assert [certificate is not None for certificate in server.client_certificates] == (
-                [True] if sent else []
+                [True] if sent or not modes.withholds_client_certificate() else []
             )
 
 
@@ -117,7 +120,9 @@ def test_other_faults(context, system_ca, fault):
                 exchange_socket(client, server.address)
             server.finish()
             assert caught.value.verify_code == code
-            assert alert in str(server.errors[0])
+            if modes.has_alerts() or client is standard:
+                assert alert in str(server.errors[0])
+            assert server.received == []
 
 
 def test_name_is_checked_as_the_connection_asks(context, trusted_server):
@@ -292,7 +297,7 @@ def test_ways_to_handshake(context, trusted_server, untrusted_server, way):
     assert caught.value.verify_code == 20
     assert caught.value.kind == "UnknownIssuer"
     untrusted_server.finish()
-    if way is not start_tls:
+    if way is not start_tls and modes.has_alerts():
         assert untrusted_server.errors[0].reason == "TLSV1_ALERT_UNKNOWN_CA"
     assert untrusted_server.received == []
 
@@ -435,7 +440,8 @@ def test_user_classes_are_used(context, untrusted_server):
     with pytest.raises(ssl.SSLCertVerificationError) as caught:
         exchange_socket(context, untrusted_server.address)
     assert caught.value.verify_code == 20
-    assert not hasattr(caught.value, "report")
+    # In the handshake only the package's own classes can add it.
+    assert hasattr(caught.value, "report") is (modes.current() == modes.DEFERRED)
 
 
 def test_words_are_for_their_own_exception(context, untrusted, system_ca, localhost):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import modes
 import trustbridge
 from servers import Server, StdContext, exchange_socket, server_context
 
@@ -21,7 +22,7 @@ def run(script, trusted_server, untrusted_server, *, warnings="error"):
     """Runs a script that has GOOD and BAD, the ports of a trusted and an untrusted server."""
     prelude = PRELUDE.format(path=sys.path, good=trusted_server.port, bad=untrusted_server.port)
     finished = subprocess.run(
-        [sys.executable, "-W", warnings, "-c", prelude + textwrap.dedent(script)],
+        modes.python("-W", warnings, "-c", prelude + textwrap.dedent(script)),
         capture_output=True,
         text=True,
         timeout=120,
@@ -32,7 +33,7 @@ def run(script, trusted_server, untrusted_server, *, warnings="error"):
 
 
 def test_public_names():
-    assert trustbridge.HANDSHAKE_MODE == "in-handshake"
+    assert modes.current() == trustbridge.HANDSHAKE_MODE
     assert trustbridge.__version__
     for name in trustbridge.__all__:
         assert getattr(trustbridge, name) is not None

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import modes
 import pytest
 from pki import Authority
 
@@ -28,7 +29,7 @@ except ssl.SSLCertVerificationError as error:
 def outcome(server, environment, before=""):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(path=sys.path, port=server.port, before=before)],
+        modes.python("-c", SCRIPT.format(path=sys.path, port=server.port, before=before)),
         env={**clean, **environment},
         capture_output=True,
         text=True,

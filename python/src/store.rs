@@ -1,0 +1,59 @@
+//! The system store for people and for export: what was found, where, and what is refused.
+
+use std::sync::Arc;
+
+use pki_types::UnixTime;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use trustbridge::{Purpose, SystemStore};
+
+/// A certificate of the store: DER, subject, source, and why it cannot be a trust anchor of a
+/// server now, or None.
+type Entry<'py> = (Bound<'py, PyBytes>, String, String, Option<String>);
+
+/// One reading of the system store.
+#[pyclass(frozen, module = "trustbridge._native")]
+pub(crate) struct Store {
+    store: Arc<SystemStore>,
+}
+
+#[pymethods]
+impl Store {
+    /// Every certificate found, in the order of reading: DER, subject, source, and why it cannot
+    /// be a trust anchor of a server now, or None.
+    fn entries<'py>(&self, py: Python<'py>) -> Vec<Entry<'py>> {
+        let now = UnixTime::now();
+        self.store
+            .entries()
+            .iter()
+            .map(|entry| {
+                let refusal = entry.refusal(Purpose::ServerAuth, now);
+                (
+                    PyBytes::new(py, entry.certificate()),
+                    entry.subject(),
+                    entry.source().to_string(),
+                    refusal.map(|refusal| refusal.to_string()),
+                )
+            })
+            .collect()
+    }
+
+    /// Every place searched: what it is, why it was looked at, how many certificates it gave.
+    fn places(&self) -> Vec<(String, &'static str, usize)> {
+        let places = self.store.places().iter();
+        places.map(|place| (place.source.to_string(), place.reason, place.entries)).collect()
+    }
+
+    /// Everything that went wrong, one line each.
+    fn problems(&self) -> Vec<String> {
+        self.store.problems().iter().map(ToString::to_string).collect()
+    }
+}
+
+/// The current snapshot of the system store.
+#[pyfunction]
+pub(crate) fn read_store(py: Python<'_>) -> Store {
+    // Outside `detach`: the first reading of a process looks at environment variables.
+    let _ = py;
+    Store { store: SystemStore::snapshot() }
+}

@@ -1,0 +1,105 @@
+"""Recognises the bundle of the certifi package, which stands for the system's store."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    _Stamp = tuple[int, int, int, int]
+
+#: Files looked at already: what identified each, and the bundles it was compared with.
+_known: dict[_Stamp, tuple[frozenset[_Stamp], bool]] = {}
+_MAX_KNOWN = 256
+
+
+def is_bundle(path: str) -> bool:
+    """Whether a file is the bundle of a certifi package, vendored ones among them, or equals one.
+
+    Recognised are every certifi that is imported or on sys.path, in pip's vendored tree too, and
+    each file `cacert.pem` in the folder of a package `certifi`, however it is reached. The file
+    itself is read at most once for each state of it and of those bundles.
+    """
+    stamp = _stamp(path)
+    if stamp is None:
+        return False
+    if _in_package(path) or _in_package(os.path.realpath(path)):
+        return _has_certificate(path)
+    bundles = {}
+    for bundle in _bundles():
+        found = _stamp(bundle)
+        if found is not None:
+            bundles[found] = bundle
+    compared = frozenset(bundles)
+    known = _known.get(stamp)
+    if known is not None and known[0] == compared:
+        return known[1]
+    same = stamp in bundles or any(
+        other[2] == stamp[2] and _equal(path, bundle) for other, bundle in bundles.items()
+    )
+    if len(_known) >= _MAX_KNOWN:
+        _known.clear()
+    _known[stamp] = compared, same
+    return same
+
+
+def _stamp(path: str) -> _Stamp | None:
+    """What tells one state of a regular file from another: device, inode, size, time."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    regular = found.st_mode & 0o170000 == 0o100000
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) if regular else None
+
+
+def _in_package(path: str) -> bool:
+    folder, name = os.path.split(path)
+    return (
+        name == "cacert.pem"
+        and os.path.basename(folder) == "certifi"
+        and os.path.exists(os.path.join(folder, "__init__.py"))
+    )
+
+
+def _bundles() -> Iterator[str]:
+    """Every bundle known to this process. Imports nothing."""
+    for name, module in sys.modules.copy().items():
+        if name == "certifi" or name.endswith(".certifi"):
+            source = getattr(module, "__file__", None)
+            if isinstance(source, str):
+                bundle = os.path.join(os.path.dirname(source), "cacert.pem")
+                if os.path.exists(bundle):
+                    yield bundle
+                    continue
+            # Distributions make where() name their own file.
+            try:
+                where = module.where()
+            except Exception:
+                continue
+            if isinstance(where, str):
+                yield where
+    for folder in sys.path:
+        if isinstance(folder, str):
+            yield os.path.join(folder, "certifi", "cacert.pem")
+            yield os.path.join(folder, "pip", "_vendor", "certifi", "cacert.pem")
+
+
+def _has_certificate(path: str) -> bool:
+    """An empty or unreadable file is no bundle: loading it raises what ssl raises."""
+    try:
+        with open(path, "rb") as file:
+            return b"-----BEGIN CERTIFICATE-----" in file.read(1 << 20)
+    except OSError:
+        return False
+
+
+def _equal(one: str, other: str) -> bool:
+    try:
+        with open(one, "rb") as file, open(other, "rb") as other_file:
+            return file.read() == other_file.read()
+    except OSError:
+        return False

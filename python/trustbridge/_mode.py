@@ -1,0 +1,53 @@
+"""Decides, once, how the verdicts are given in this interpreter."""
+
+from __future__ import annotations
+
+import sys
+
+from . import _selftest
+
+IN_HANDSHAKE = "in-handshake"
+DEFERRED = "deferred"
+
+# The best first. A name is here only if the whole test-suite passes in that mode.
+_MODES = (IN_HANDSHAKE, DEFERRED)
+
+
+def _forced() -> str | None:
+    """The mode that the tests ask for, with `python -X trustbridge-mode=deferred`.
+
+    Not an environment variable: whoever controls the environment of a program must not be able
+    to choose when its client certificates are sent. No variable sets an -X option.
+    """
+    mode = getattr(sys, "_xoptions", {}).get("trustbridge-mode")
+    if mode is not None and mode not in _MODES:
+        raise ImportError(f"trustbridge has no mode {mode!r}: {', '.join(_MODES)}")
+    return mode
+
+
+def _unavailable(mode: str) -> str | None:
+    """Why a mode cannot be used here, if it cannot."""
+    if mode == IN_HANDSHAKE:
+        return _selftest.unsupported() or _selftest.failure()
+    from . import _deferred
+
+    return _deferred.unsupported()
+
+
+def _decide() -> tuple[str, dict[str, str]]:
+    forced = _forced()
+    reasons = {}
+    for mode in _MODES:
+        if forced is not None and mode != forced:
+            reasons[mode] = f"{forced} was asked for"
+            continue
+        reason = _unavailable(mode)
+        if reason is None:
+            return mode, reasons
+        reasons[mode] = reason
+    text = "; ".join(f"{mode}: {reason}" for mode, reason in reasons.items())
+    raise ImportError(f"trustbridge cannot verify the connections of ssl here: {text}")
+
+
+#: The mode in use, and why each better one is not.
+HANDSHAKE_MODE, reasons = _decide()

@@ -1,0 +1,707 @@
+"""Without the native module: OpenSSL's own verification, fed with the system's store.
+
+Only where the store is plain data: Linux and other Unix. Places and rules are those of the native
+module. They are looked for once in a process, and read once into each context, before its first
+connection: never while another thread may be using it. Reading a bundle takes OpenSSL some 20 ms
+or more, which is why a context that is never used for a client does not read it.
+
+OpenSSL refuses trust anchors that are expired, are not CAs, may not sign certificates, are for
+another purpose or have unknown critical extensions, and honours `TRUSTED CERTIFICATE` blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import stat
+import sys
+import threading
+from binascii import a2b_base64
+
+from . import _certifi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, NoReturn
+
+    _Name = tuple[tuple[tuple[str, str], ...], ...]
+
+# The classes of the standard library, whatever has been injected since.
+_StdContext = ssl.SSLContext
+_CertificateError = ssl.SSLCertVerificationError
+
+#: Why this backend is in use; set at import.
+reason = ""
+
+# The tables of the core, src/store/locations.rs. The first bundle that exists is the store.
+BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/var/lib/ca-certificates/ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ca-certificates/extracted/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs/ca-bundle.crt",
+    "/etc/pki/tls/cacert.pem",
+    "/opt/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/certs/cacert.pem",
+    "/data/data/com.termux/files/usr/etc/tls/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+    "/etc/openssl/certs/ca-certificates.crt",
+    "/etc/ssl/cacert.pem",
+    "/etc/certs/ca-certificates.crt",
+    "/boot/system/data/ssl/CARootCertificates.pem",
+    "/var/ssl/cert.pem",
+)
+# Where there is no bundle; the first directory that gives a certificate counts.
+DIRECTORIES = (
+    "/etc/ssl/certs",
+    "/etc/pki/ca-trust/extracted/pem/directory-hash",
+    "/etc/pki/tls/certs",
+    "/etc/openssl/certs",
+    "/etc/certs/CA",
+    "/var/ssl/certs",
+)
+
+_MAX_FILE_BYTES = 256 << 20
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+", re.ASCII)
+_BLOCK = re.compile(
+    rb"^-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----\s*?\n(.*?)^-----END \1?CERTIFICATE-----",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class Place:
+    """One place of the store."""
+
+    def __init__(self, path: str, variable: str | None, *, directory: bool) -> None:
+        self.path = path
+        #: The environment variable that names it; None for a default.
+        self.variable = variable
+        self.directory = directory
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.path}" if self.variable else self.path
+
+
+def places(
+    environment: Any = os.environ,
+    bundles: Iterable[str] = BUNDLES,
+    directories: Iterable[str] = DIRECTORIES,
+) -> list[Place]:
+    """Where to read, in order. An empty value counts as unset; one that is set is never replaced.
+
+    Without a bundle, all of the default directories: the first that gives a certificate counts.
+    """
+    found = []
+    for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
+        value = environment.get(variable)
+        if value:
+            found.append(Place(os.path.abspath(value), variable, directory=False))
+            break
+    else:
+        for path in bundles:
+            if os.path.exists(path):
+                found.append(Place(path, None, directory=False))
+                break
+    bundle = bool(found)
+    value = environment.get("SSL_CERT_DIR")
+    if value:
+        for path in dict.fromkeys(os.path.abspath(part) for part in value.split(":") if part):
+            found.append(Place(path, "SSL_CERT_DIR", directory=True))
+    elif not bundle:
+        found.extend(Place(path, None, directory=True) for path in directories)
+    return found
+
+
+_lock = threading.Lock()
+_places: list[Place] | None = None
+
+
+def _system_places() -> list[Place]:
+    global _places
+    with _lock:
+        if _places is None:
+            _places = places()
+        return _places
+
+
+class _Source:
+    """What one place gave to one context."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.certificates = 0
+        self.problems: list[str] = []
+
+    def __str__(self) -> str:
+        count = self.certificates
+        text = f"{self.name} ({count} certificate{'' if count == 1 else 's'})"
+        return f"{text} [{self.problems[0]}]" if self.problems else text
+
+
+def _read_into(context: SSLContext, place: Place) -> _Source:
+    source = _Source(str(place))
+    before = _count(context)
+    if place.directory:
+        _read_directory(context, place.path, source)
+    else:
+        _read_file(context, place.path, source)
+    source.certificates = _count(context) - before
+    return source
+
+
+def _count(context: ssl.SSLContext) -> int:
+    return _StdContext.cert_store_stats(context)["x509"]
+
+
+def _read_directory(context: SSLContext, path: str, source: _Source) -> None:
+    """Reads every file that OpenSSL would look up in a directory of hashed names."""
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        source.problems.append(str(error.strerror))
+        return
+    for name in names:
+        if _HASHED.fullmatch(name):
+            _read_file(context, os.path.join(path, name), source)
+
+
+def _read_file(context: SSLContext, path: str, source: _Source) -> None:
+    """Reads what can be read of a file; the rest is a problem."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            source.problems.append(f"{path} is not a regular file")
+            return
+        if status.st_size > _MAX_FILE_BYTES:
+            source.problems.append(f"{path} is too large")
+            return
+        try:
+            _StdContext.load_verify_locations(context, path)
+        except ssl.SSLError:
+            with open(path, "rb") as file:
+                _salvage(context, path, file.read(_MAX_FILE_BYTES), source)
+    except OSError as error:
+        source.problems.append(f"{path}: {error.strerror or error}")
+
+
+def _salvage(context: SSLContext, path: str, pem: bytes, source: _Source) -> None:
+    """Reads the certificates of a damaged file one by one.
+
+    Trust settings cannot be given to OpenSSL in this way, so a certificate that has some, anywhere
+    in the file, does not count.
+    """
+    if pem.startswith(b"\xef\xbb\xbf"):
+        pem = pem[3:]
+    plain: list[bytes] = []
+    with_settings: list[bytes] = []
+    for block in _BLOCK.finditer(pem):
+        try:
+            der = a2b_base64(block[2])
+        except ValueError:
+            source.problems.append(f"{path}: a certificate is damaged")
+            continue
+        (with_settings if block[1] == b"TRUSTED " else plain).append(der)
+    if pem.count(b"-----BEGIN ") != pem.count(b"-----END "):
+        source.problems.append(f"{path}: a certificate is cut off")
+    for der in plain:
+        if any(other.startswith(der) for other in with_settings):
+            continue
+        try:
+            _StdContext.load_verify_locations(context, cadata=der)
+        except ssl.SSLError:
+            source.problems.append(f"{path}: a certificate cannot be read")
+    if with_settings:
+        source.problems.append(f"{path}: the file is damaged, so trust settings do not count")
+    if not plain and not with_settings:
+        source.problems.append(f"{path}: no certificate")
+
+
+#: OpenSSL's X509_V_ERR_* codes for what has a name: our word, and words for people.
+_KINDS = {
+    2: ("UnknownIssuer", "issuer is not known"),
+    3: ("RevocationUnknown", "revocation status is unknown"),
+    7: ("BadSignature", "certificate signature is wrong"),
+    9: ("NotYetValid", "certificate is not yet valid"),
+    10: ("Expired", "certificate has expired"),
+    12: ("RevocationOutdated", "revocation list is out of date"),
+    18: ("SelfSignedLeaf", "self-signed certificate is not trusted"),
+    19: ("UntrustedRoot", "root certificate is not trusted"),
+    20: ("UnknownIssuer", "issuer is not known"),
+    21: ("UnknownIssuer", "issuer is not known"),
+    23: ("Revoked", "certificate has been revoked"),
+    24: ("NotACa", "issuer is not a CA"),
+    25: ("PathLengthExceeded", "too many intermediates for a CA's path length"),
+    26: ("WrongPurpose", "certificate may not be used for this purpose"),
+    28: ("Distrusted", "certificate is explicitly distrusted"),
+    32: ("KeyUsage", "issuer may not sign certificates"),
+    34: ("UnknownCriticalExtension", "unknown critical extension"),
+    47: ("NameConstraints", "name outside a CA's name constraints"),
+    62: ("NameMismatch", "certificate is for another name"),
+    64: ("NameMismatch", "certificate is for another name"),
+    66: ("WeakKey", "public key is too short"),
+    79: ("NotACa", "issuer is not a CA"),
+}
+_MISSING_PATH = (2, 18, 19, 20, 21)
+
+
+def _escape(text: str) -> str:
+    """Fit for one line of a terminal, whatever a certificate holds."""
+    return "".join(c if c.isprintable() and c != '"' else f"\\u{{{ord(c):x}}}" for c in text)
+
+
+_SHORT = {
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+}
+
+
+def _name_text(name: _Name) -> str:
+    parts = [f"{_SHORT.get(key, key)}={value}" for part in reversed(name) for key, value in part]
+    return _escape(", ".join(parts))
+
+
+def _sent(connection: Any) -> list[dict[str, Any]]:
+    """What the peer sent, as far as this version of Python and OpenSSL can tell."""
+    try:
+        return [certificate.get_info() for certificate in connection._sslobj.get_unverified_chain()]
+    except (AttributeError, TypeError, ValueError, ssl.SSLError):
+        return []
+
+
+def _explain(error: ssl.SSLCertVerificationError, connection: Any) -> None:
+    """Adds names and places to an exception that OpenSSL's verdict has raised just now."""
+    context = connection.context
+    if connection.server_side or not isinstance(context, SSLContext):
+        return  # the standard library's verdict on a client
+    code = error.verify_code
+    kind, words = _KINDS.get(code, ("CannotCheck", error.verify_message))
+    host = connection.server_hostname
+    line = f"{_escape(host)}: {words}" if host else words
+    sent = _sent(connection)
+    depth = None
+    if code in _MISSING_PATH:
+        if not _count(context):
+            kind, words = "NoTrustAnchors", "no trusted root certificate was found on this system"
+            line = f"{_escape(host)}: {words}" if host else words
+        depth, missing = _missing_issuer(sent)
+        if missing:
+            line += f': "{missing}"'
+        line += f"; searched {', '.join(map(str, context._sources)) or 'nothing'}"
+    text = error.strerror or ""
+    # "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: <OpenSSL's words> (_ssl.c:1007)"
+    before, found, place = text.rpartition(" (_ssl.c:")
+    if not found:
+        before = text
+    text = f"{before}: {line}{found}{place if found else ''}"
+    error.args = (error.args[0], text)
+    error.strerror = text
+    report = _report(line, sent, depth, context)
+    error.kind = kind  # type: ignore[attr-defined]
+    error.depth = depth  # type: ignore[attr-defined]
+    error.report = report  # type: ignore[attr-defined]
+    if sys.version_info >= (3, 11):
+        error.add_note(report)
+
+
+def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
+    """Follows the names as far as they go: whose issuer is missing, and its name."""
+    if not sent:
+        return None, ""
+    path = [sent[0]]
+    while True:
+        known = [
+            other for other in sent if other["subject"] == path[-1]["issuer"] and other not in path
+        ]
+        if not known:
+            return len(path) - 1, _name_text(path[-1]["issuer"])
+        path.append(known[0])
+
+
+def _report(line: str, sent: list[dict[str, Any]], depth: int | None, context: SSLContext) -> str:
+    lines = [line, "", "Sent by the peer:"]
+    for index, certificate in enumerate(sent):
+        lines.append(f"  {index}: {_name_text(certificate['subject'])}")
+        lines.append(f"     issued by {_name_text(certificate['issuer'])}")
+        lines.append(f"     valid {certificate['notBefore']} to {certificate['notAfter']}")
+    if not sent:
+        lines.append("  (no readable certificate)")
+    lines += ["", "Searched for trust anchors:"]
+    for source in context._sources:
+        lines.append(f"  - {source}")
+        lines.extend(f"    {problem}" for problem in source.problems[1:])
+    if not context._sources:
+        lines.append("  (nothing)")
+    lines += ["", f"The verdict is OpenSSL's, because the native module is not in use: {reason}"]
+    return "\n".join(lines)
+
+
+class SSLSocket(ssl.SSLSocket):
+    """An `ssl.SSLSocket` whose certificate errors say more.
+
+    A certificate error has the attributes `report` (several lines), `kind` (one word) and `depth`
+    (which certificate, 0 being the server's own; None where OpenSSL does not tell).
+    """
+
+    # Every method that can run a handshake; the others call one of these.
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except _CertificateError as error:
+            _explain(error, self)
+            raise
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        try:
+            return super().read(len, buffer)
+        except _CertificateError as error:
+            _explain(error, self)
+            raise
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except _CertificateError as error:
+            _explain(error, self)
+            raise
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        try:
+            return super().send(data, flags)
+        except _CertificateError as error:
+            _explain(error, self)
+            raise
+
+
+class SSLObject(ssl.SSLObject):
+    """An `ssl.SSLObject` whose certificate errors say more, as with `SSLSocket`."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except _CertificateError as error:
+            _explain(error, self)
+            raise
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        try:
+            return super().read(len, buffer)
+        except _CertificateError as error:
+            _explain(error, self)
+            raise
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except _CertificateError as error:
+            _explain(error, self)
+            raise
+
+
+#: Set by `inject_into_ssl`: old contexts count as instances of the class that took the place of
+#: theirs.
+injected = False
+#: Set by `inject_into_ssl`, for the contexts made from then on.
+respect_cafile = False
+
+
+class _ContextType(type):
+    """While injected, `isinstance(context, ssl.SSLContext)` is true for contexts made before."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if injected and cls is SSLContext:
+            return isinstance(instance, _StdContext)
+        return super().__instancecheck__(instance)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        if injected and cls is SSLContext:
+            return issubclass(subclass, _StdContext)
+        return super().__subclasscheck__(subclass)
+
+
+class SSLContext(_StdContext, metaclass=_ContextType):
+    """An `ssl.SSLContext` that has the system's trust store before its first client connection.
+
+    Certificates loaded add to the system's, unless `system_trust` is False: then nothing else is
+    trusted. VERIFY_X509_PARTIAL_CHAIN is on unless it is taken
+    away: every certificate of the store is trusted, whether it has signed itself or not.
+    `hostname_checks_common_name` is False unless it is set.
+
+    Contexts for PROTOCOL_TLS_SERVER are the standard library's. One for PROTOCOL_TLS either
+    verifies servers or verifies clients: it has one store, and the system's is not for clients.
+    """
+
+    sslsocket_class = SSLSocket
+    sslobject_class = SSLObject
+
+    #: None in contexts for servers.
+    _reading: Any = None
+    _complete = False
+    _verifies_clients = False
+    _system_trust = False
+    #: Whether a CA file of its own ends the trust in the system; the default certificates, once
+    #: asked for, bring it back.
+    _respects_cafile = False
+    _asked_for_default = False
+    #: What has been read, and the identities of the files.
+    _sources: list[_Source]
+    _files: set[tuple[int, ...]]
+    #: Bundles of certifi that were loaded, and not read.
+    _bundles: list[str]
+
+    def __new__(
+        cls,
+        protocol: int | None = None,
+        *args: Any,
+        system_trust: bool = True,
+        **kwargs: Any,
+    ) -> SSLContext:
+        # Everything is set up here: some subclasses do not call __init__.
+        self = _StdContext.__new__(cls, protocol, *args, **kwargs)
+        if self.protocol != ssl.PROTOCOL_TLS_SERVER:
+            self._reading = threading.RLock()
+            self._sources, self._files, self._bundles = [], set(), []
+            self._system_trust = bool(system_trust)
+            self._respects_cafile = injected and respect_cafile and self._system_trust
+            if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+                self.hostname_checks_common_name = False
+            self.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return self
+
+    @property
+    def system_trust(self) -> bool:
+        """Whether the system's trust anchors count. Always False in contexts for servers.
+
+        Can be set before the first connection: OpenSSL cannot forget a certificate. While it is
+        False only what was loaded is trusted, a bundle of certifi like any other file.
+        """
+        return self._system_trust
+
+    @system_trust.setter
+    def system_trust(self, value: bool) -> None:
+        if self._reading is None:
+            if value:
+                raise ValueError("a context for servers does not trust the system's certificates")
+            return
+        with self._reading:
+            self._change_trust(bool(value))
+            self._respects_cafile = False
+
+    def _change_trust(self, value: bool) -> None:
+        if self._complete and value != self._system_trust:
+            raise ValueError("system_trust cannot change once the context has been used")
+        self._system_trust = value
+
+    def _default_asked(self) -> None:
+        self._asked_for_default = True
+        if self._respects_cafile:
+            self._change_trust(True)
+
+    def _own_loaded(self) -> None:
+        if self._respects_cafile and not self._asked_for_default:
+            self._change_trust(False)
+
+    def _read_system(self) -> None:
+        """Reads the store, unless that has been done."""
+        if self._reading is None or self._complete:
+            return
+        with self._reading:
+            if self._complete:
+                return
+            if not self._system_trust:
+                for bundle in self._bundles:
+                    self._add(bundle, cafile=bundle)
+            for place in _system_places() if self._system_trust else ():
+                default_directory = place.directory and place.variable is None
+                source = _read_into(self, place)
+                self._sources.append(source)
+                if default_directory and source.certificates:
+                    break
+            self._complete = True
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: Any = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """As in `ssl`, and raises ValueError for a name that is to be checked and missing, as
+        `wrap_socket` does."""
+        missing = not server_side and self.check_hostname and not server_hostname
+        if missing and self._reading is not None:
+            raise ValueError("check_hostname requires server_hostname")
+        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+    # What `ssl` calls for every connection, however it is made.
+
+    def _wrap_socket(self, sock: Any, server_side: bool, *args: Any, **kwargs: Any) -> Any:
+        self._prepare(server_side)
+        return super()._wrap_socket(sock, server_side, *args, **kwargs)  # type: ignore[misc]
+
+    def _wrap_bio(
+        self, incoming: Any, outgoing: Any, server_side: bool, *args: Any, **kwargs: Any
+    ) -> Any:
+        self._prepare(server_side)
+        return super()._wrap_bio(  # type: ignore[misc]
+            incoming, outgoing, server_side, *args, **kwargs
+        )
+
+    def _prepare(self, server_side: bool) -> None:
+        if self._reading is None:
+            return
+        if not server_side:
+            if self._verifies_clients:
+                raise ValueError("this context verifies clients; make another one for servers")
+            # Also with CERT_NONE: the mode may change while the context is in use.
+            self._read_system()
+        elif self.verify_mode != ssl.CERT_NONE:
+            if self._complete:
+                raise ValueError("this context verifies servers; make another one for clients")
+            self._verifies_clients = True
+
+    def load_verify_locations(
+        self, cafile: Any = None, capath: Any = None, cadata: Any = None
+    ) -> None:
+        """Trusts certificates, and uses CRLs, beside the system's.
+
+        As in `ssl`, but a file that has not changed since it was loaded is not read again, the
+        hashed directory `capath` is read now, and the bundle of the certifi package counts as the
+        system's store and adds nothing.
+        """
+        if self._reading is None:
+            super().load_verify_locations(cafile, capath, cadata)
+            return
+        with self._reading:
+            if cadata is not None or (cafile is None and capath is None):
+                self._add("certificates given to the context", cadata=cadata)
+                self._own_loaded()
+            if cafile is not None:
+                self._load_file(cafile)
+            if capath is not None:
+                self._load_directory(capath)
+
+    def _add(self, name: str, **location: Any) -> None:
+        before = _count(self)
+        super().load_verify_locations(**location)
+        source = next((known for known in self._sources if known.name == name), None)
+        if source is None:
+            source = _Source(name)
+            self._sources.append(source)
+        source.certificates += _count(self) - before
+
+    def _load_file(self, cafile: Any) -> None:
+        identity = _identity(cafile)
+        if identity is not None and identity in self._files:
+            return
+        if identity is not None and _certifi.is_bundle(os.fsdecode(cafile)):
+            if self._complete and not self._system_trust:
+                self._add(os.fsdecode(cafile), cafile=cafile)
+            else:
+                # Stands for the system's certificates, and is read only if those do not count.
+                self._bundles.append(os.fsdecode(cafile))
+            self._default_asked()
+        else:
+            shown = os.fsdecode(cafile) if isinstance(cafile, (str, bytes, os.PathLike)) else ""
+            before = _count(self)
+            self._add(shown, cafile=cafile)
+            if _count(self) > before:  # not for CRLs alone
+                self._own_loaded()
+        if identity is not None:
+            self._files.add(identity)
+
+    def _load_directory(self, capath: Any) -> None:
+        try:
+            path = os.fsdecode(capath)
+            names = os.listdir(path) if path else []
+        except (OSError, TypeError, ValueError):
+            # What is not a directory is accepted by ssl, what is not a path is not.
+            _StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
+            return
+        if not path:
+            _StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
+        source = _Source(path)
+        before = _count(self)
+        for name in sorted(names):
+            if _HASHED.fullmatch(name) or re.fullmatch(r"[0-9a-f]{8}\.r[0-9]+", name):
+                _read_file(self, os.path.join(path, name), source)
+        source.certificates = _count(self) - before
+        self._sources.append(source)
+        self._own_loaded()
+
+    def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
+        """Clients trust the system anyway."""
+        if self._reading is None or self._verifies_clients:
+            super().load_default_certs(purpose)
+        elif not isinstance(purpose, ssl._ASN1Object):
+            raise TypeError(purpose)
+        if self._reading is not None:
+            self._default_asked()
+
+    def set_default_verify_paths(self) -> None:
+        """Clients trust the system anyway."""
+        if self._reading is None or self._verifies_clients:
+            super().set_default_verify_paths()
+        if self._reading is not None:
+            self._default_asked()
+
+    def get_ca_certs(self, binary_form: bool = False) -> Any:
+        """The CA certificates loaded and those of the system."""
+        self._read_for_introspection()
+        return super().get_ca_certs(binary_form)
+
+    def cert_store_stats(self) -> dict[str, int]:
+        """Counts of the certificates and CRLs, the system's among them."""
+        self._read_for_introspection()
+        return super().cert_store_stats()
+
+    def _read_for_introspection(self) -> None:
+        if not self._verifies_clients:
+            self._read_system()
+
+
+def _identity(cafile: Any) -> tuple[int, ...] | None:
+    """What tells one state of a regular file from another."""
+    try:
+        status = os.stat(cafile)
+    except (OSError, TypeError, ValueError):
+        return None
+    if not stat.S_ISREG(status.st_mode) or isinstance(cafile, int):
+        return None
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+class VerificationError(ssl.SSLCertVerificationError):
+    """Never raised here: see `verify`."""
+
+
+class Verified:
+    """Never made here: see `verify`."""
+
+
+def verify(*_arguments: Any, **_settings: Any) -> NoReturn:
+    """Raises NotImplementedError: `ssl` verifies only inside a handshake."""
+    raise NotImplementedError(f"verify() needs the native module of trustbridge: {reason}")
+
+
+def export_pem(path: str | os.PathLike[str] | None = None) -> str:
+    """Raises NotImplementedError: which certificates can be trust anchors only the native module
+    tells."""
+    raise NotImplementedError(f"export_pem() needs the native module of trustbridge: {reason}")

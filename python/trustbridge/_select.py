@@ -1,0 +1,185 @@
+"""Finds the native module that fits this interpreter, or says why there is none.
+
+A wheel for one platform has it beside this file. The bundle has one for each platform, in
+`native/<system>-<machine>/`. Nothing is loaded that could end the process: a truncated file of
+ELF would be a SIGBUS, so it is measured first.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _imp import extension_suffixes
+
+from ._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence
+    from types import ModuleType
+    from typing import Any
+
+#: Folder of the bundle's native modules.
+FOLDER = "native"
+#: Systems whose own verifier only the native module can ask.
+NATIVE_ONLY = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
+
+_MODULE = "_native"
+_SUFFIX = ".pyd" if sys.platform == "win32" else ".abi3.so"
+_MACHINES = {
+    "amd64": "x86_64",
+    "x64": "x86_64",
+    "arm64": "aarch64",
+    "i386": "i686",
+    "i586": "i686",
+    "x86": "i686",
+    "armv8l": "armv7l",
+}
+
+
+class Unavailable(Exception):
+    """There is no native module to use, for the reason given."""
+
+
+def find() -> tuple[Any, str]:
+    """The native module, or None and the reason."""
+    try:
+        return load(), ""
+    except Unavailable as unavailable:
+        return None, str(unavailable)
+
+
+def load() -> Any:
+    """Loads the native module. Raises Unavailable, and nothing else, if that cannot be."""
+    package = sys.modules[__name__.rpartition(".")[0]]
+    check_interpreter()
+    path = locate(package.__path__)
+    check_file(path)
+    try:
+        native = _import()
+        version = native.__version__
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of Rust is no Exception
+        raise Unavailable(f"{path} cannot be loaded: {error}") from None
+    if version != __version__:
+        _forget(package)
+        raise Unavailable(f"{path} is of version {version}, not {__version__}")
+    return native
+
+
+def check_interpreter() -> None:
+    """Whether a module for CPython's stable ABI can be loaded at all."""
+    if sys.implementation.name != "cpython":
+        raise Unavailable(f"{sys.implementation.name} is not CPython")
+    suffixes = extension_suffixes()
+    if _SUFFIX not in suffixes:
+        raise Unavailable(f"this interpreter does not load modules named {_SUFFIX}")
+    free_threaded = f"cp{sys.version_info[0]}{sys.version_info[1]}t-"
+    if "t" in getattr(sys, "abiflags", "") or any(free_threaded in suffix for suffix in suffixes):
+        raise Unavailable("this interpreter is free-threaded, the native module is not made for it")
+
+
+def locate(package_path: MutableSequence[str]) -> str:
+    """The file that `from . import _native` will load. Lets it find the bundle's."""
+    name = _MODULE + _SUFFIX
+    here = list(package_path)
+    for folder in here:
+        path = os.path.join(folder, name)
+        if os.path.lexists(path):
+            return path
+    platform = platform_name()
+    for folder in here:
+        below = os.path.join(folder, FOLDER, platform)
+        path = os.path.join(below, name)
+        if os.path.lexists(path):
+            if below not in package_path:
+                package_path.append(below)
+            return path
+    raise Unavailable(f"there is no native module for {platform} in {os.pathsep.join(here)}")
+
+
+def platform_name() -> str:
+    """This system and machine, as the bundle's folders are named."""
+    if sys.platform == "win32":
+        machine = "arm64" if "(ARM64)" in sys.version else "amd64"
+        if sys.maxsize <= 2**32:
+            machine = "x86"
+        return f"windows-{_MACHINES.get(machine, machine)}"
+    system = {"darwin": "macos"}.get(sys.platform, sys.platform.rstrip("0123456789"))
+    machine = os.uname().machine.lower()
+    machine = _MACHINES.get(machine, machine)
+    if sys.maxsize <= 2**32:
+        # A 32-bit interpreter on a 64-bit kernel.
+        machine = {"x86_64": "i686", "aarch64": "armv7l"}.get(machine, machine)
+    if system == "linux":
+        return f"linux-{_libc()}-{machine}"
+    return f"{system}-{machine}"
+
+
+def _libc() -> str:
+    try:
+        version = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (AttributeError, OSError, ValueError):
+        version = ""
+    return "gnu" if version.startswith("glibc") else "musl"
+
+
+def check_file(path: str) -> None:
+    """Whether a file is whole. Mapping a part of an ELF file that is not there is a SIGBUS."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            header = file.read(64)
+            if header[:4] == b"\x7fELF":
+                end = _elf_end(file, header)
+            elif sys.platform in NATIVE_ONLY:
+                end = 1  # the loaders of these systems look for themselves
+            else:
+                raise Unavailable(f"{path} is no ELF file")
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}") from None
+    except (IndexError, ValueError):
+        raise Unavailable(f"{path} is no whole ELF file") from None
+    if size < end:
+        raise Unavailable(f"{path} is cut off: it has {size} bytes of {end}")
+
+
+def _elf_end(file: Any, header: bytes) -> int:
+    """The least size of an ELF file: every segment and the table of sections are within it."""
+    order = sys.byteorder
+    if header[5] != (2 if sys.byteorder == "big" else 1):
+        raise ValueError
+    wide = header[4] == 2
+
+    def number(data: bytes, at: int, length: int) -> int:
+        field = data[at : at + length]
+        if len(field) < length:
+            raise ValueError
+        return int.from_bytes(field, order)
+
+    word = 8 if wide else 4
+    program, sections = number(header, 24 + word, word), number(header, 24 + 2 * word, word)
+    sizes = 24 + 3 * word + 4  # after e_flags
+    program_size, program_count = number(header, sizes + 2, 2), number(header, sizes + 4, 2)
+    section_size, section_count = number(header, sizes + 6, 2), number(header, sizes + 8, 2)
+    end = sections + section_size * section_count
+    file.seek(program)
+    table = file.read(program_size * program_count)
+    for at in range(0, program_size * program_count, program_size or 1):
+        offset = number(table, at + (8 if wide else 4), word)
+        length = number(table, at + (32 if wide else 16), word)
+        end = max(end, offset + length)
+    return end
+
+
+def _import() -> Any:
+    from . import _native
+
+    return _native
+
+
+def _forget(package: ModuleType) -> None:
+    sys.modules.pop(f"{package.__name__}.{_MODULE}", None)
+    if hasattr(package, _MODULE):
+        delattr(package, _MODULE)

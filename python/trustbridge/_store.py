@@ -1,0 +1,76 @@
+"""The system's trust anchors as text, for programs with a TLS stack of their own."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+
+from . import _native
+from ._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
+
+_HEADER = """\
+# Trust anchors for TLS servers, exported by trustbridge {version}.
+# What their owner distrusts, and what no certificate file can say, is lost in this form.
+"""
+
+
+def export_pem(path: str | PathLike[str] | None = None) -> str:
+    """The certificates of the system's store that can be trust anchors of servers now, in PEM.
+
+    A line of comment before each names its subject and where it came from. With a path the text
+    is also written to that file, which appears or is replaced at once and complete.
+
+    For programs that do not use the `ssl` module and take a file of CA certificates, such as
+    grpc, pycurl or curl_cffi. They lose what a file cannot carry: certificates that the store
+    distrusts, purposes, later changes of the store, and the vetting of each certificate at the
+    time of a connection.
+
+    Raises ValueError if there is no usable certificate: some programs take an empty file for
+    "trust the defaults".
+    """
+    blocks = []
+    for der, subject, source, refusal in _native.read_store().entries():
+        if refusal is None:
+            body = b2a_base64(der, newline=False).decode("ascii")
+            lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+            blocks.append(
+                f"\n# {_one_line(subject)}\n# from {_one_line(source)}\n"
+                "-----BEGIN CERTIFICATE-----\n" + "\n".join(lines) + "\n"
+                "-----END CERTIFICATE-----\n"
+            )
+    if not blocks:
+        raise ValueError("the system's store has no usable trust anchor for servers")
+    text = _HEADER.format(version=__version__) + "".join(blocks)
+    if path is not None:
+        _replace(path, text)
+    return text
+
+
+def _one_line(text: str) -> str:
+    """ASCII, for readers that accept nothing else, and no way to end the comment."""
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    # A reader that looks for the marker anywhere must not find it here.
+    return printable.replace("-----", "- - -").encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _replace(path: str | PathLike[str], text: str) -> None:
+    import os
+    import tempfile
+
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="ascii") as device:  # such as /dev/stdout
+            device.write(text)
+        return
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".trustbridge-")
+    try:
+        with open(handle, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)  # nothing in it is secret
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,121 @@
+"""The bundle wheel: one none-any wheel of the wheels for several platforms."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from trustbridge import _select
+
+SCRIPT = Path(__file__).parents[2] / "scripts/bundle"
+INFO = "trustbridge-1.2.dist-info"
+PLATFORMS = {
+    "manylinux_2_17_x86_64.manylinux2014_x86_64": ["linux-gnu-x86_64"],
+    "manylinux_2_28_aarch64": ["linux-gnu-aarch64"],
+    "linux_x86_64": ["linux-gnu-x86_64"],
+    "musllinux_1_2_x86_64": ["linux-musl-x86_64"],
+    "macosx_10_12_x86_64": ["macos-x86_64"],
+    "macosx_11_0_arm64": ["macos-aarch64"],
+    "macosx_10_12_universal2": ["macos-aarch64", "macos-x86_64"],
+    "win_amd64": ["windows-x86_64"],
+    "win_arm64": ["windows-aarch64"],
+    "win32": ["windows-i686"],
+}
+
+
+def make(folder, platform, *, year=2020, **changed) -> Path:
+    folder.mkdir(exist_ok=True)
+    native = "_native.pyd" if platform.startswith("win") else "_native.abi3.so"
+    files = {
+        "trustbridge/__init__.py": b"",
+        "trustbridge/_pure.py": b"pass\n",
+        f"trustbridge/{native}": platform.encode(),
+        f"{INFO}/METADATA": b"Name: trustbridge\n",
+        f"{INFO}/WHEEL": f"Tag: cp310-abi3-{platform}\n".encode(),
+        f"{INFO}/RECORD": b"",
+        f"{INFO}/licenses/LICENSE-MIT": b"free",
+        f"{INFO}/sboms/trustbridge.cyclonedx.json": platform.encode(),
+        **changed,
+    }
+    wheel = folder / f"trustbridge-1.2-cp310-abi3-{platform}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, data in files.items():
+            if data is not None:
+                archive.writestr(zipfile.ZipInfo(path, (year, 1, 1, 0, 0, 0)), data)
+    return wheel
+
+
+def bundle(output, *wheels):
+    command = [sys.executable, str(SCRIPT), "-o", str(output), *map(str, wheels)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_contents(tmp_path):
+    wheels = [make(tmp_path, platform) for platform in PLATFORMS if platform != "linux_x86_64"]
+    wheels = [wheel for wheel in wheels if "universal2" not in wheel.name]
+    finished = bundle(tmp_path / "out", *wheels)
+    assert finished.returncode == 0, finished.stderr
+    made = tmp_path / "out/trustbridge-1.2-py3-none-any.whl"
+    assert finished.stdout == f"{made}\n"
+    with zipfile.ZipFile(made) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for platform, folders in PLATFORMS.items():
+        if platform == "linux_x86_64" or "universal2" in platform:
+            continue
+        name = "_native.pyd" if platform.startswith("win") else "_native.abi3.so"
+        (folder,) = folders
+        assert files[f"trustbridge/{_select.FOLDER}/{folder}/{name}"] == platform.encode()
+        assert files[f"{INFO}/sboms/{folder}.trustbridge.cyclonedx.json"] == platform.encode()
+    assert not any(name.startswith("trustbridge/_native.") for name in files)
+    assert b"Tag: py3-none-any\n" in files[f"{INFO}/WHEEL"]
+    assert files[f"{INFO}/licenses/LICENSE-MIT"] == b"free"
+    record = files[f"{INFO}/RECORD"].decode().splitlines()
+    expected = []
+    for name, data in files.items():
+        if name != f"{INFO}/RECORD":
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            expected.append(f"{name},sha256={digest},{len(data)}")
+    assert sorted(record) == sorted([*expected, f"{INFO}/RECORD,,"])
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_platforms(tmp_path, platform):
+    assert bundle(tmp_path / "out", make(tmp_path, platform)).returncode == 0
+    with zipfile.ZipFile(tmp_path / "out/trustbridge-1.2-py3-none-any.whl") as archive:
+        folders = {name.split("/")[2] for name in archive.namelist() if "/native/" in name}
+    assert sorted(folders) == PLATFORMS[platform]
+
+
+def test_this_machine_is_among_the_names():
+    assert [_select.platform_name()] in PLATFORMS.values()
+
+
+def test_same_wheels_give_the_same_bytes(tmp_path):
+    made = []
+    for number, (year, order) in enumerate([(2020, 1), (2021, -1)]):
+        folder = tmp_path / str(number)
+        wheels = [make(folder, name, year=year) for name in ("win_amd64", "musllinux_1_2_x86_64")]
+        assert bundle(folder, *wheels[::order]).returncode == 0
+        made.append((folder / "trustbridge-1.2-py3-none-any.whl").read_bytes())
+    assert made[0] == made[1]
+
+
+def test_refusals(tmp_path):
+    good = make(tmp_path / "good", "win_amd64")
+    other = make(tmp_path / "other", "win32", **{"trustbridge/_pure.py": b"differs"})
+    finished = bundle(tmp_path / "out", good, other)
+    assert finished.returncode == 1
+    assert "trustbridge/_pure.py in" in finished.stderr
+    without = make(tmp_path / "without", "win32", **{"trustbridge/_native.pyd": None})
+    finished = bundle(tmp_path / "out", without)
+    assert "has 0 native modules" in finished.stderr
+    later = tmp_path / "trustbridge-1.3-cp310-abi3-win32.whl"
+    later.write_bytes(make(tmp_path / "later", "win32").read_bytes())
+    finished = bundle(tmp_path / "out", good, later)
+    assert "several releases" in finished.stderr
+    assert not (tmp_path / "out").exists()

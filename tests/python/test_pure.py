@@ -1,0 +1,387 @@
+"""The backend without the native module."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from pki import PAST, Authority, self_signed
+from servers import Server, StdContext, exchange_socket, server_context
+from test_select import copy
+from trustbridge import _pure
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def context(monkeypatch, system_file):
+    use_store(monkeypatch, SSL_CERT_FILE=system_file)
+    return make()
+
+
+def make():
+    return _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def use_store(monkeypatch, *, bundles=(), directories=(), **environment):
+    """As if this process had begun with this store."""
+    found = _pure.places(environment, bundles, directories)
+    monkeypatch.setattr(_pure, "_places", found)
+
+
+def test_suite(tmp_path):
+    """Everything that goes through a context, in a process without the native module."""
+    copy(tmp_path)
+    here = Path(__file__).parent
+    files = ["test_context.py", "test_handshake.py", "test_inject.py", "test_threads.py"]
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pure_backend"),
+            *(str(here / file) for file in files),
+        ],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{here}"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr
+    assert " xfailed" in finished.stdout
+
+
+def test_tables_are_the_cores():
+    source = (ROOT / "src/store/locations.rs").read_text()
+    for name, table in (("BUNDLES", _pure.BUNDLES), ("DIRECTORIES", _pure.DIRECTORIES)):
+        body = re.search(rf"const {name}: &\[&str\] = &\[(.*?)\n\];", source, re.DOTALL)
+        assert tuple(re.findall(r'^ *"([^"]+)"', body[1], re.MULTILINE)) == table
+
+
+def paths(environment, bundles=(), directories=()):
+    found = _pure.places(environment, bundles, directories)
+    return [(place.path, place.variable, place.directory) for place in found]
+
+
+def test_places(tmp_path):
+    bundle = tmp_path / "bundle.pem"
+    bundle.touch()
+    default = (str(bundle), None, False)
+    bundles, directories = ["/nowhere.pem", str(bundle), str(tmp_path)], ["/one", "/two"]
+    both = [("/one", None, True), ("/two", None, True)]
+    assert paths({}, bundles, directories) == [default]
+    assert paths({}, ["/nowhere.pem"], directories) == both
+    empty = {"SSL_CERT_FILE": "", "NIX_SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}
+    assert paths(empty, bundles, directories) == [default]
+    file, nix = {"SSL_CERT_FILE": "/missing"}, {"NIX_SSL_CERT_FILE": "/nix"}
+    assert paths(file, bundles, directories) == [("/missing", "SSL_CERT_FILE", False)]
+    assert paths(nix, bundles) == [("/nix", "NIX_SSL_CERT_FILE", False)]
+    assert paths(nix | file, bundles) == [("/missing", "SSL_CERT_FILE", False)]
+    folders = [("/a", "SSL_CERT_DIR", True), ("/b", "SSL_CERT_DIR", True)]
+    assert paths({"SSL_CERT_DIR": ":/a::/b:/a:"}, bundles, directories) == [default, *folders]
+    relative = {"SSL_CERT_FILE": "ca.pem"}
+    assert paths(relative) == [(os.path.abspath("ca.pem"), "SSL_CERT_FILE", False)]
+
+
+def test_read_once_and_late(monkeypatch, context, trusted_server):
+    reads = []
+    read = _pure._read_into
+
+    def counting(*arguments):
+        reads.append(threading.get_ident())
+        return read(*arguments)
+
+    monkeypatch.setattr(_pure, "_read_into", counting)
+    assert reads == []
+    threads = [
+        threading.Thread(target=exchange_socket, args=(context, trusted_server.address))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    context.load_default_certs()
+    context.set_default_verify_paths()
+    assert context.get_ca_certs()
+    assert len(reads) == 1
+
+
+def test_nothing_is_added_once_in_use(context, trusted_server, other_file):
+    """What pip does for each connection must not touch a store that another thread reads."""
+    context.load_verify_locations(other_file)
+    exchange_socket(context, trusted_server.address)
+    adds = []
+    context._add = lambda *arguments, **settings: adds.append(arguments)
+    for _ in range(3):
+        context.load_verify_locations(other_file, None, None)
+        exchange_socket(context, trusted_server.address)
+    assert adds == []
+    with open(other_file, "ab") as file:
+        file.write(Authority("another").pem)
+    context.load_verify_locations(other_file)
+    assert len(adds) == 1
+
+
+def test_servers_do_not_read_the_store(monkeypatch, localhost):
+    monkeypatch.setattr(_pure, "_read_into", None)
+    context = _pure.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    path_context = server_context(localhost)
+    assert path_context.get_ca_certs() == context.get_ca_certs() == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_one_store_is_for_one_side(context, trusted_server, monkeypatch, system_file):
+    both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+    both.verify_mode = ssl.CERT_REQUIRED
+    exchange_socket(both, trusted_server.address)
+    with pytest.raises(ValueError, match="verifies servers"):
+        both.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+    both.verify_mode = ssl.CERT_REQUIRED
+    both.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    with pytest.raises(ValueError, match="verifies clients"):
+        exchange_socket(both, trusted_server.address)
+    assert both.get_ca_certs() == []
+
+
+def refusal(context, leaf) -> ssl.SSLCertVerificationError:
+    with Server(server_context(leaf)) as server:
+        with pytest.raises(ssl.SSLCertVerificationError) as caught:
+            exchange_socket(context, server.address)
+    return caught.value
+
+
+def test_words(context, untrusted, system_file, monkeypatch):
+    monkeypatch.setattr(_pure, "reason", "a reason")
+    error = refusal(context, untrusted)
+    assert len(error.args) == 2
+    line = (
+        'localhost: issuer is not known: "CN=trustbridge tests: other root"; '
+        f"searched SSL_CERT_FILE {system_file} (1 certificate)"
+    )
+    assert line in error.args[1] == error.strerror
+    assert "certificate verify failed: unable to get local issuer certificate: " in str(error)
+    assert (error.kind, error.depth, error.verify_code) == ("UnknownIssuer", 0, 20)
+    assert error.report.startswith(line)
+    assert error.report.endswith("the native module is not in use: a reason")
+    if sys.version_info >= (3, 11):
+        assert error.__notes__ == [error.report]
+
+
+def test_words_of_names_are_safe(context):
+    leaf = Authority('evil\x1b[31m\n"root').leaf("localhost")
+    text = str(refusal(context, leaf))
+    assert "\x1b" not in text and "\n" not in text
+    assert "evil\\u{1b}[31m\\u{a}\\u{22}root" in text
+
+
+def test_no_store(monkeypatch, untrusted):
+    use_store(monkeypatch, SSL_CERT_FILE="/nonexistent/ca.pem")
+    error = refusal(make(), untrusted)
+    assert error.kind == "NoTrustAnchors"
+    assert "searched SSL_CERT_FILE /nonexistent/ca.pem (0 certificates) [" in str(error)
+
+
+def anchors():
+    yield "not a CA", Authority("anchor", ca=False)
+    yield "expired", Authority("anchor", not_after=PAST.replace(year=2001))
+    yield "not yet valid", Authority("anchor", not_before=PAST.replace(year=2998))
+
+
+@pytest.mark.parametrize("case", list(anchors()), ids=lambda case: case[0])
+def test_openssl_vets_anchors(monkeypatch, tmp_path, case):
+    _, anchor = case
+    file = tmp_path / "store.pem"
+    file.write_bytes(anchor.pem)
+    use_store(monkeypatch, SSL_CERT_FILE=str(file))
+    refusal(make(), anchor.leaf("localhost"))
+
+
+def test_intermediate_as_anchor(monkeypatch, tmp_path, other_ca):
+    issuing = other_ca.intermediate("issuing")
+    file = tmp_path / "store.pem"
+    file.write_bytes(issuing.pem)
+    use_store(monkeypatch, SSL_CERT_FILE=str(file))
+    with Server(server_context(issuing.leaf("localhost"))) as server:
+        assert exchange_socket(make(), server.address) == b"ping"
+
+
+@pytest.mark.parametrize("ca", [True, False])
+def test_end_entity_in_the_store(monkeypatch, tmp_path, ca):
+    leaf = self_signed("localhost", ca=ca)
+    file = tmp_path / "store.pem"
+    file.write_bytes(leaf.pem)
+    use_store(monkeypatch, SSL_CERT_FILE=str(file))
+    with Server(server_context(leaf)) as server:
+        assert exchange_socket(make(), server.address) == b"ping"
+
+
+def test_damaged_files(monkeypatch, tmp_path, system_ca, other_ca):
+    third = Authority("third")
+    half = other_ca.pem[: len(other_ca.pem) // 2]
+    bad = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    text = b"some text\r\n"
+    crlf = system_ca.pem.replace(b"\n", b"\r\n")
+    for contents, expected in (
+        (b"\xef\xbb\xbf" + system_ca.pem + third.pem, 2),
+        (crlf + text + bad + third.pem, 2),
+        (system_ca.pem + third.pem + half, 2),
+        (bad, 0),
+        (b"", 0),
+    ):
+        file = tmp_path / "store.pem"
+        file.write_bytes(contents)
+        use_store(monkeypatch, SSL_CERT_FILE=str(file))
+        context = make()
+        assert context.cert_store_stats()["x509"] == expected, contents
+        (source,) = context._sources
+        assert source.certificates == expected
+        assert source.problems or contents.startswith(b"\xef")
+
+
+def test_settings_of_a_damaged_file_do_not_vanish(monkeypatch, tmp_path, system_ca):
+    """A certificate whose trust settings cannot be used must not count without them."""
+    settings = system_ca.pem.replace(b" CERTIFICATE", b" TRUSTED CERTIFICATE")
+    file = tmp_path / "store.pem"
+    file.write_bytes(settings + system_ca.pem + system_ca.pem[:100])
+    use_store(monkeypatch, SSL_CERT_FILE=str(file))
+    assert make().cert_store_stats()["x509"] == 0
+
+
+def test_odd_files(monkeypatch, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, tmp_path, Path("/dev/zero")):
+        use_store(monkeypatch, SSL_CERT_FILE=str(path))
+        context = make()
+        assert context.get_ca_certs() == []
+        assert "is not a regular file" in context._sources[0].problems[0]
+
+
+def test_directories(monkeypatch, tmp_path, system_ca, other_ca):
+    empty, full, later = tmp_path / "empty", tmp_path / "full", tmp_path / "later"
+    for folder in (empty, full, later):
+        folder.mkdir()
+    (full / "0a1b2c3d.0").write_bytes(system_ca.pem)
+    (full / "not-hashed.pem").write_bytes(other_ca.pem)
+    (later / "0a1b2c3d.0").write_bytes(other_ca.pem)
+    directories = [str(tmp_path / "missing"), str(empty), str(full), str(later)]
+    use_store(monkeypatch, directories=directories)
+    context = make()
+    assert context.get_ca_certs(True) == [system_ca.der]
+    assert [source.certificates for source in context._sources] == [0, 0, 1]
+    use_store(monkeypatch, SSL_CERT_DIR=f"{full}:{later}")
+    assert len(make().get_ca_certs()) == 2
+
+
+def test_verify_needs_the_native_module(monkeypatch):
+    monkeypatch.setattr(_pure, "reason", "a reason")
+    with pytest.raises(NotImplementedError, match="a reason"):
+        _pure.verify([], None)
+
+
+def test_a_name_to_be_checked_must_be_there(context):
+    with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+    context.check_hostname = False
+    context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+
+
+def test_export_needs_the_native_module(monkeypatch):
+    monkeypatch.setattr(_pure, "reason", "a reason")
+    with pytest.raises(NotImplementedError, match="a reason"):
+        _pure.export_pem()
+
+
+def test_command_line(tmp_path):
+    copy(tmp_path)
+    script = tmp_path / "script.py"
+    script.write_text("import ssl, trustbridge; print(ssl.SSLContext is trustbridge.SSLContext)")
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "trustbridge", *arguments],
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert call("run", str(script)).stdout == "True\n"
+    for command in (["check", "localhost"], ["store"], ["export"]):
+        done = call(*command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(f": error: {command[0]} needs the native module\n")
+
+
+def test_is_an_ssl_context(context):
+    assert isinstance(context, StdContext)
+    assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+def test_only_what_is_loaded(context, system_ca, other_ca, other_file, trusted_server, untrusted):
+    only = _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
+    assert (context.system_trust, only.system_trust) == (True, False)
+    only.load_verify_locations(other_file)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        exchange_socket(only, trusted_server.address)
+    with Server(server_context(untrusted)) as server:
+        assert exchange_socket(only, server.address) == b"ping"
+    with pytest.raises(ValueError, match="once the context has been used"):
+        only.system_trust = True
+    context.system_trust = False
+    assert context.get_ca_certs() == []
+    server_side = _pure.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    assert server_side.system_trust is False
+    with pytest.raises(ValueError, match="for servers"):
+        server_side.system_trust = True
+
+
+def certifi(folder, contents) -> str:
+    package = folder / "certifi"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cacert.pem").write_bytes(contents)
+    return str(package / "cacert.pem")
+
+
+def test_certifi_counts_where_the_system_does_not(context, tmp_path, system_ca, other_ca):
+    bundle = certifi(tmp_path, other_ca.pem)
+    context.load_verify_locations(bundle)
+    assert context.get_ca_certs(True) == [system_ca.der]
+    only = _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
+    only.load_verify_locations(bundle)
+    assert only.get_ca_certs(True) == [other_ca.der]
+
+
+def test_respect_cafile(monkeypatch, context, tmp_path, system_ca, other_ca, other_file):
+    bundle = certifi(tmp_path, Authority("certifi's").pem)
+    monkeypatch.setattr(_pure, "injected", True)
+    monkeypatch.setattr(_pure, "respect_cafile", True)
+    own, default = [other_ca.der], [system_ca.der]
+    for steps, expected in (
+        ([], default),
+        (["file"], own),
+        (["file", "default"], default + own),
+        (["default", "file"], default + own),
+        (["certifi", "file"], default + own),
+        (["crl"], default),
+    ):
+        made = make()
+        (tmp_path / "list.pem").write_bytes(other_ca.crl())
+        for step in steps:
+            if step == "default":
+                made.load_default_certs()
+            else:
+                files = {"file": other_file, "certifi": bundle, "crl": str(tmp_path / "list.pem")}
+                made.load_verify_locations(files[step])
+        assert sorted(made.get_ca_certs(True)) == sorted(expected), steps

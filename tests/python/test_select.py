@@ -1,0 +1,287 @@
+"""The selector of the native module: it ends in a module or in a reason, whatever it finds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import zipfile
+from pathlib import Path
+
+import pytest
+import trustbridge
+from servers import Server, server_context
+from trustbridge import _select
+
+PACKAGE = Path(trustbridge.__file__).parent
+NAME = "_native.abi3.so"
+NATIVE = Path(trustbridge._native.__file__)
+
+
+def copy(folder: Path) -> Path:
+    """The package without its native module, below a folder."""
+    target = folder / "trustbridge"
+    shutil.copytree(PACKAGE, target, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    for parent in target.relative_to(folder).parents:
+        (folder / parent).mkdir(exist_ok=True)
+    return target
+
+
+def python(script: str, path: Path, *, name: str = "trustbridge") -> str:
+    """What a script prints that finds the package as `t`, with nothing else of it in reach."""
+    prelude = f"""
+import sys
+sys.path[:] = [entry for entry in sys.path if "site-packages" not in entry]
+sys.path.insert(0, {str(path)!r})
+"""
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", prelude + textwrap.dedent(script).replace("PACKAGE", name)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, (finished.returncode, finished.stdout, finished.stderr)
+    assert finished.stderr == ""
+    return finished.stdout.strip()
+
+
+OUTCOME = """
+import PACKAGE as t
+assert t.SSLContext.__module__.startswith("PACKAGE.")
+print(t.HANDSHAKE_MODE, getattr(getattr(t, "_pure", None), "reason", ""))
+"""
+
+
+def test_beside_the_package(tmp_path):
+    shutil.copy(NATIVE, copy(tmp_path) / NAME)
+    assert python(OUTCOME, tmp_path) == "in-handshake"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["trustbridge", "pip._vendor.trustbridge", "pipenv.patched.pip._vendor.trustbridge"],
+)
+@pytest.mark.parametrize("native", [True, False])
+def test_any_name(tmp_path, name, native, localhost, untrusted, system_file):
+    parents = name.split(".")[:-1]
+    folder = tmp_path
+    for parent in parents:
+        folder = folder / parent
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+    package = copy(folder)
+    if native:
+        bundled = package / _select.FOLDER / _select.platform_name()
+        bundled.mkdir(parents=True)
+        shutil.copy(NATIVE, bundled / NAME)
+    expected = "in-handshake" if native else "openssl"
+    with Server(server_context(localhost)) as good, Server(server_context(untrusted)) as bad:
+        script = f"""
+        import os, socket, ssl, PACKAGE as t
+        os.environ["SSL_CERT_FILE"] = {system_file!r}
+        os.environ["SSL_CERT_DIR"] = ""
+        def connect(port):
+            context = ssl.create_default_context()
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                with context.wrap_socket(connection, server_hostname="localhost") as secured:
+                    return secured.version()
+        t.inject_into_ssl()
+        assert ssl.SSLContext is t.SSLContext
+        assert connect({good.port})
+        try:
+            connect({bad.port})
+        except ssl.SSLCertVerificationError as error:
+            assert "issuer is not known" in str(error), error
+            assert "other root" in str(error), error
+        else:
+            raise AssertionError
+        t.extract_from_ssl()
+        other = [name for name in sys.modules if "trustbridge" in name]
+        assert all(name.startswith("PACKAGE") for name in other), other
+        print(t.HANDSHAKE_MODE)
+        """
+        assert python(script, tmp_path, name=name) == expected
+
+
+def test_in_a_zip(tmp_path):
+    package = copy(tmp_path)
+    bundled = package / _select.FOLDER / _select.platform_name()
+    bundled.mkdir(parents=True)
+    shutil.copy(NATIVE, bundled / NAME)
+    archive = tmp_path / "package.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        for path in package.rglob("*"):
+            target.write(path, path.relative_to(tmp_path))
+    mode, _, reason = python(OUTCOME, archive).partition(" ")
+    assert mode == "openssl"
+    assert reason.startswith("there is no native module")
+
+
+def truncated(share):
+    def break_it(path):
+        data = path.read_bytes()
+        path.write_bytes(data[: int(len(data) * share)])
+
+    return break_it
+
+
+def foreign_machine(path):
+    data = bytearray(path.read_bytes())
+    data[18:20] = (0xF7, 0x00) if sys.byteorder == "little" else (0x00, 0xF7)  # BPF
+    path.write_bytes(data)
+
+
+def other_byte_order(path):
+    data = bytearray(path.read_bytes())
+    data[5] = 3 - data[5]
+    path.write_bytes(data)
+
+
+def other_word_size(path):
+    data = bytearray(path.read_bytes())
+    data[4] = 3 - data[4]
+    path.write_bytes(data)
+
+
+def other_library(path):
+    import _socket
+
+    shutil.copy(_socket.__file__, path)
+
+
+def directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+def dangling(path):
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def program_headers_beyond(path):
+    data = bytearray(path.read_bytes())
+    data[32:40] = (len(data) - 8).to_bytes(8, sys.byteorder)
+    path.write_bytes(data)
+
+
+BROKEN = {
+    "empty": (truncated(0), "no ELF file"),
+    "ELF header only": (lambda path: path.write_bytes(path.read_bytes()[:64]), "ELF file"),
+    "half an ELF header": (lambda path: path.write_bytes(path.read_bytes()[:30]), "ELF file"),
+    "an eighth": (truncated(0.125), "cut off"),
+    "half": (truncated(0.5), "cut off"),
+    "nearly all": (truncated(0.999), "cut off"),
+    "headers beyond the end": (program_headers_beyond, "no whole ELF file"),
+    "text": (lambda path: path.write_text("not a library"), "no ELF file"),
+    "foreign machine": (foreign_machine, "cannot be loaded"),
+    "other byte order": (other_byte_order, "ELF file"),
+    "other word size": (other_word_size, ""),
+    "other library": (other_library, "cannot be loaded"),
+    "directory": (directory, "cannot be read"),
+    "dangling link": (dangling, "cannot be read"),
+    "missing": (lambda path: path.unlink(), "there is no native module"),
+    "renamed": (lambda path: path.rename(path.with_name("_other.abi3.so")), "there is no native"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("bundled", [True, False])
+def test_broken_files(tmp_path, case, bundled):
+    break_it, words = BROKEN[case]
+    package = copy(tmp_path)
+    folder = package / _select.FOLDER / _select.platform_name() if bundled else package
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    shutil.copy(NATIVE, path)
+    break_it(path)
+    mode, _, reason = python(OUTCOME, tmp_path).partition(" ")
+    assert mode == "openssl"
+    assert words in reason and reason
+
+
+def test_other_version(tmp_path):
+    package = copy(tmp_path)
+    shutil.copy(NATIVE, package / NAME)
+    (package / "_version.py").write_text('__version__ = "99.0"\n')
+    mode, _, reason = python(OUTCOME, tmp_path).partition(" ")
+    assert mode == "openssl"
+    assert f"is of version {trustbridge.__version__}, not 99.0" in reason
+
+
+CONDITIONS = {
+    "PyPy": ("sys.implementation.name = 'pypy'", "pypy is not CPython"),
+    "free-threaded": (
+        "import _imp\n"
+        "_imp.extension_suffixes = lambda: ['.cpython-313t-x86_64-linux-gnu.so', '.so']",
+        "does not load modules named",
+    ),
+    "free-threaded with abi3": ("sys.abiflags = 't'", "free-threaded"),
+    "another machine": (
+        "import os\nuname = os.uname()\n"
+        "os.uname = lambda: os.uname_result((*uname[:4], 'riscv64'))",
+        "there is no native module for linux-gnu-riscv64",
+    ),
+    "musl": ("import os\nos.confstr = lambda name: None", "no native module for linux-musl"),
+    "panic": (
+        "import builtins\nplain = builtins.__import__\nclass Panic(BaseException): pass\n"
+        "def fake(name, globals=None, locals=None, fromlist=(), level=0):\n"
+        "    if fromlist and '_native' in fromlist: raise Panic('at the disco')\n"
+        "    return plain(name, globals, locals, fromlist, level)\n"
+        "builtins.__import__ = fake",
+        "cannot be loaded: at the disco",
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names Linux")
+@pytest.mark.parametrize("case", CONDITIONS)
+def test_odd_interpreters(tmp_path, case):
+    change, words = CONDITIONS[case]
+    bundled = copy(tmp_path) / _select.FOLDER / _select.platform_name()
+    bundled.mkdir(parents=True)
+    shutil.copy(NATIVE, bundled / NAME)
+    mode, _, reason = python(f"{change}\n{textwrap.dedent(OUTCOME)}", tmp_path).partition(" ")
+    assert mode == "openssl"
+    assert words in reason
+
+
+@pytest.mark.parametrize("system", _select.NATIVE_ONLY)
+def test_systems_that_need_the_native_module(tmp_path, system):
+    copy(tmp_path)
+    script = f"""
+    import os, ssl
+    from importlib import machinery
+    sys.platform = {system!r}
+    try:
+        import PACKAGE
+    except ImportError as error:
+        print(error)
+    """
+    message = python(script, tmp_path)
+    assert message.startswith("trustbridge needs its native module on this system: ")
+
+
+def test_version_is_the_crates():
+    root = Path(__file__).parents[2]
+    cargo = (root / "Cargo.toml").read_text()
+    assert f'\nversion = "{trustbridge.__version__}"\n' in cargo
+
+
+def test_no_absolute_imports():
+    """`vendoring` rewrites some of them and cannot rewrite others; relative ones just work."""
+    for path in PACKAGE.glob("_[!_]*.py"):
+        for line in path.read_text().splitlines():
+            assert not line.lstrip().startswith(("import trustbridge", "from trustbridge")), path
+
+
+def test_no_write_below_the_package(tmp_path):
+    package = copy(tmp_path)
+    shutil.copy(NATIVE, package / NAME)
+    before = sorted(str(path) for path in tmp_path.rglob("*"))
+    python("sys.dont_write_bytecode = True\nimport PACKAGE, os\nassert os", tmp_path)
+    assert sorted(str(path) for path in tmp_path.rglob("*")) == before
+    assert os.path.exists(package)
