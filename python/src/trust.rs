@@ -355,7 +355,7 @@ fn is_hashed_name(name: &str) -> bool {
     let Some((hash, number)) = name.split_once('.') else { return false };
     let number = number.strip_prefix('r').unwrap_or(number);
     hash.len() == 8
-        && hash.bytes().all(|digit| digit.is_ascii_hexdigit())
+        && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
         && !number.is_empty()
         && number.bytes().all(|digit| digit.is_ascii_digit())
 }
