@@ -6,7 +6,7 @@ import os
 import ssl
 import sys
 
-from . import _certifi, _native
+from . import _certifi, _environment, _native
 from ._mode import DEFERRED, HANDSHAKE_MODE
 
 TYPE_CHECKING = False
@@ -180,6 +180,7 @@ class SSLContext(_Base, metaclass=_ContextType):
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
             self._trust = self._attach()
+            _environment.apply(self._trust)
             self._respects_cafile = injected and respect_cafile
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
@@ -343,6 +344,7 @@ class SSLContext(_Base, metaclass=_ContextType):
             raise TypeError(purpose)
         if self._trust is not None:
             self._trust.renew()
+            _environment.apply(self._trust)
             self._default_asked(self._trust)
 
     def set_default_verify_paths(self) -> None:
@@ -351,6 +353,7 @@ class SSLContext(_Base, metaclass=_ContextType):
             super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.renew()
+            _environment.apply(self._trust)
             self._default_asked(self._trust)
 
     def _as_standard(self, trust: _native.Trust) -> _StdContext:
