@@ -594,27 +594,37 @@ def elsewhere(request, monkeypatch):
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
-def test_variable_names_a_file(both, other_file, monkeypatch, variable, elsewhere):
+def test_variable_names_a_file(both, other_file, system_file, monkeypatch, variable, elsewhere):
     monkeypatch.setenv(variable, other_file)
     context = make()
-    monkeypatch.delenv(variable)
     assert both(context) == (False, True), "it takes the place of the system's"
-    if elsewhere:
-        assert len(context.get_ca_certs()) == 1
-        context.load_default_certs()
-        assert both(context)[1] is False, "the variables are looked at again"
+    assert len(context.get_ca_certs()) == 1
+    monkeypatch.setenv("SSL_CERT_FILE", system_file)
+    assert both(context) == (False, True), "the variables are looked at when it is made"
+    context.load_default_certs()
+    assert both(context) == (True, False), "and when it is told to"
 
 
-def test_variable_with_a_directory(both, other_ca, tmp_path, monkeypatch, elsewhere):
+def test_variable_with_a_directory(both, other_ca, system_file, tmp_path, monkeypatch, elsewhere):
     hashed, plain = tmp_path / "hashed", tmp_path / "plain"
     for folder, name in ((hashed, "0123abcd.0"), (plain, "ca.pem")):
         folder.mkdir()
         (folder / name).write_bytes(other_ca.pem)
-    monkeypatch.setenv("SSL_CERT_FILE", "")
+    monkeypatch.setenv("SSL_CERT_FILE", system_file)
     monkeypatch.setenv("SSL_CERT_DIR", str(plain))
-    assert both(make())[1] is False
+    assert both(make()) == (True, False)
     monkeypatch.setenv("SSL_CERT_DIR", f"{plain}{os.pathsep}{hashed}")
-    assert both(make())[1] is True
+    assert both(make()) == (True, True)
+
+
+def test_empty_variables_count_as_unset(monkeypatch):
+    environment = pytest.importorskip("trustbridge._environment")
+    monkeypatch.setattr(environment, "looks", True)
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    monkeypatch.setenv("SSL_CERT_DIR", "")
+    trust = environment._native.Trust()
+    assert environment.apply(trust) == []
+    assert trust.system
 
 
 def test_what_is_loaded_adds_to_a_variable(
