@@ -26,17 +26,19 @@ help:
 	@echo '  make lint         rustfmt, clippy, features, rustdoc, ruff, mypy, stubs'
 	@echo '  make test-rust    unit, integration and documentation tests'
 	@echo '  make test-python  pytest on every CPython found (PYTHONS="3.10 3.13")'
+	@echo '  make test-truststore  the public tests of truststore, run with our package'
 	@echo '  make test-docs    the Python examples of the READMEs'
 	@echo '  make test-install pip install from a checkout and from the sdist'
 	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
 	@echo '  make test-targets compile and lint for other systems'
 	@echo '  make test-release the checks of a release, each with what it must catch'
+	@echo 'make test-stress    64 threads with 200 connections each, on every CPython found'
 	@echo 'make bench          speed and memory beside peers, into benches/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean          removes what all of these made'
 
 .PHONY: test
-test: lint test-rust test-python test-docs test-install test-windows test-targets test-release
+test: lint test-rust test-python test-truststore test-docs test-install test-windows test-targets test-release
 
 # Set-up ---------------------------------------------------------------------------------------
 
@@ -76,6 +78,16 @@ setup-python: setup
 .PHONY: test-python
 test-python: setup-python
 	$(CLEAN) scripts/test-python
+
+.PHONY: test-truststore
+test-truststore: setup
+	@scripts/setup-truststore
+	$(CLEAN) scripts/test-truststore
+
+# Outside `make test`: some minutes for each Python and mode.
+.PHONY: test-stress
+test-stress: setup-python
+	$(CLEAN) scripts/test-python -m stress
 
 .PHONY: test-docs
 test-docs: install

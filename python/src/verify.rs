@@ -41,11 +41,7 @@ impl Verified {
     /// "leaf" or "chain".
     #[getter]
     fn revocation(&self) -> &'static str {
-        match self.verified.revocation.checked {
-            RevocationCheck::Off => "off",
-            RevocationCheck::Leaf => "leaf",
-            RevocationCheck::Chain => "chain",
-        }
+        check_word(self.verified.revocation.checked)
     }
 
     /// The path for people, on several lines.
@@ -59,6 +55,14 @@ impl Verified {
             self.verified.chain.len(),
             self.verified.anchor.source
         )
+    }
+}
+
+pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
+    match check {
+        RevocationCheck::Off => "off",
+        RevocationCheck::Leaf => "leaf",
+        RevocationCheck::Chain => "chain",
     }
 }
 
