@@ -11,18 +11,25 @@ When the verdict is given depends on the interpreter: see `HANDSHAKE_MODE`. Impo
 ImportError, with the reason, where it cannot be given at all.
 """
 
+from __future__ import annotations
+
 import sys
 
 from . import _select
 from ._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._store import export_pem
+    from ._verify import VerificationError, verify
 
 _native, _reason = _select.find()
 if _native is not None:
     from . import _mode
     from ._context import SSLContext, SSLObject, SSLSocket
     from ._native import Verified
-    from ._store import export_pem
-    from ._verify import VerificationError, verify
 
     #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
     #: sends a certificate or a byte of data. "deferred": right after the handshake, before a byte
@@ -47,6 +54,24 @@ else:
     HANDSHAKE_MODE = "openssl"
 
 from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402  (needs the class chosen)
+
+
+def __getattr__(name: str) -> Any:
+    """What no connection needs is imported when it is asked for."""
+    module: Any
+    if name in ("VerificationError", "verify"):
+        from . import _verify as module
+    elif name == "export_pem":
+        from . import _store as module
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "HANDSHAKE_MODE",

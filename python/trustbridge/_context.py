@@ -119,10 +119,10 @@ respect_cafile = False
 #: The bits of verify_flags that have their meaning here. TRUSTED_FIRST and PARTIAL_CHAIN are how
 #: paths are always built.
 _HONOURED = (
-    ssl.VERIFY_CRL_CHECK_CHAIN  # CRL_CHECK_LEAF among them
-    | ssl.VERIFY_X509_STRICT
-    | ssl.VERIFY_X509_TRUSTED_FIRST
-    | getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000)
+    int(ssl.VERIFY_CRL_CHECK_CHAIN)  # CRL_CHECK_LEAF among them
+    | int(ssl.VERIFY_X509_STRICT)
+    | int(ssl.VERIFY_X509_TRUSTED_FIRST)
+    | int(getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000))
 )
 
 
@@ -231,7 +231,7 @@ class SSLContext(_Base, metaclass=_ContextType):
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         if self._trust is not None and isinstance(value, int):
-            refused = int(value) & ~int(_HONOURED) & 0xFFFFFFFF
+            refused = int(value) & ~_HONOURED & 0xFFFFFFFF
             if refused:
                 raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
         _StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
-import threading
+from _thread import allocate_lock
 from functools import partial
 
 from . import SSLContext
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 #: What to put back: object, attribute, value before, value put in its place.
 _changes: list[tuple[Any, str, Any, Any]] = []
 
