@@ -240,7 +240,10 @@ def look_version() -> str:
 
 
 def make_bundle(clone: Path, wheels: list[Path], out: Path) -> Path:
-    """The none-any wheel of these wheels, by the script of the clone."""
+    """The none-any wheel of these wheels, by the script of the clone.
+
+    Python's zlib packs it: another zlib makes other bytes of the same contents.
+    """
     env = clean_env(out)
     run(sys.executable, clone / "scripts" / "bundle", "--output", out, *wheels, env=env)
     (bundle,) = out.glob("*-py3-none-any.whl")

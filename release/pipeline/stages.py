@@ -204,6 +204,21 @@ def _test(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[s
         counted = text.strip().splitlines()[-1]
     note(f"package tests: {counted}")
 
+    # The bundle, which installers take only where no wheel fits: here it must find its module.
+    (bundle,) = dist.glob("*-py3-none-any.whl")
+    unpacked = work / "bundle"
+    run(
+        *(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"),
+        *("--target", unpacked, bundle),
+        env=env,
+    )
+    code = f"import sys; sys.path.insert(0, {str(unpacked)!r})\n"
+    code += "import trustbridge; from trustbridge import _native; print(_native.__file__)"
+    found = run(python, "-I", "-c", code, env=env).strip()
+    if not Path(found).is_relative_to(unpacked / "trustbridge" / "native"):
+        fail(f"the bundle loads {found}")
+    note(f"the bundle loads {Path(found).relative_to(unpacked)}")
+
     # The crate as a dependency sees it: unpacked, with the lock that it ships.
     (crate,) = dist.glob("*.crate")
     with build.tarfile.open(crate) as tar:

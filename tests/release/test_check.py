@@ -12,6 +12,7 @@ import pytest
 import tomllib
 from conftest import ROOT, commit_all, write_sums
 from pipeline import checks
+from pipeline.base import version_of
 from spoil import (
     BUNDLE,
     NATIVE,
@@ -33,6 +34,7 @@ from spoil import (
 )
 
 Spoil = Callable[[Path], None]
+STEM = f"trustbridge-{version_of(ROOT)}"
 PT_NULL, DT_RPATH, DT_RUNPATH, DT_TEXTREL = 0, 15, 29, 22
 
 
@@ -276,7 +278,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     (".pth file", "wheel-members", add_member("trustbridge.pth", b"import os\n")),
     ("lost module", "wheel-members", remove_member("/py.typed")),
     ("second library", "wheel-members", add_member("trustbridge/libz.so.1", b"\x7fELF")),
-    ("data folder", "wheel-members", add_member("trustbridge-0.1.0.data/scripts/pip", b"#!python")),
+    ("data folder", "wheel-members", add_member(f"{STEM}.data/scripts/pip", b"#!python")),
     ("time of today", "wheel-members", entry(date_time=(2026, 1, 1, 0, 0, 0))),
     ("writable by all", "wheel-members", entry(external_attr=0o100666 << 16)),
     ("setuid", "wheel-members", entry(external_attr=0o104755 << 16)),
@@ -418,7 +420,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     (
         "second bill",
         "sbom-schema",
-        add_member("trustbridge-0.1.0.dist-info/sboms/other.cdx.json", b"{}"),
+        add_member(f"{STEM}.dist-info/sboms/other.cdx.json", b"{}"),
     ),
     ("other checksum in a bill", "sbom-is-the-lock", edit_bill(with_other_hash)),
     (

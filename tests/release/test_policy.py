@@ -1,6 +1,7 @@
 """The dependency policy, on the tree as it is, and what it must refuse."""
 
 import copy
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -171,6 +172,51 @@ def test_caught_in_pyproject(tmp_path: Path, old: str, new: str, said: str) -> N
     (tmp_path / "pyproject.toml").write_text(text.replace(old, new, 1))
     (found,) = policy.pyproject(tmp_path / "pyproject.toml", listed())
     assert said in found
+
+
+def test_there_is_one_version() -> None:
+    assert policy.versions(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "new", "said"),
+    [
+        ("Cargo.toml", r'(?<=\nversion = ")[\d.]+', "9.9.9", "_version.py has "),
+        ("python/trustbridge/_version.py", r"\d[\d.]+", "9.9.9", "_version.py has 9.9.9"),
+        ("python/trustbridge/_version.py", "__version__", "version", "_version.py has , not"),
+        (
+            "Cargo.lock",
+            r'(?<=name = "trustbridge-python"\nversion = ")[\d.]+',
+            "9.9.9",
+            "Cargo.lock: trustbridge-python has 9.9.9",
+        ),
+        (
+            "fuzz/Cargo.lock",
+            r'(?<=name = "trustbridge"\nversion = ")[\d.]+',
+            "9.9.9",
+            "fuzz/Cargo.lock: trustbridge has 9.9.9",
+        ),
+        ("pyproject.toml", r'dynamic = \["version"\]', 'version = "9.9.9"', "pyproject.toml does"),
+    ],
+)
+def test_another_version_is_caught(
+    tmp_path: Path, file: str, pattern: str, new: str, said: str
+) -> None:
+    for name in (
+        "Cargo.toml",
+        "Cargo.lock",
+        "fuzz/Cargo.lock",
+        "pyproject.toml",
+        "python/trustbridge/_version.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    text = (tmp_path / file).read_text()
+    edited = re.sub(pattern, new, text, count=1)
+    assert edited != text, "this counter-example changes nothing"
+    (tmp_path / file).write_text(edited)
+    found = policy.versions(tmp_path)
+    assert any(said in problem for problem in found), found
 
 
 @pytest.mark.parametrize(
