@@ -33,6 +33,7 @@ help:
 	@echo '  make test-release the checks of a release, each with what it must catch'
 	@echo 'make bench          speed and memory beside peers, into benches/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
+	@echo 'make release-cross  after it: wheels for other systems, to look at'
 	@echo 'make clean          removes what all of these made'
 
 .PHONY: test
@@ -113,6 +114,10 @@ bench: install
 .PHONY: release-rehearsal
 release-rehearsal:
 	release/rehearse
+
+.PHONY: release-cross
+release-cross:
+	release/cross
 
 .PHONY: clean
 clean:

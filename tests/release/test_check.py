@@ -530,8 +530,9 @@ def test_a_look_must_say_so(look: Path, clone: Path) -> None:
 
 def problems(dist: Path, clone: Path, rule: str, look: bool = False) -> list[str]:
     """What one rule says, as `checks.check` would report it."""
+    function = checks.RULES[rule]
     try:
-        return list(checks.RULES[rule](checks.open_dist(dist, clone, look)))
+        return list(function(checks.open_dist(dist, clone, look)))
     except Exception as error:
         return [repr(error)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tomllib
 from conftest import ROOT
-from pipeline import linked, policy
+from pipeline import consumer, linked, policy
 
 System = dict[str, list[linked.Crate]]
 
@@ -172,6 +172,21 @@ def test_caught_in_pyproject(tmp_path: Path, old: str, new: str, said: str) -> N
     (tmp_path / "pyproject.toml").write_text(text.replace(old, new, 1))
     (found,) = policy.pyproject(tmp_path / "pyproject.toml", listed())
     assert said in found
+
+
+def test_every_owner_is_of_the_repository_that_is_verified() -> None:
+    """What release/verify demands, what the manifest says, and who is asked for reviews."""
+    owner = consumer.REPOSITORY.partition("/")[0]
+    manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())
+    url = manifest["workspace"]["package"]["repository"]
+    assert url == f"https://github.com/{consumer.REPOSITORY}"
+    lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith("#")]
+    teams = {team for _, *owners in rules for team in owners}
+    assert teams == {f"@{owner}/{name}" for name in ("developers", "releasers", "security")}
+    assert all(owners for _, *owners in rules)
+    for pattern, *_ in rules:
+        assert pattern == "*" or (ROOT / pattern.strip("/")).exists(), pattern
 
 
 def test_there_is_one_version() -> None:
