@@ -35,6 +35,7 @@ help:
 	@echo 'make test-stress    64 threads with 200 connections each, on every CPython found'
 	@echo 'make bench          speed and memory beside peers, into benches/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
+	@echo 'make release-cross  after it: wheels for other systems, to look at'
 	@echo 'make clean          removes what all of these made'
 
 .PHONY: test
@@ -125,6 +126,10 @@ bench: install
 .PHONY: release-rehearsal
 release-rehearsal:
 	release/rehearse
+
+.PHONY: release-cross
+release-cross:
+	release/cross
 
 .PHONY: clean
 clean:
