@@ -817,7 +817,15 @@ def pre_shared_keys(world, server, verify=False):
 
 def pre_shared_keys_of_verifying_clients(world, server):
     """A server that shows no certificate because the key has vouched for it."""
-    return pre_shared_keys(world, server, verify=True)
+    found = pre_shared_keys(world, server, verify=True)
+    if found is not None:
+        # One that shows a certificate is judged by that.
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            client = world.client(minimum_version=version, maximum_version=version)
+            client.set_ciphers("PSK:ECDHE+AESGCM")
+            client.set_psk_client_callback(lambda hint: ("me", b"key"))
+            found.append(outcome(lambda c=client: echo(connect(c, server))))
+    return found
 
 
 def introspection(world, server):

@@ -13,6 +13,7 @@ import trustbridge
 from pki import Authority
 from servers import Server, StdContext, exchange_socket, server_context
 from test_inject import run
+from trustbridge import _native
 
 
 def make(**keywords):
@@ -661,3 +662,33 @@ def test_verify_looks_at_variables(untrusted, other_file, tmp_path, monkeypatch,
     with pytest.raises(trustbridge.VerificationError) as caught:
         trustbridge.verify(untrusted.chain_der, "localhost", system_trust=False)
     assert "absent.pem" not in caught.value.report
+
+
+#: What each flag asks the core for: where the core decides, and where the system's verifier does.
+ASKED_FOR = {
+    0: (("off", False), ("off", False)),
+    4: (("leaf", False), ("leaf", False)),
+    8: (("off", False), ("off", False)),
+    12: (("chain", False), ("chain", False)),
+    0x20: (("off", True), ("off", False)),
+    0x80000 | 0x8000: (("off", False), ("off", False)),
+}
+
+
+@pytest.mark.parametrize("flags", ASKED_FOR, ids=hex)
+@pytest.mark.parametrize("system_decides", [False, True])
+def test_what_the_core_is_asked_for(flags, system_decides):
+    """On Windows and Apple the core refuses to be asked for more than their verifiers have."""
+    expected = ASKED_FOR[flags][system_decides]
+    assert _native.asked_for(flags, 0x20, system_decides) == (*expected, False)
+    assert _native.asked_for(flags, 0, system_decides) == (*expected, True)
+
+
+def test_default_contexts_ask_for_nothing_refused_anywhere():
+    """`create_default_context` of Python 3.13 sets two flags more."""
+    context = ssl.create_default_context()
+    asked = _native.asked_for(context.verify_flags, 0x20, True)
+    assert asked == ("off", False, False)
+    ours = make()
+    ours.verify_flags = context.verify_flags
+    assert ours.verify_flags == context.verify_flags
