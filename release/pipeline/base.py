@@ -192,7 +192,7 @@ def make_venv(store: Path, where: Path, *requirements: str) -> Path:
 def requirement_file(name: str) -> Path:
     """Of the release tools, or of the package's own tests."""
     if name == "package-tests":
-        return RELEASE.parent / "requirements" / "test.txt"
+        return RELEASE.parent / "requirements" / "test-gil.txt"
     return REQUIREMENTS / f"{name}.txt"
 
 
