@@ -19,6 +19,10 @@ from ._version import __version__
 _native, _reason = _select.find()
 if _native is not None:
     from . import _mode
+
+    if not _mode.HANDSHAKE_MODE:
+        _native, _reason = None, _mode.explain(_mode.reasons)
+if _native is not None:
     from ._context import SSLContext, SSLObject, SSLSocket
     from ._native import Verified
     from ._store import export_pem
@@ -27,7 +31,8 @@ if _native is not None:
     #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
     #: sends a certificate or a byte of data. "deferred": right after the handshake, before a byte
     #: of data is sent or received; a client certificate has been sent by then. "openssl": by
-    #: OpenSSL itself, inside the handshake, because the native module is not there.
+    #: OpenSSL itself, inside the handshake, because the native module is not there or finds no
+    #: way into the `ssl` module.
     HANDSHAKE_MODE = _mode.HANDSHAKE_MODE
 elif sys.platform in _select.NATIVE_ONLY:
     raise ImportError(f"trustbridge needs its native module on this system: {_reason}")
