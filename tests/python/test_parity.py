@@ -613,6 +613,12 @@ DIFFERS: dict[str, dict[str, str]] = {
     modes.IN_HANDSHAKE: {**_EVERYWHERE},
     modes.DEFERRED: {**_EVERYWHERE},
 }
+try:
+    StdContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+except ValueError:  # late versions of CPython have come to the same
+    for differs in DIFFERS.values():
+        for server in ("trusted", "untrusted"):
+            differs.pop(f"bio_without_a_name-{server}", None)
 
 
 @pytest.fixture
@@ -709,7 +715,7 @@ def test_a_name_to_be_checked_must_be_there():
         with socket.socket() as plain:
             kind(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(plain)
 
-    assert outcome(wrap, StdContext) is None
+    assert outcome(wrap, StdContext) in (None, outcome(wrap_socket, StdContext))
     assert outcome(wrap, trustbridge.SSLContext) == (["ValueError"], None)
     assert outcome(wrap_socket, StdContext) == (["ValueError"], None)
     assert outcome(wrap_socket, trustbridge.SSLContext) == (["ValueError"], None)
