@@ -10,7 +10,19 @@ from typing import Any
 import tomllib
 
 from . import linked, sbom
-from .base import clean_env, fail, git, head, make_venv, pins, run, sha256, toolchain, version_of
+from .base import (
+    clean_env,
+    fail,
+    git,
+    head,
+    make_venv,
+    pins,
+    run,
+    sha256,
+    toolchain,
+    unpack,
+    version_of,
+)
 
 PACKAGE = "trustbridge-python"
 
@@ -51,8 +63,7 @@ def build_auditable(store: Path, work: Path, out: Path) -> None:
     archive = store / f"cargo-auditable-{pin['version']}.crate"
     if sha256(archive) != pin["sha256"]:
         fail(f"{archive.name} is not the one of pins.toml")
-    with tarfile.open(archive) as tar:
-        tar.extractall(work, filter="data")
+    unpack(archive, work)
     source = work / f"cargo-auditable-{pin['version']}"
     home = cargo_home(store, work / "cargo")
     env = rust_env(work, home, CARGO_TARGET_DIR=str(work / "target"))
@@ -114,7 +125,7 @@ def unpack_sdist(sdist: Path, work: Path) -> tuple[Path, int]:
         times = {member.mtime for member in tar.getmembers() if member.isfile()}
         if len(times) != 1:
             fail(f"{sdist.name}: its members have {len(times)} different times")
-        tar.extractall(work, filter="data")
+    unpack(sdist, work)
     return work / sdist.name.removesuffix(".tar.gz"), int(times.pop())
 
 
@@ -197,6 +208,9 @@ def build_wheel(
         linker = []
         name = target.replace("-", "_")
         env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{MINGW}gcc-posix"
+        # What the C parts' canary needs, from the archive and not from a DLL of the compiler's.
+        rust_flags.append("-Clink-arg=-l:libssp.a")
+        env["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(rust_flags)
         env |= {f"CC_{name}": f"{MINGW}gcc-posix", f"AR_{name}": f"{MINGW}ar"}
         # For which there is an interpreter to ask, elsewhere.
         env["PYO3_CROSS_PYTHON_VERSION"] = "3.10"

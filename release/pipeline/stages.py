@@ -26,6 +26,7 @@ from .base import (
     sums_text,
     toolchain,
     tree_sums,
+    unpack,
     version_of,
     workspace,
     write_json,
@@ -222,8 +223,7 @@ def _test(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[s
 
     # The crate as a dependency sees it: unpacked, with the lock that it ships.
     (crate,) = dist.glob("*.crate")
-    with build.tarfile.open(crate) as tar:
-        tar.extractall(work, filter="data")
+    unpack(crate, work)
     # Without the algorithms, whose C takes a minute and was compiled for the wheel.
     run(
         *(toolchain() / "cargo", "check", "--quiet", "--offline", "--no-default-features"),

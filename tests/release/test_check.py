@@ -542,6 +542,11 @@ WINDOWS: list[tuple[str, str, Callable[[bytearray], None]]] = [
     ("another DLL", "needed", pe.text(b"KERNEL32.dll", b"KERNEL99.dll")),
     ("DLL for a look alone", "needed", pe.text(b"KERNEL32.dll\0", b"msvcrt.dll\0\0\0")),
     ("another PE export", "exports", pe.text(b"PyInit__native", b"PyInit__nativE")),
+    (
+        "export of AWS-LC in PE",
+        "exports",
+        pe.text(b"PyInit__native\0", b"aws_lc_0_1_0_x\0"),
+    ),
     ("PE debug section", "stripped", pe.rename_section(b".reloc", b".debug_x")),
     ("PE symbols", "stripped", pe.field("FILE_HEADER", "NumberOfSymbols", lambda _: 1)),
     ("builder's disk", "builder-paths", append(rb"C:\Users\runneradmin\.cargo\lib.rs")),
