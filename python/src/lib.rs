@@ -24,6 +24,7 @@ mod _native {
 
     use crate::judge;
     use crate::openssl::Library;
+    use crate::verify::check_word;
 
     #[pymodule_export]
     use crate::store::{Store, read_store};
@@ -55,6 +56,18 @@ mod _native {
     #[pyfunction]
     fn take_failure() -> Option<Failure> {
         judge::take_rejection().map(Failure::from)
+    }
+
+    /// What flags of OpenSSL ask the core for: a revocation check ("off", "leaf" or "chain"), the
+    /// strict profile, the common name. For tests, which run only where the core decides.
+    #[pyfunction]
+    fn asked_for(
+        flags: c_ulong,
+        host_flags: u32,
+        system_decides: bool,
+    ) -> (&'static str, bool, bool) {
+        let asked = judge::variant(flags, host_flags, system_decides);
+        (check_word(asked.check), asked.strict, asked.common_name)
     }
 
     #[pymodule_init]

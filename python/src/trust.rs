@@ -44,12 +44,22 @@ pub(crate) struct Set {
     /// With the environment as it was when the context was made.
     builder: VerifierBuilder,
     system: bool,
+    /// Takes the place of the system's trust anchors.
+    named: Option<Arc<Named>>,
     roots: Vec<CertificateDer<'static>>,
     /// From bundles that stand for the system: they count only while the system does not.
     bundled: Vec<CertificateDer<'static>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
+}
+
+/// What environment variables name in place of the system's trust anchors, on systems whose own
+/// verifier knows no such variables.
+struct Named {
+    roots: Vec<CertificateDer<'static>>,
+    /// For reports: every place, and what it gave.
+    searched: Vec<String>,
 }
 
 /// What a connection can ask for beyond what the context trusts.
@@ -79,6 +89,7 @@ impl Set {
         Self {
             builder: self.builder.clone(),
             system: self.system,
+            named: self.named.clone(),
             roots: self.roots.clone(),
             bundled: self.bundled.clone(),
             crls: self.crls.clone(),
@@ -88,7 +99,22 @@ impl Set {
 
     /// The trust anchors beside the system's.
     fn anchors(&self) -> Vec<CertificateDer<'static>> {
-        merge(&self.roots, if self.system { &[] } else { &self.bundled })
+        let others = match &self.named {
+            Some(named) if self.system => &named.roots,
+            _ if self.system => return self.roots.clone(),
+            _ => &self.bundled,
+        };
+        merge(&self.roots, others)
+    }
+
+    /// Whether the operating system itself is asked.
+    fn asks_system(&self) -> bool {
+        self.system && self.named.is_none()
+    }
+
+    /// For reports: what took the place of the system's trust anchors.
+    pub(crate) fn searched(&self) -> &[String] {
+        self.named.as_ref().filter(|_| self.system).map_or(&[], |named| &named.searched)
     }
 
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
@@ -100,7 +126,7 @@ impl Set {
         }
         self.builder
             .clone()
-            .system_roots(self.system)
+            .system_roots(self.asks_system())
             .extra_roots(self.anchors())
             .revocation(revocation)
             .strict(variant.strict)
@@ -123,6 +149,7 @@ impl Trust {
         let set = Set {
             builder: Verifier::builder(),
             system: true,
+            named: None,
             roots: Vec::new(),
             bundled: Vec::new(),
             crls: Vec::new(),
@@ -355,7 +382,7 @@ fn is_hashed_name(name: &str) -> bool {
     let Some((hash, number)) = name.split_once('.') else { return false };
     let number = number.strip_prefix('r').unwrap_or(number);
     hash.len() == 8
-        && hash.bytes().all(|digit| digit.is_ascii_hexdigit())
+        && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
         && !number.is_empty()
         && number.bytes().all(|digit| digit.is_ascii_digit())
 }
@@ -474,13 +501,23 @@ impl PyTrust {
         self.trust.renew();
     }
 
+    /// Puts what was read in the place of the system's trust anchors, or nothing, if no place was
+    /// searched. `searched` says for reports what was found where.
+    fn replace_system(&self, batches: Vec<PyRef<'_, Batch>>, searched: Vec<String>) {
+        let roots = batches.iter().fold(Vec::new(), |roots, batch| merge(&roots, &batch.roots));
+        let named = (!searched.is_empty()).then(|| Arc::new(Named { roots, searched }));
+        self.trust.change(|set| {
+            (set.named.is_some() || named.is_some()).then(|| Set { named, ..set.changed() })
+        });
+    }
+
     /// The certificates that were added, then those of the system that can be trust anchors
     /// of a server now, in DER.
     fn anchors<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
         let now = UnixTime::now();
         let set = self.trust.current();
         let mut found = set.anchors();
-        if set.system {
+        if set.asks_system() {
             let store = SystemStore::snapshot();
             let usable = store
                 .entries()

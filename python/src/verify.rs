@@ -41,11 +41,7 @@ impl Verified {
     /// "leaf" or "chain".
     #[getter]
     fn revocation(&self) -> &'static str {
-        match self.verified.revocation.checked {
-            RevocationCheck::Off => "off",
-            RevocationCheck::Leaf => "leaf",
-            RevocationCheck::Chain => "chain",
-        }
+        check_word(self.verified.revocation.checked)
     }
 
     /// The path for people, on several lines.
@@ -59,6 +55,14 @@ impl Verified {
             self.verified.chain.len(),
             self.verified.anchor.source
         )
+    }
+}
+
+pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
+    match check {
+        RevocationCheck::Off => "off",
+        RevocationCheck::Leaf => "leaf",
+        RevocationCheck::Chain => "chain",
     }
 }
 
@@ -143,7 +147,7 @@ impl From<Result<trustbridge::Verified, Rejected>> for Verdict {
 #[pyfunction]
 #[pyo3(signature = (
     chain_der, name, *, purpose, time, extra_roots, fallback_roots, system_trust, intermediates,
-    pinned, crls, revocation, unknown_revocation, strict, common_name
+    pinned, crls, revocation, unknown_revocation, strict, common_name, searched
 ))]
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn verify(
@@ -162,6 +166,7 @@ pub(crate) fn verify(
     unknown_revocation: &str,
     strict: bool,
     common_name: bool,
+    searched: Vec<String>,
 ) -> PyResult<Verdict> {
     let wrong = |text: String| PyValueError::new_err(text);
     if chain_der.is_empty() {
@@ -215,5 +220,5 @@ pub(crate) fn verify(
     let chain: Vec<_> = certs(chain_der).collect();
     let verdict =
         py.detach(|| verifier.verify(&Peer { chain: &chain, name, time, ocsp_response: &[] }));
-    Ok(verdict.map_err(Rejected::from).into())
+    Ok(verdict.map_err(|error| Rejected::from(error).searched(&searched)).into())
 }
