@@ -37,7 +37,12 @@ SDIST = {
 NEEDING = {"package": "python-dateutil", "marker": "dateutil/__init__.py"}
 
 
-def scenarios(store: Path, sdist: Path) -> list[Scenario]:
+NO_INDEX = ("--no-index",)
+
+
+def scenarios(store: Path, packages: Path) -> list[Scenario]:
+    (sdist,) = packages.glob("typing_extensions-*.tar.gz")
+    (wheel,) = packages.glob("six-*.whl")
     missing = ('issuer is not known: "CN=index root"; searched', "other.pem (1 ")
     untrusted = {"succeeds": False, "words": missing, "store": "other"}
     ca = str(store / "index.pem")
@@ -104,6 +109,29 @@ def scenarios(store: Path, sdist: Path) -> list[Scenario]:
         # certifi decides here, and pip shows OpenSSL's words.
         Scenario("legacy-certs", False, options=(legacy,)),
         Scenario("legacy-certs, --cert", True, store="other", options=(legacy, "--cert", ca)),
+    ]
+    # What pip's own tests do: one self-signed CA certificate is the server's, the client's, and
+    # what both trust.
+    both = str(store / "self-signed.pem")
+    cert = ("--cert", both, "--client-cert", both)
+    own = {"succeeds": True, "server": "self-signed", "store": "other"}
+    found += [
+        Scenario("self-signed", False, ("self-signed certificate",), server="self-signed"),
+        Scenario("self-signed, --cert", **own, options=cert),
+        Scenario(
+            "self-signed, --cert, --trusted-host",
+            **own,
+            options=(*cert, "--trusted-host", "localhost"),
+        ),
+        Scenario("self-signed, --cert, proxy", **own, options=cert, proxy="http"),
+        Scenario(
+            "self-signed, build isolation",
+            **own,
+            **SDIST,
+            environment={"PIP_CERT": both, "PIP_CLIENT_CERT": both},
+        ),
+        Scenario("no store", False, ("no trusted root certificate", "none.pem"), store="none"),
+        Scenario("no store, --no-index", True, store="none", package=str(wheel), options=NO_INDEX),
     ]
     for how, name in (
         ("wheel", "wheel run from its path"),

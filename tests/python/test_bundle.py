@@ -121,6 +121,11 @@ def test_bill_of_materials(tmp_path):
     assert led["trustbridge/native/windows-x86_64/_native.pyd"] == []
     unknown = {"aggregate": "unknown", "assemblies": [sorted(modules)[2]]}
     assert unknown in found["compositions"]
+    # With a bill in each wheel there is nothing to add.
+    assert bundle(tmp_path / "known", with_bill).returncode == 0
+    with zipfile.ZipFile(tmp_path / "known/trustbridge-1.2-py3-none-any.whl") as archive:
+        found = [name for name in archive.namelist() if "/sboms/" in name]
+    assert found == [f"{INFO}/sboms/macos-aarch64-macos-x86_64.trustbridge.cyclonedx.json"]
 
 
 def test_this_machine_is_among_the_names():
