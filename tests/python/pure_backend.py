@@ -23,8 +23,8 @@ EXCEPTIONS = {
     "test_handshake.py::test_end_entity_in_the_store_is_no_ca": "refused too, but OpenSSL does not "
     "say that it found an issuer that is no CA",
     "test_inject.py::test_public_names": "HANDSHAKE_MODE is another one",
-    "test_trust_source.py::test_the_error_does_not_speak_of_the_system": "it does not, but what was "
-    "loaded has the name of its file, not of the extra roots",
+    "test_trust_source.py::test_the_error_does_not_speak_of_the_system": "it does not, but "
+    "what was loaded has the name of its file, not of the extra roots",
     "test_trust_source.py::test_set_at_any_time": FORGETS,
     "test_trust_source.py::test_a_connection_keeps_the_trust_it_began_with": FORGETS,
     "test_trust_source.py::test_bundle_is_trusted_where_the_system_is_not": FORGETS,

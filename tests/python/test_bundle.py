@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import subprocess
 import sys
 import zipfile
@@ -89,6 +90,42 @@ def test_platforms(tmp_path, platform):
     with zipfile.ZipFile(tmp_path / "out/trustbridge-1.2-py3-none-any.whl") as archive:
         folders = {name.split("/")[2] for name in archive.namelist() if "/native/" in name}
     assert sorted(folders) == PLATFORMS[platform]
+
+
+def bill(wheel: Path) -> dict:
+    with zipfile.ZipFile(wheel) as archive:
+        return json.loads(archive.read(f"{INFO}/sboms/bundle.cdx.json"))
+
+
+def test_bill_of_materials(tmp_path):
+    with_bill = make(tmp_path, "macosx_10_12_universal2")
+    bills = f"{INFO}/sboms/trustbridge.cyclonedx.json"
+    without = make(tmp_path, "win_amd64", **{bills: None})
+    assert bundle(tmp_path / "out", with_bill, without).returncode == 0
+    found = bill(tmp_path / "out/trustbridge-1.2-py3-none-any.whl")
+    component = found["metadata"]["component"]
+    assert (component["name"], component["version"]) == ("trustbridge", "1.2")
+    modules = {
+        "trustbridge/native/macos-aarch64/_native.abi3.so": b"macosx_10_12_universal2",
+        "trustbridge/native/macos-x86_64/_native.abi3.so": b"macosx_10_12_universal2",
+        "trustbridge/native/windows-x86_64/_native.pyd": b"win_amd64",
+    }
+    assert found["dependencies"] == [{"ref": component["bom-ref"], "dependsOn": sorted(modules)}]
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in modules.items()}
+    assert {one["name"]: one["hashes"][0]["content"] for one in found["components"]} == hashes
+    led = {one["name"]: one.get("externalReferences", []) for one in found["components"]}
+    for name in sorted(modules)[:2]:
+        (reference,) = led[name]
+        assert reference["url"] == "macos-aarch64-macos-x86_64.trustbridge.cyclonedx.json"
+    # What is linked into it nobody has said, and the bill says that.
+    assert led["trustbridge/native/windows-x86_64/_native.pyd"] == []
+    unknown = {"aggregate": "unknown", "assemblies": [sorted(modules)[2]]}
+    assert unknown in found["compositions"]
+    # With a bill in each wheel there is nothing to add.
+    assert bundle(tmp_path / "known", with_bill).returncode == 0
+    with zipfile.ZipFile(tmp_path / "known/trustbridge-1.2-py3-none-any.whl") as archive:
+        found = [name for name in archive.namelist() if "/sboms/" in name]
+    assert found == [f"{INFO}/sboms/macos-aarch64-macos-x86_64.trustbridge.cyclonedx.json"]
 
 
 def test_this_machine_is_among_the_names():
