@@ -60,7 +60,6 @@ else:
 
 from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402  (needs the class chosen)
 
-
 if not TYPE_CHECKING:  # or every name would be known
 
     def __getattr__(name: str) -> Any:
