@@ -30,9 +30,9 @@ PACKAGE = "trustbridge-python"
 # sources: for wheels to look at, where the pinned toolchain has none for the target.
 LOOK = Path("/usr/bin")
 LOOK_LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
-LOOK_PACKAGES = "rustc-web cargo-web rust-web-src"
-# Zig makes no PE files here: GNU's tools do, from Debian's gcc-mingw-w64-x86-64-posix.
+# Zig makes no PE files here: GNU's tools do.
 MINGW = "x86_64-w64-mingw32-"
+LOOK_PACKAGES = "rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64-posix"
 
 
 def cargo_home(store: Path, where: Path) -> Path:
@@ -247,7 +247,8 @@ def build_wheel(
 
 def look_version() -> str:
     """The version of Debian's rustc, whose standard library's sources must be there as well."""
-    programs = [LOOK / "rustc", LOOK / "cargo", LOOK_LIBRARY / "Cargo.lock"]
+    programs = [LOOK / "rustc", LOOK / "cargo", LOOK / f"{MINGW}gcc-posix"]
+    programs.append(LOOK_LIBRARY / "Cargo.lock")
     if missing := [str(path) for path in programs if not path.exists()]:
         fail(f"there is no {', '.join(missing)}: install Debian's {LOOK_PACKAGES}")
     return run(LOOK / "rustc", "--version", env={"PATH": "/usr/bin:/bin"}).split()[1]

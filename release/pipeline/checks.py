@@ -63,8 +63,8 @@ NEEDED_PE = {
 # The C runtime of the ordinary toolchain for Windows, and that of the one for a look.
 UCRT = re.compile(r"api-ms-win-crt-[a-z]+-l1-1-0\.dll")
 LOOK_PE = {"msvcrt.dll"}
-# Whatever the linker is told, AWS-LC's copy of jitterentropy marks its functions for export on Windows.
-# Their names have the version of aws-lc-sys, and a PE import also names the file that it wants.
+# AWS-LC's copy of jitterentropy marks its functions for export on Windows, whatever the linker is
+# told. Their names have the version of aws-lc-sys, and a PE import also names the file it is from.
 ENTROPY = re.compile(r"aws_lc_\d+_\d+_\d+_jent_[a-z_]+")
 MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
 MACHINES_PE = {"x86_64": "IMAGE_FILE_MACHINE_AMD64", "aarch64": "IMAGE_FILE_MACHINE_ARM64"}
