@@ -87,12 +87,11 @@ def no_stable_abi() -> str | None:
 def names() -> list[str]:
     """The names that a module for this interpreter can have, as importing prefers them."""
     stable = [_SUFFIX] if no_stable_abi() is None else [_FREE_THREADED_SUFFIX]
-    version = f"{sys.version_info[0]}{sys.version_info[1]}"
     return [
         _MODULE + suffix
         for suffix in extension_suffixes()
-        # Besides: one that names the interpreter and its version, not a bare ".so".
-        if suffix in stable or (version in suffix and suffix.count(".") == 2)
+        # Besides: one that names the interpreter, not a bare ".so".
+        if suffix in stable or (suffix.count(".") == 2 and not suffix.startswith(".abi"))
     ]
 
 

@@ -31,7 +31,7 @@ else:
 
 
 def test_this_interpreter():
-    assert importing("") == modes.best()
+    assert importing("").split()[0] == modes.best()
     if modes.best() == modes.IN_HANDSHAKE:
         assert _selftest.unsupported() is None
         assert _selftest.failure() is None
@@ -98,7 +98,7 @@ def test_neither_mode(change, reason):
         start = "ImportError: trustbridge cannot verify the connections of ssl here: "
         assert found.startswith(start), (options, system, found)
         words += found
-    assert words.count("99 is not one of the versions") >= 3
+    assert words.count("not one of the versions it is tested on") >= 3
     assert words.count(reason) >= 3
 
 
@@ -185,6 +185,8 @@ def test_words_without_openssl():
     needed = {int(code) for code in re.findall(r" => (\d+),$", table, re.MULTILINE)}
     assert len(needed) > 20
     assert {int(code) for code, _ in words} >= needed - {1}
+    if modes.best() != modes.IN_HANDSHAKE:
+        pytest.skip("its OpenSSL cannot be reached")
     function = ctypes.CDLL(_ssl.__file__).X509_verify_cert_error_string
     function.argtypes, function.restype = [ctypes.c_long], ctypes.c_char_p
     assert words
