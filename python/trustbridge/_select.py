@@ -51,6 +51,8 @@ def find() -> tuple[Any, str]:
         return load(), ""
     except Unavailable as unavailable:
         return None, str(unavailable)
+    except Exception as error:  # nothing that is odd about a system may end a program
+        return None, f"looking for the native module: {type(error).__name__}: {error}"
 
 
 def load() -> Any:
@@ -64,6 +66,7 @@ def load() -> Any:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of Rust is no Exception
+        _forget(package)
         raise Unavailable(f"{path} cannot be loaded: {error}") from None
     if version != __version__:
         _forget(package)
@@ -140,6 +143,8 @@ def platform_name() -> str:
 
 
 def _libc() -> str:
+    if hasattr(sys, "getandroidapilevel"):
+        return "bionic"
     try:
         version = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, OSError, ValueError):
@@ -150,11 +155,13 @@ def _libc() -> str:
 def check_file(path: str) -> None:
     """Whether a file is whole. Mapping a part of an ELF file that is not there is a SIGBUS."""
     try:
+        if os.stat(path).st_mode & 0o170000 != 0o100000:  # to open a FIFO is to wait
+            raise Unavailable(f"{path} is not a regular file")
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             header = file.read(64)
             if header[:4] == b"\x7fELF":
-                end = _elf_end(file, header)
+                end = _elf_end(file, header, size)
             elif sys.platform in NATIVE_ONLY:
                 end = 1  # the loaders of these systems look for themselves
             else:
@@ -167,7 +174,7 @@ def check_file(path: str) -> None:
         raise Unavailable(f"{path} is cut off: it has {size} bytes of {end}")
 
 
-def _elf_end(file: Any, header: bytes) -> int:
+def _elf_end(file: Any, header: bytes, file_size: int) -> int:
     """The least size of an ELF file: every segment and the table of sections are within it."""
     order = sys.byteorder
     if header[5] != (2 if sys.byteorder == "big" else 1):
@@ -185,10 +192,14 @@ def _elf_end(file: Any, header: bytes) -> int:
     sizes = 24 + 3 * word + 4  # after e_flags
     program_size, program_count = number(header, sizes + 2, 2), number(header, sizes + 4, 2)
     section_size, section_count = number(header, sizes + 6, 2), number(header, sizes + 8, 2)
-    end = sections + section_size * section_count
+    if program_size != (56 if wide else 32):
+        raise ValueError
+    end = max(sections + section_size * section_count, program + program_size * program_count)
+    if end > file_size:
+        return end
     file.seek(program)
     table = file.read(program_size * program_count)
-    for at in range(0, program_size * program_count, program_size or 1):
+    for at in range(0, program_size * program_count, program_size):
         offset = number(table, at + (8 if wide else 4), word)
         length = number(table, at + (32 if wide else 16), word)
         end = max(end, offset + length)
