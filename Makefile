@@ -29,16 +29,19 @@ help:
 	@echo '  make test-truststore  the public tests of truststore, run with our package'
 	@echo '  make test-docs    the Python examples of the READMEs'
 	@echo '  make test-install pip install from a checkout and from the sdist'
+	@echo '  make test-pip     pip with trustbridge in the place of its own library'
 	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
 	@echo '  make test-targets compile and lint for other systems'
 	@echo '  make test-release the checks of a release, each with what it must catch'
 	@echo 'make test-stress    64 threads with 200 connections each, on every CPython found'
+	@echo 'make bundle         one none-any wheel of several platform wheels (WHEELS="…"), into dist/'
 	@echo 'make bench          speed and memory beside peers, into benches/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
+	@echo 'make release-cross  after it: wheels for other systems, to look at'
 	@echo 'make clean          removes what all of these made'
 
 .PHONY: test
-test: lint test-rust test-python test-truststore test-docs test-install test-windows test-targets test-release
+test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-targets test-release
 
 # Set-up ---------------------------------------------------------------------------------------
 
@@ -97,6 +100,11 @@ test-docs: install
 test-install: setup
 	scripts/test-install
 
+.PHONY: test-pip
+test-pip: setup
+	@$(PY) scripts/test-pip --fetch
+	$(CLEAN) $(PY) scripts/test-pip $$(scripts/wheel)
+
 .PHONY: test-windows
 test-windows:
 	scripts/windows-test
@@ -118,6 +126,11 @@ demo: install
 	@cargo build --quiet --locked --example check
 	@$(CLEAN) $(PY) demo/demo.py
 
+# One none-any wheel of this machine's wheel, or of WHEELS, for whoever vendors the package.
+.PHONY: bundle
+bundle: setup
+	@$(PY) scripts/bundle --output dist $${WHEELS:-$$(scripts/wheel)}
+
 .PHONY: bench
 bench: install
 	@$(CLEAN) $(PY) benches/run.py
@@ -125,6 +138,10 @@ bench: install
 .PHONY: release-rehearsal
 release-rehearsal:
 	release/rehearse
+
+.PHONY: release-cross
+release-cross:
+	release/cross
 
 .PHONY: clean
 clean:

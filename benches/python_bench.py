@@ -6,16 +6,19 @@ of the deferred mode, which is chosen when trustbridge is imported.
 """
 
 import collections
+import compileall
 import contextlib
 import gc
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -317,10 +320,42 @@ def memory_growth(case: str, port: int) -> None:
     print((anonymous_kib() - before) / count)
 
 
-def import_time(case: str) -> None:
+def import_time(case: str, path: str, *, warm: bool) -> None:
+    """What an import takes once `ssl` is there; warm: and OpenSSL has made its first context,
+    which every program that connects pays for once, and the self-test at import here."""
+    sys.path.insert(0, path)
+    if warm:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     start = time.perf_counter()
-    maker(case)
+    __import__(case)
     print((time.perf_counter() - start) * 1e3)
+
+
+def import_times() -> None:
+    import trustbridge
+
+    package = pathlib.Path(trustbridge.__file__).parent
+    with tempfile.TemporaryDirectory() as folder:
+        native, pure = pathlib.Path(folder, "native"), pathlib.Path(folder, "pure")
+        shutil.copytree(package, native / package.name)
+        shutil.copytree(package, pure / package.name, ignore=shutil.ignore_patterns("_native.*.so"))
+        cases = {
+            "trustbridge": ("trustbridge", str(native)),
+            "trustbridge, no native module": ("trustbridge", str(pure)),
+            "truststore": ("truststore", folder),
+        }
+        for _, path in cases.values():
+            compileall.compile_dir(path, quiet=2)
+        for job, bench in (
+            ("import", "import time over ssl"),
+            ("import-warm", "import time over ssl and a context"),
+        ):
+            times: dict[str, list[float]] = {case: [] for case in cases}
+            for _ in range(41):
+                for case, (name, path) in cases.items():
+                    times[case] += in_child(job, name, path)
+            for case, values in times.items():
+                report(bench, case, "ms", values)
 
 
 def in_child(job: str, case: str, *arguments: str) -> list[float]:
@@ -347,12 +382,7 @@ def main(certificates: pathlib.Path) -> None:
         for case in CHILDREN:
             runs = [in_child("growth", case, str(port)) for _ in range(3)]
             report("memory growth per connection", case, "KiB", [run[0] for run in runs])
-    imports: dict[str, list[float]] = {"trustbridge": [], DEFERRED: [], "truststore": []}
-    for _ in range(41):
-        for case, times in imports.items():
-            times += in_child("import", case)
-    for case, times in imports.items():
-        report("import time over ssl", case, "ms", times)
+    import_times()
 
 
 if __name__ == "__main__":
@@ -367,7 +397,7 @@ if __name__ == "__main__":
             memory_of_contexts(case, int(port))
         case "growth", case, port:
             memory_growth(case, int(port))
-        case "import", case:
-            import_time(case)
+        case ("import" | "import-warm") as job, case, path:
+            import_time(case, path, warm=job == "import-warm")
         case (directory,):
             main(pathlib.Path(directory))

@@ -50,6 +50,18 @@ impl Rejected {
         Self { code, depth, kind: kind.to_owned(), report: line.clone(), line }
     }
 
+    /// With what took the place of the system's trust anchors, if anything did.
+    pub(crate) fn searched(mut self, places: &[String]) -> Self {
+        if !places.is_empty() {
+            self.report.push_str("\n\nIn place of the system's trust anchors:");
+        }
+        for place in places {
+            self.report.push_str("\n  - ");
+            self.report.push_str(place);
+        }
+        self
+    }
+
     /// Something beside the certificates stands in the way of a verdict.
     pub(crate) fn cannot_check(line: String) -> Self {
         Self::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", line)
@@ -170,6 +182,10 @@ pub(crate) fn variant(flags: c_ulong, host_flags: u32, system_decides: bool) -> 
 
 /// The verdict on a connection.
 pub(crate) fn judge(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
+    verdict(trust, connection).map_err(|rejected| rejected.searched(trust.searched()))
+}
+
+fn verdict(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
     let variant = variant(connection.flags, connection.host_flags, SYSTEM_DECIDES);
     let verifier = trust.verifier(variant).map_err(|error| {
         Rejected::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", error.to_string())

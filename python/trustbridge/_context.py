@@ -6,7 +6,7 @@ import os
 import ssl
 import sys
 
-from . import _certifi, _native
+from . import _certifi, _environment, _native
 from ._mode import DEFERRED, HANDSHAKE_MODE
 
 TYPE_CHECKING = False
@@ -119,10 +119,10 @@ respect_cafile = False
 #: The bits of verify_flags that have their meaning here. TRUSTED_FIRST and PARTIAL_CHAIN are how
 #: paths are always built.
 _HONOURED = (
-    ssl.VERIFY_CRL_CHECK_CHAIN  # CRL_CHECK_LEAF among them
-    | ssl.VERIFY_X509_STRICT
-    | ssl.VERIFY_X509_TRUSTED_FIRST
-    | getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000)
+    int(ssl.VERIFY_CRL_CHECK_CHAIN)  # CRL_CHECK_LEAF among them
+    | int(ssl.VERIFY_X509_STRICT)
+    | int(ssl.VERIFY_X509_TRUSTED_FIRST)
+    | int(getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000))
 )
 
 
@@ -188,6 +188,7 @@ class SSLContext(_Base, metaclass=_ContextType):
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
             self._trust = self._attach()
+            _environment.apply(self._trust)
             self._respects_cafile = injected and respect_cafile
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
@@ -230,7 +231,7 @@ class SSLContext(_Base, metaclass=_ContextType):
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         if self._trust is not None and isinstance(value, int):
-            refused = int(value) & ~int(_HONOURED) & 0xFFFFFFFF
+            refused = int(value) & ~_HONOURED & 0xFFFFFFFF
             if refused:
                 raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
         _StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
@@ -377,6 +378,7 @@ class SSLContext(_Base, metaclass=_ContextType):
             raise TypeError(purpose)
         if self._trust is not None:
             self._trust.renew()
+            _environment.apply(self._trust)
             self._default_asked(self._trust)
 
     def set_default_verify_paths(self) -> None:
@@ -385,6 +387,7 @@ class SSLContext(_Base, metaclass=_ContextType):
             super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.renew()
+            _environment.apply(self._trust)
             self._default_asked(self._trust)
 
     def _as_standard(self, trust: _native.Trust) -> _StdContext:

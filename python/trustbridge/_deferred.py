@@ -46,8 +46,9 @@ _MOST_CHAINS = 256
 
 def unsupported() -> str | None:
     """Why this mode cannot be used here, if it cannot."""
-    connection = getattr(_ssl, "_SSLSocket", None)
-    certificate = getattr(_ssl, "Certificate", None)
+    home = getattr(_ssl, "_stdssl", _ssl)  # PyPy's
+    connection = getattr(home, "_SSLSocket", None)
+    certificate = getattr(getattr(home, "certificate", home), "Certificate", None)
     for owner, name in (
         (connection, "get_unverified_chain"),
         (connection, "version"),
@@ -244,6 +245,8 @@ class _Guard:
             "server_side",
             "session_reused",
             "shared_ciphers",
+            "uses_ktls_for_recv",
+            "uses_ktls_for_send",
             "version",
         }
     )
@@ -289,6 +292,11 @@ class _Guard:
         if not self._accepted:
             self.do_handshake()
         return self._raw.write(data)
+
+    def sendfile(self, *args: Any) -> Any:
+        if not self._accepted:
+            self.do_handshake()
+        return self._raw.sendfile(*args)
 
     def shutdown(self) -> Any:
         # Without a handshake this raises what it raises in `ssl`.

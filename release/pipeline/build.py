@@ -10,9 +10,29 @@ from typing import Any
 import tomllib
 
 from . import linked, sbom
-from .base import clean_env, fail, git, head, make_venv, pins, run, sha256, toolchain, version_of
+from .base import (
+    clean_env,
+    fail,
+    git,
+    head,
+    make_venv,
+    pins,
+    run,
+    sha256,
+    toolchain,
+    unpack,
+    version_of,
+)
 
 PACKAGE = "trustbridge-python"
+
+# Another toolchain, Debian's, which can compile the standard library of any target from its own
+# sources: for wheels to look at, where the pinned toolchain has none for the target.
+LOOK = Path("/usr/bin")
+LOOK_LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
+# Zig makes no PE files here: GNU's tools do.
+MINGW = "x86_64-w64-mingw32-"
+LOOK_PACKAGES = "rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64-posix"
 
 
 def cargo_home(store: Path, where: Path) -> Path:
@@ -43,8 +63,7 @@ def build_auditable(store: Path, work: Path, out: Path) -> None:
     archive = store / f"cargo-auditable-{pin['version']}.crate"
     if sha256(archive) != pin["sha256"]:
         fail(f"{archive.name} is not the one of pins.toml")
-    with tarfile.open(archive) as tar:
-        tar.extractall(work, filter="data")
+    unpack(archive, work)
     source = work / f"cargo-auditable-{pin['version']}"
     home = cargo_home(store, work / "cargo")
     env = rust_env(work, home, CARGO_TARGET_DIR=str(work / "target"))
@@ -106,7 +125,7 @@ def unpack_sdist(sdist: Path, work: Path) -> tuple[Path, int]:
         times = {member.mtime for member in tar.getmembers() if member.isfile()}
         if len(times) != 1:
             fail(f"{sdist.name}: its members have {len(times)} different times")
-        tar.extractall(work, filter="data")
+    unpack(sdist, work)
     return work / sdist.name.removesuffix(".tar.gz"), int(times.pop())
 
 
@@ -122,19 +141,18 @@ def build_wheel(
     out: Path,
     target: str,
     home: Path | None = None,
-    look: Path | None = None,
+    look: bool = False,
 ) -> dict[str, Any]:
-    """One wheel for one target, from a source tree, offline.
-
-    `look` is the folder of another toolchain that compiles its own standard library: a wheel to be
-    looked at where the pinned toolchain has none for the target, and never released.
-    """
-    pin = pins()["targets"].get(target) or fail(f"pins.toml does not know the target {target}")
+    """One wheel for one target, from a source tree, offline. `look`: not to be released."""
+    pin = pins()["look" if look else "targets"].get(target)
+    if pin is None:
+        fail(f"pins.toml does not know the target {target}")
     home = home or work / "cargo"
     cargo_home(store, home)
     python = make_venv(store, work / "venv", "build-wheel")
-    env = rust_env(work, home, look, SOURCE_DATE_EPOCH=str(epoch))
-    cargo = (look or toolchain()) / "cargo"
+    tools_of_rust = LOOK if look else toolchain()
+    env = rust_env(work, home, tools_of_rust, SOURCE_DATE_EPOCH=str(epoch))
+    cargo = tools_of_rust / "cargo"
     # Unpacks the crates, so that the name of their folder is known.
     graph = linked.graph(source, PACKAGE, target, cargo, env)
     version = version_of(source)
@@ -149,12 +167,14 @@ def build_wheel(
             True,
             epoch,
             _licence(source),
+            look_version() if look else None,
         )
     )
     list_file = work / "linked.json"
     list_file.write_text(json.dumps(linked.precursor(graph)))
 
-    maps = {str(source): "/trustbridge", str(work / "target"): "/target"}
+    maps = {str(LOOK_LIBRARY): "/rust-library"} if look else {}
+    maps |= {str(source): "/trustbridge", str(work / "target"): "/target"}
     maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
     # A build script must see the mapped names too, so the longest come last: the last match wins.
     maps = {str(home): "/cargo-home", str(work): "/build"} | maps
@@ -183,8 +203,19 @@ def build_wheel(
         "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
         "XDG_CACHE_HOME": str(work / "home" / "cache"),
     }
+    linker = ["--zig"]
+    if target.endswith("windows-gnu"):
+        linker = []
+        name = target.replace("-", "_")
+        env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{MINGW}gcc-posix"
+        # What the C parts' canary needs, from the archive and not from a DLL of the compiler's.
+        rust_flags.append("-Clink-arg=-l:libssp.a")
+        env["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(rust_flags)
+        env |= {f"CC_{name}": f"{MINGW}gcc-posix", f"AR_{name}": f"{MINGW}ar"}
+        # For which there is an interpreter to ask, elsewhere.
+        env["PYO3_CROSS_PYTHON_VERSION"] = "3.10"
     run(
-        *(python.parent / "maturin", "build", "--release", "--locked", "--offline", "--zig"),
+        *(python.parent / "maturin", "build", "--release", "--locked", "--offline", *linker),
         *("--target", target, "--compatibility", pin["compatibility"]),
         *("--sbom-include", bill, "--interpreter", python, "--out", out),
         env=env,
@@ -212,6 +243,26 @@ def build_wheel(
             "python": sys.version.split()[0],
         },
     }
+
+
+def look_version() -> str:
+    """The version of Debian's rustc, whose standard library's sources must be there as well."""
+    programs = [LOOK / "rustc", LOOK / "cargo", LOOK / f"{MINGW}gcc-posix"]
+    programs.append(LOOK_LIBRARY / "Cargo.lock")
+    if missing := [str(path) for path in programs if not path.exists()]:
+        fail(f"there is no {', '.join(missing)}: install Debian's {LOOK_PACKAGES}")
+    return run(LOOK / "rustc", "--version", env={"PATH": "/usr/bin:/bin"}).split()[1]
+
+
+def make_bundle(clone: Path, wheels: list[Path], out: Path) -> Path:
+    """The none-any wheel of these wheels, by the script of the clone.
+
+    Python's zlib packs it: another zlib makes other bytes of the same contents.
+    """
+    env = clean_env(out)
+    run(sys.executable, clone / "scripts" / "bundle", "--output", out, *wheels, env=env)
+    (bundle,) = out.glob("*-py3-none-any.whl")
+    return bundle
 
 
 def _compiled(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """What must be true of every artifact, each rule with a name that the tests know.
 
-Needs the packages of requirements/check.txt. Each rule yields what is wrong; a rule that yields
+Needs the packages of requirements/check.txt. Binaries are read as what they are, ELF or PE; a rule
+about one of the two formats says so. Each rule yields what is wrong; a rule that yields
 nothing has looked at something, or fails by itself: `require` is for that.
 """
 
@@ -13,7 +14,6 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from typing import Any
 
 import tomllib
 
-from . import artifacts
-from .base import RELEASE, git, head, parse_sums, pins, sha256, version_of
+from . import artifacts, sbom
+from .base import RELEASE, git, head, parse_sums, pins, sha256, unpack, version_of
 from .linked import lock_checksums
 
 Problems = Iterator[str]
@@ -44,9 +44,41 @@ NEEDED = {
     },
     "musllinux": {"libc.so", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"},
 }
+# What every supported Windows has, and the two that CPython brings.
+NEEDED_PE = {
+    "advapi32.dll",
+    "api-ms-win-core-synch-l1-2-0.dll",
+    "bcrypt.dll",
+    "bcryptprimitives.dll",
+    "crypt32.dll",
+    "kernel32.dll",
+    "ncrypt.dll",
+    "ntdll.dll",
+    "python3.dll",
+    "secur32.dll",
+    "userenv.dll",
+    "vcruntime140.dll",
+    "ws2_32.dll",
+}
+# The C runtime of the ordinary toolchain for Windows, and that of the one for a look.
+UCRT = re.compile(r"api-ms-win-crt-[a-z]+-l1-1-0\.dll")
+LOOK_PE = {"msvcrt.dll"}
+# AWS-LC's copy of jitterentropy marks its functions for export on Windows, whatever the linker is
+# told. Their names have the version of aws-lc-sys, and a PE import also names the file it is from.
+ENTROPY = re.compile(r"aws_lc_\d+_\d+_\d+_jent_[a-z_]+")
 MACHINES = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64"}
+MACHINES_PE = {"x86_64": "IMAGE_FILE_MACHINE_AMD64", "aarch64": "IMAGE_FILE_MACHINE_ARM64"}
+RELEASED = re.compile(
+    r"manylinux2014_(x86_64|aarch64)\.manylinux_2_17_\1|musllinux_1_2_(x86_64|aarch64)"
+)
+# The selector's folders in the bundle, by what the tag of a platform begins with; `_select.py`.
+FOLDERS = {"manylinux": "linux-gnu", "musllinux": "linux-musl", "win": "windows"}
 # Of manylinux2014 (PEP 599), which is glibc 2.17.
 NEWEST_GLIBC = (2, 17)
+
+# Wheels that another toolchain than the release's has made, to be looked at, have this file beside
+# them, say so in their bills of materials, and are refused without `--look`.
+LOOK = "NOT-FOR-RELEASE"
 
 # A path of the machine that built: a home, a temporary folder, a runner's workspace, a tool's. The
 # toolchain's own sources are /rustc/HASH/…, and ours are mapped to names that match none of these.
@@ -67,15 +99,35 @@ class Dist:
     commit: str
     epoch: int
     version: str
+    look: bool = False
 
     def __post_init__(self) -> None:
-        self.wheels = [artifacts.read_wheel(path) for path in sorted(self.folder.glob("*.whl"))]
+        every = [artifacts.read_wheel(path) for path in sorted(self.folder.glob("*.whl"))]
+        self.bundles = [wheel for wheel in every if wheel.file_name.endswith("-py3-none-any.whl")]
+        # Each with one module, for one platform.
+        self.wheels = [wheel for wheel in every if wheel not in self.bundles]
+        self.rust = pins()["rust"]["version"]
+        if self.look:
+            self.rust = json.loads((self.folder / LOOK).read_text())["rust"]
+
+    def dlls(self) -> Iterator[tuple[artifacts.Wheel, str, artifacts.Pe, bytes]]:
+        for wheel in self.wheels:
+            for name, data in wheel.native().items():
+                if data[:2] == b"MZ":
+                    yield wheel, f"{wheel.file_name}: {name}", artifacts.read_pe(data), data
 
     def elves(self) -> Iterator[tuple[artifacts.Wheel, str, artifacts.Elf, bytes]]:
         for wheel in self.wheels:
             for name, data in wheel.native().items():
                 if data[:4] == b"\x7fELF":
                     yield wheel, f"{wheel.file_name}: {name}", artifacts.read_elf(data), data
+
+    def embedded(self) -> Iterator[tuple[artifacts.Wheel, str, list[dict[str, Any]] | None]]:
+        """What each binary itself says is linked in, if it does."""
+        sections = [(wheel, where, elf.dep_v0) for wheel, where, elf, _ in self.elves()]
+        sections += [(wheel, where, pe.dep_v0) for wheel, where, pe, _ in self.dlls()]
+        for wheel, where, section in sections:
+            yield wheel, where, artifacts.decode_dep(section) if section is not None else None
 
     def one(self, pattern: str) -> Path:
         found = list(self.folder.glob(pattern))
@@ -92,9 +144,9 @@ def rule(function: Callable[[Dist], Problems]) -> Callable[[Dist], Problems]:
     return function
 
 
-def open_dist(folder: Path, clone: Path) -> Dist:
+def open_dist(folder: Path, clone: Path, look: bool = False) -> Dist:
     commit, epoch = head(clone)
-    return Dist(folder, clone, commit, epoch, version_of(clone))
+    return Dist(folder, clone, commit, epoch, version_of(clone), look)
 
 
 def check(dist: Dist) -> dict[str, list[str]]:
@@ -113,9 +165,10 @@ def check(dist: Dist) -> dict[str, list[str]]:
 
 @rule
 def files(dist: Dist) -> Problems:
-    """The sdist, the crate, a bill of each, the sums, wheels, and nothing else."""
+    """The sdist, the crate, a bill of each, the sums, wheels, their bundle, and nothing else."""
     stem = f"trustbridge-{dist.version}"
-    wanted = {f"{stem}.tar.gz", f"{stem}.crate", "SHA256SUMS"}
+    wanted = {f"{stem}.tar.gz", f"{stem}.crate", f"{stem}-py3-none-any.whl", "SHA256SUMS"}
+    wanted |= {LOOK} if dist.look else set()
     wanted |= {f"{stem}.tar.gz.cdx.json", f"{stem}.crate.cdx.json"}
     names = {path.name for path in dist.folder.iterdir()}
     wheels = {name for name in names if re.fullmatch(rf"{stem}-cp310-abi3-[\w.]+\.whl", name)}
@@ -142,7 +195,7 @@ def licences(dist: Dist) -> Problems:
     """Both licence texts travel with every artifact."""
     for text in ("LICENSE-APACHE", "LICENSE-MIT"):
         wanted = (dist.clone / text).read_bytes()
-        for wheel in dist.wheels:
+        for wheel in [*dist.wheels, *dist.bundles]:
             member = wheel.members.get(f"{wheel.info}licenses/{text}")
             if member is None or member.data != wanted:
                 yield f"{wheel.file_name}: {text} is missing or differs"
@@ -276,7 +329,7 @@ def _toml_without(data: bytes, keys: list[tuple[str, str]]) -> dict[str, Any]:
 @rule
 def record(dist: Dist) -> Problems:
     """RECORD lists every member with its digest and size, and no other."""
-    for wheel in dist.wheels:
+    for wheel in [*dist.wheels, *dist.bundles]:
         if len(wheel.names) != len(set(wheel.names)):
             yield f"{wheel.file_name}: a member is there twice"
         own = f"{wheel.info}RECORD"
@@ -302,25 +355,92 @@ def wheel_members(dist: Dist) -> Problems:
     when = datetime.fromtimestamp(dist.epoch, UTC)
     # Zip archives keep time in steps of two seconds.
     time = (when.year, when.month, when.day, when.hour, when.minute, when.second // 2 * 2)
-    tracked = git(dist.clone, "ls-tree", "-r", "--name-only", dist.commit, "python/trustbridge")
-    sources = {name.removeprefix("python/") for name in tracked.split()}
     for wheel in dist.wheels:
         natives = set(wheel.native())
-        if natives not in ({"trustbridge/_native.abi3.so"}, {"trustbridge/_native.pyd"}):
+        module = "_native.pyd" if _platforms(wheel).startswith("win") else "_native.abi3.so"
+        if natives != {f"trustbridge/{module}"}:
             yield f"{wheel.file_name}: its native files are {sorted(natives)}"
-        plain = {name for name in wheel.members if not name.startswith(wheel.info)} - natives
-        for name in sorted(plain ^ sources):
-            yield f"{wheel.file_name}: {name} is only in the wheel or only in the commit"
-        for name in sorted(plain & sources):
-            if wheel.members[name].data != _blob(dist, f"python/{name}"):
-                yield f"{wheel.file_name}: {name} is not the commit's"
+        yield from _package_of_the_commit(dist, wheel, natives)
         for name, member in wheel.members.items():
             if member.time != time:
                 yield f"{wheel.file_name}: {name} has the time {member.time}, not {time}"
-            if member.mode & 0o7777 not in (0o644, 0o755, 0o664, 0o775) or member.mode & 0o7000:
-                yield f"{wheel.file_name}: {name} has the mode {member.mode:o}"
-            if member.mode & 0o022:
-                yield f"{wheel.file_name}: {name} can be written to by others"
+
+
+@rule
+def bundle(dist: Dist) -> Problems:
+    """The none-any wheel: the package once, and the very modules and bills of the other wheels."""
+    for wheel in dist.bundles:
+        expected = {}
+        for other in dist.wheels:
+            folder = _folder(other)
+            for name, data in other.native().items():
+                expected[f"trustbridge/native/{folder}/{Path(name).name}"] = data
+            for name, text in other.bills().items():
+                expected[f"{wheel.info}sboms/{folder}.{name}"] = text.encode()
+            same = f"{wheel.info}METADATA"
+            if wheel.members[same].data != other.members[same].data:
+                yield f"{wheel.file_name}: METADATA is not that of {other.file_name}"
+        natives = wheel.native()
+        bills = {f"{wheel.info}sboms/{name}": text.encode() for name, text in wheel.bills().items()}
+        found = natives | bills
+        for name in sorted(found.keys() ^ expected.keys()):
+            yield f"{wheel.file_name}: {name} is only in the bundle or only in a platform's wheel"
+        for name in sorted(found.keys() & expected.keys()):
+            if found[name] != expected[name]:
+                yield f"{wheel.file_name}: {name} is not that of the platform's wheel"
+        yield from _package_of_the_commit(dist, wheel, set(natives))
+        about = Parser().parsestr(wheel.members[f"{wheel.info}WHEEL"].data.decode())
+        if (about.get_all("Tag"), about["Root-Is-Purelib"]) != (["py3-none-any"], "true"):
+            yield f"{wheel.file_name}: WHEEL has {about.get_all('Tag')}, {about['Root-Is-Purelib']}"
+        for name, member in wheel.members.items():
+            if member.time != (1980, 1, 1, 0, 0, 0):
+                yield f"{wheel.file_name}: {name} has the time {member.time}"
+
+
+def _platforms(wheel: artifacts.Wheel) -> str:
+    return wheel.file_name.removesuffix(".whl").split("-")[-1]
+
+
+def _folder(wheel: artifacts.Wheel) -> str:
+    platforms = _platforms(wheel)
+    (system,) = [name for tag, name in FOLDERS.items() if platforms.startswith(tag)]
+    return f"{system}-{_machine(wheel)}"
+
+
+def _machine(wheel: artifacts.Wheel) -> str:
+    return "aarch64" if _platforms(wheel).endswith(("aarch64", "arm64")) else "x86_64"
+
+
+def _package_of_the_commit(dist: Dist, wheel: artifacts.Wheel, natives: set[str]) -> Problems:
+    """Beside the metadata and the modules there are the commit's files; none can be written to."""
+    tracked = git(dist.clone, "ls-tree", "-r", "--name-only", dist.commit, "python/trustbridge")
+    sources = {name.removeprefix("python/") for name in tracked.split()}
+    plain = {name for name in wheel.members if not name.startswith(wheel.info)} - natives
+    for name in sorted(plain ^ sources):
+        yield f"{wheel.file_name}: {name} is only in the wheel or only in the commit"
+    for name in sorted(plain & sources):
+        if wheel.members[name].data != _blob(dist, f"python/{name}"):
+            yield f"{wheel.file_name}: {name} is not the commit's"
+    for name, member in wheel.members.items():
+        if member.mode & 0o7777 not in (0o644, 0o755, 0o664, 0o775):
+            yield f"{wheel.file_name}: {name} has the mode {member.mode:o}"
+        if member.mode & 0o022:
+            yield f"{wheel.file_name}: {name} can be written to by others"
+
+
+@rule
+def version(dist: Dist) -> Problems:
+    """Cargo.toml, the Python files and the native module are of one version."""
+    for wheel in [*dist.wheels, *dist.bundles]:
+        text = wheel.members["trustbridge/_version.py"].data.decode()
+        told = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+        if told != [dist.version]:
+            yield f"{wheel.file_name}: _version.py says {told}, not {dist.version}"
+    for _, where, packages in dist.embedded():
+        roots = {package["version"] for package in packages or [] if package.get("root")}
+        # With another one the package would never load it: `_select.load`.
+        if roots != {dist.version}:
+            yield f"{where} is of the version {sorted(roots)}, not {dist.version}"
 
 
 @rule
@@ -341,11 +461,7 @@ def metadata(dist: Dist) -> Problems:
             yield f"{wheel.file_name}: WHEEL has the tags {about.get_all('Tag')}"
         if about["Root-Is-Purelib"] != "false":
             yield f"{wheel.file_name}: WHEEL says that it is pure"
-        released = re.fullmatch(
-            r"manylinux2014_(x86_64|aarch64)\.manylinux_2_17_\1|musllinux_1_2_(x86_64|aarch64)",
-            platforms,
-        )
-        if not released:
+        if not RELEASED.fullmatch(platforms) and not (dist.look and platforms == "win_amd64"):
             yield f"{wheel.file_name}: {platforms} is not a platform that is released"
 
 
@@ -374,15 +490,22 @@ def stable_abi(dist: Dist) -> Problems:
 
 @rule
 def machine(dist: Dist) -> Problems:
-    """The module is for the machine that the tag names."""
+    """The module is for the machine and the kind of system that the tag names."""
     looked = 0
     for wheel, where, elf, _ in dist.elves():
         looked += 1
-        arch = "aarch64" if "aarch64" in wheel.file_name else "x86_64"
-        if elf.machine != MACHINES[arch]:
+        if elf.machine != MACHINES[_machine(wheel)]:
             yield f"{where} is for {elf.machine}"
+        if _platforms(wheel).startswith("win"):
+            yield f"{where} is an ELF file"
+    for wheel, where, pe, _ in dist.dlls():
+        looked += 1
+        if pe.machine != MACHINES_PE[_machine(wheel)]:
+            yield f"{where} is for {pe.machine}"
+        if not _platforms(wheel).startswith("win") or "DLL" not in pe.characteristics:
+            yield f"{where} is a PE file"
     if looked != len(dist.wheels):
-        yield f"{len(dist.wheels)} wheels have {looked} ELF files"
+        yield f"{len(dist.wheels)} wheels have {looked} files of ELF or PE"
 
 
 @rule
@@ -406,6 +529,33 @@ def executable_memory(dist: Dist) -> Problems:
             yield f"{where} asks for an executable stack"
         if any(flags & 3 == 3 for flags in elf.segments.get("PT_LOAD", [])):
             yield f"{where} has a segment that is writable and executable"
+    for _, where, pe, _ in dist.dlls():
+        if "NX_COMPAT" not in pe.flags:
+            yield f"{where} asks for executable data (no NX_COMPAT)"
+        for name in pe.writable_code:
+            yield f"{where}: the section {name} is writable and executable"
+
+
+@rule
+def address_space(dist: Dist) -> Problems:
+    """PE: loaded where the system likes, with all of its 64 bits. (A shared ELF file always is.)"""
+    for _, where, pe, _ in dist.dlls():
+        for flag in ("DYNAMIC_BASE", "HIGH_ENTROPY_VA"):
+            if flag not in pe.flags:
+                yield f"{where} has no {flag}"
+        # Without them the flags promise what the loader cannot do.
+        if "RELOCS_STRIPPED" in pe.characteristics or not pe.relocations:
+            yield f"{where} has no relocations"
+
+
+@rule
+def control_flow_guard(dist: Dist) -> Problems:
+    """PE: calls go where functions begin. GNU's linker cannot, so a look does without."""
+    for _, where, pe, _ in dist.dlls():
+        if dist.look:
+            continue
+        if "GUARD_CF" not in pe.flags or not pe.guard_table:
+            yield f"{where} has no control-flow guard"
 
 
 @rule
@@ -432,6 +582,11 @@ def needed(dist: Dist) -> Problems:
         for name in elf.dynamic.get("DT_NEEDED", []):
             if name not in NEEDED[family]:
                 yield f"{where} needs {name}"
+    for _, where, pe, _ in dist.dlls():
+        allowed = NEEDED_PE | (LOOK_PE if dist.look else set())
+        for name in sorted(pe.imports.keys() - allowed):
+            if not UCRT.fullmatch(name):
+                yield f"{where} needs {name}"
 
 
 @rule
@@ -452,11 +607,15 @@ def exports(dist: Dist) -> Problems:
     for _, where, elf, _ in dist.elves():
         if elf.exports != {"PyInit__native"}:
             yield f"{where} exports {sorted(elf.exports)[:5]}"
+    for _, where, pe, _ in dist.dlls():
+        names = {name for name in pe.exports if not ENTROPY.fullmatch(name)}
+        if names != {"PyInit__native"}:
+            yield f"{where} exports {sorted(names)[:5]}"
 
 
 @rule
 def stack_protector(dist: Dist) -> Problems:
-    """The C parts check their stack's canary. (Stable Rust has none for Rust code.)"""
+    """ELF: the C parts check their stack's canary. (Stable Rust has none for Rust code.)"""
     for _, where, elf, _ in dist.elves():
         if "__stack_chk_fail" not in elf.imports:
             yield f"{where} has no stack protector"
@@ -467,12 +626,15 @@ def stripped(dist: Dist) -> Problems:
     for _, where, elf, _ in dist.elves():
         for name in elf.debug:
             yield f"{where} has the section {name}"
+    for _, where, pe, _ in dist.dlls():
+        for name in pe.debug:
+            yield f"{where} has the {name}"
 
 
 @rule
 def builder_paths(dist: Dist) -> Problems:
     """No artifact names a folder, a user or a registry of the machine that built it."""
-    for wheel in dist.wheels:
+    for wheel in [*dist.wheels, *dist.bundles]:
         for name, member in wheel.members.items():
             # The package's own sources are the commit's, and speak of such paths in their text.
             if not name.startswith(wheel.info) and name not in wheel.native():
@@ -550,11 +712,12 @@ def sbom_schema(dist: Dist) -> Problems:
 @rule
 def sbom_is_the_binary(dist: Dist) -> Problems:
     """A wheel's bill lists what the binary's own .dep-v0 says, and the toolchain's library."""
-    for wheel, where, elf, _ in dist.elves():
-        if elf.dep_v0 is None:
+    looked = 0
+    for wheel, where, packages in dist.embedded():
+        looked += 1
+        if packages is None:
             yield f"{where} has no section .dep-v0"
             continue
-        packages = artifacts.decode_dep(elf.dep_v0)
         roots = [package["name"] for package in packages if package.get("root")]
         if roots != ["trustbridge-python"]:
             yield f"{where}: the root of .dep-v0 is {roots}"
@@ -571,8 +734,10 @@ def sbom_is_the_binary(dist: Dist) -> Problems:
             for component in json.loads(bill)["components"]
             if component["purl"].startswith("pkg:generic/")
         }
-        if generic != {f"pkg:generic/rust-std@{pins()['rust']['version']}"}:
+        if generic != {f"pkg:generic/rust-std@{dist.rust}"}:
             yield f"{where}: its bill names the toolchain's parts {sorted(generic)}"
+    if looked != len(dist.wheels):
+        yield f"{len(dist.wheels)} wheels have {looked} binaries"
 
 
 @rule
@@ -597,8 +762,7 @@ def sbom_is_the_source(dist: Dist) -> Problems:
     }
     for path, (package, more) in listing.items():
         with tempfile.TemporaryDirectory() as scratch:
-            with tarfile.open(path) as archive:
-                archive.extractall(scratch, filter="data")
+            unpack(path, Path(scratch))
             done = subprocess.run(
                 [
                     "cargo",
@@ -653,21 +817,36 @@ def sbom_names_the_c(dist: Dist) -> Problems:
                 yield f"{name}: {' '.join(key)} names {sorted(part[0] for part in nested)}"
 
 
+@rule
+def not_for_release(dist: Dist) -> Problems:
+    """What was made for a look says so in every wheel's bill, and nothing else does."""
+    for name, text in _bills(dist):
+        properties = json.loads(text)["metadata"].get("properties", [])
+        marked = any(entry["name"] == sbom.NOT_FOR_RELEASE for entry in properties)
+        if marked and not dist.look:
+            yield f"{name} says that it is not for release"
+        if dist.look and not marked and ".whl" in name:
+            yield f"{name} does not say that it is not for release"
+
+
 # ------------------------------------------------------------------------------------------------
 
 
 def main(arguments: list[str]) -> int:
+    look = "--look" in arguments
+    arguments = [argument for argument in arguments if argument != "--look"]
     folder, clone = Path(arguments[0]).resolve(), Path(arguments[1]).resolve()
     # A tool's cache must not end up in somebody's home.
     os.environ.setdefault("XDG_CACHE_HOME", tempfile.gettempdir())
-    dist = open_dist(folder, clone)
+    dist = open_dist(folder, clone, look)
     found = check(dist)
     wrong = 0
     for name, problems in found.items():
         for problem in problems:
             print(f"  {name}: {problem}")
         wrong += len(problems)
-    print(f"  {len(found)} rules for {len(dist.wheels)} wheels and the sources: {wrong} problems")
+    looked = f"{len(dist.wheels)} wheels, the bundle and the sources"
+    print(f"  {len(found)} rules for {looked}: {wrong} problems{', for a look' if look else ''}")
     if len(arguments) > 2:
         report = {
             "commit": dist.commit,

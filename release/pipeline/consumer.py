@@ -1,8 +1,9 @@
 """`release/verify VERSION`: what anybody can check about a release with a package index alone.
 
 Downloads what the index has of the version, compares it with the index's digests and with a
-SHA256SUMS if there is one, verifies the attestations where the index serves them, builds the wheel
-again from the sdist, and ends in "same bytes" or in what differs.
+SHA256SUMS if there is one, verifies the attestations where the index serves them, makes the bundle
+again of the other wheels, builds the wheel again from the sdist, and ends in "same bytes" or in
+what differs.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from .base import (
     run,
     sha256,
 )
+from .build import make_bundle
 from .index import JSON
 
 # Who may publish, whatever an index says: the workflow and the environment of RELEASING.md.
@@ -38,6 +40,7 @@ REPOSITORY = "trustbridge/trustbridge"
 WORKFLOW = "release.yml"
 ENVIRONMENT = "pypi"
 
+LAYOUT = "the archives are laid out differently"
 # The wheel that one ordinary machine can build again.
 REBUILT = "manylinux2014_x86_64"
 LARGEST = 64 << 20
@@ -108,6 +111,7 @@ def _verify(options: argparse.Namespace, work: Path, rebuild: Rebuild) -> None:
     wheels = list(others.glob(f"*{REBUILT}*.whl"))
     if len(sdists) != 1 or len(wheels) != 1:
         fail(f"the index has {len(sdists)} source archives and {len(wheels)} {REBUILT} wheels")
+    _compare_bundle(others, work)
     rebuilt = rebuild(folder, work, options)
     differences = compare_wheels(wheels[0], rebuilt)
     if differences:
@@ -258,6 +262,21 @@ def build_again(sources: Path, work: Path, options: argparse.Namespace) -> Path:
     return wheel
 
 
+def _compare_bundle(wheels: Path, work: Path) -> None:
+    """The bundle is of the other wheels: the same bytes, or at least the same contents."""
+    found = list(wheels.glob("*-py3-none-any.whl"))
+    if len(found) != 1:
+        fail(f"the index has {len(found)} bundles")
+    again = make_bundle(RELEASE.parent, sorted(wheels.glob("*-cp310-abi3-*.whl")), work / "bundle")
+    differences = compare_wheels(found[0], again)
+    if differences == [LAYOUT]:
+        note(f"{found[0].name} has the same contents; this machine's zlib packs them differently")
+    elif differences:
+        fail(f"{found[0].name} is not made of the other wheels: " + "; ".join(differences))
+    else:
+        note(f"same bytes: {found[0].name}, made again of the other wheels")
+
+
 def _unpack(sources: Path, work: Path) -> list[Path]:
     from .build import unpack_sdist
 
@@ -283,4 +302,4 @@ def compare_wheels(published: Path, rebuilt: Path) -> list[str]:
                 found.append(f"{name} has another mode")
     if published.name != rebuilt.name:
         found.append(f"the name is {rebuilt.name}")
-    return sorted(found) or ["the archives are laid out differently"]
+    return sorted(found) or [LAYOUT]

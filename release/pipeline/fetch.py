@@ -1,10 +1,10 @@
-"""The only stage with a network: brings everything that is pinned, and runs none of it."""
+"""The stages with a network: they bring everything that is pinned, and run none of it."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 from .base import (
@@ -16,8 +16,10 @@ from .base import (
     sha256,
     toolchain,
     tree_sums,
+    unpack,
     write_json,
 )
+from .build import LOOK, LOOK_LIBRARY, look_version
 from .linked import lock_checksums
 
 SETS = ("build-sdist", "build-wheel", "check", "lint", "test", "package-tests")
@@ -33,11 +35,33 @@ def fetch(clone: Path, work: Path, store: Path) -> dict[str, object]:
     return {"crates": len(crates)}
 
 
-def _cargo(work: Path, *arguments: str) -> None:
+def fetch_look(store: Path, work: Path, out: Path) -> dict[str, object]:
+    """The store, and the crates that the standard library of Debian's compiler is made of."""
+    version = look_version()
+    lock = LOOK_LIBRARY / "Cargo.lock"
+    manifest = str(LOOK_LIBRARY / "Cargo.toml")
+    _cargo(work, "fetch", "--quiet", "--locked", "--manifest-path", manifest, tools=LOOK)
+    wanted = set(lock_checksums(lock).values())
+    shutil.copytree(store, out, dirs_exist_ok=True)
+    cache = out / "cargo" / "registry" / "cache"
+    for part in ("cache", "index"):
+        folder = work / "cargo" / "registry" / part
+        shutil.copytree(folder, cache.parent / part, dirs_exist_ok=True)
+    crates = {str(path.relative_to(cache)): sha256(path) for path in cache.rglob("*.crate")}
+    known = set(json.loads((store / "store.json").read_text())["crates"].values())
+    if stray := set(crates.values()) - known - wanted:
+        fail(f"{len(stray)} crates are not of the lock files")
+    write_json(out / "store.json", {"crates": crates, "rust": version})
+    note(f"{len(set(crates.values()) - known)} crates for the standard library of rustc {version}")
+    return {"rust": version, "release": False}
+
+
+def _cargo(work: Path, *arguments: str, tools: Path | None = None) -> None:
     """The machine's environment stays: a proxy and its certificates may be needed."""
     env = {**os.environ, "CARGO_HOME": str(work / "cargo")}
     env.pop("CARGO_NET_OFFLINE", None)
-    cargo = toolchain() / "cargo"
+    cargo = (tools or toolchain()) / "cargo"
+    env["RUSTC"] = str(cargo.parent / "rustc")
     done = subprocess.run([cargo, *arguments], env=env, capture_output=True, text=True)
     if done.returncode != 0:
         fail(f"cargo {' '.join(arguments)}\n{done.stderr}")
@@ -62,8 +86,7 @@ def _crates(clone: Path, work: Path, store: Path) -> dict[str, str]:
     archive = next(cache.rglob(f"cargo-auditable-{pin['version']}.crate"))
     if sha256(archive) != pin["sha256"]:
         fail(f"{archive.name} is not the one of pins.toml")
-    with tarfile.open(archive) as tar:
-        tar.extractall(work, filter="data")
+    unpack(archive, work)
     source = work / archive.name.removesuffix(".crate")
     _cargo(work, "fetch", "--quiet", "--locked", "--manifest-path", str(source / "Cargo.toml"))
     wanted |= lock_checksums(source / "Cargo.lock")

@@ -7,7 +7,7 @@ from typing import Any
 import tomllib
 
 from . import linked
-from .base import RELEASE, fail
+from .base import RELEASE, fail, version_of
 
 SYSTEMS = {
     "linux": "x86_64-unknown-linux-gnu",
@@ -40,6 +40,7 @@ def check_dependencies(clone: Path, cargo: Path, env: dict[str, str]) -> dict[st
     problems = compare(policy, by_system)
     problems += requirements(policy, clone / "release" / "requirements")
     problems += pyproject(clone / "pyproject.toml", policy)
+    problems += versions(clone)
     problems += [f"{name} is missing" for name in REQUIRED_FILES if not (clone / name).is_file()]
     if problems:
         fail("\n".join(["the policy does not hold:", *problems]))
@@ -181,6 +182,27 @@ def pyproject(path: Path, policy: dict[str, Any]) -> list[str]:
         problems.append(f"pyproject.toml builds with {names}")
     if table["project"].get("dependencies") or table["project"].get("optional-dependencies"):
         problems.append("pyproject.toml requires other packages")
+    return problems
+
+
+def versions(clone: Path) -> list[str]:
+    """Whatever has our version in its text has that of Cargo.toml."""
+    version = version_of(clone)
+    told = {}
+    for name in ("Cargo.lock", "fuzz/Cargo.lock"):
+        for package in tomllib.loads((clone / name).read_text())["package"]:
+            if package["name"].startswith("trustbridge") and package["name"] != "trustbridge-fuzz":
+                told[f"{name}: {package['name']}"] = package["version"]
+    text = (clone / "python" / "trustbridge" / "_version.py").read_text()
+    found = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    told["python/trustbridge/_version.py"] = " ".join(found)
+    for path in sorted((clone / "scripts" / "pip").glob("*.patch")):
+        for pinned in re.findall(r"^\+trustbridge==(\S+)", path.read_text(), re.MULTILINE):
+            told[f"scripts/pip/{path.name}"] = pinned
+    problems = [f"{name} has {one}, not {version}" for name, one in told.items() if one != version]
+    project = tomllib.loads((clone / "pyproject.toml").read_text())["project"]
+    if "version" in project or "version" not in project.get("dynamic", []):
+        problems.append("pyproject.toml does not take the version from Cargo.toml")
     return problems
 
 

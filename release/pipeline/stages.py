@@ -20,25 +20,32 @@ from .base import (
     make_venv,
     note,
     parse_sums,
+    pins,
     run,
     sha256,
     sums_text,
     toolchain,
     tree_sums,
+    unpack,
     version_of,
     workspace,
     write_json,
 )
-from .fetch import fetch
+from .fetch import fetch, fetch_look
 
 DEFAULT_TARGET = "x86_64-unknown-linux-gnu"
 
 
 @dataclass(frozen=True)
 class Stage:
+    # A last one that ends in "…" stands for one or more.
     inputs: tuple[str, ...]
     work: Callable[..., dict[str, Any]]
     network: bool = False
+
+    def takes(self, count: int) -> bool:
+        more = self.inputs[-1].endswith("…")
+        return count == len(self.inputs) or (more and count > len(self.inputs))
 
 
 def main(program: Path, arguments: list[str]) -> int:
@@ -50,13 +57,13 @@ def main(program: Path, arguments: list[str]) -> int:
         hidden.append(Path(rest[at + 1]).resolve())
         del rest[at : at + 2]
     if rest[:1] == ["assemble"] and len(rest) > 3:
-        assemble(Path(rest[2]), [Path(path) for path in rest[3:]], Path(rest[1]))
+        assemble([Path(path) for path in rest[2:]], Path(rest[1]))
         return 0
     stage = STAGES.get(rest[0]) if rest else None
-    if stage is None or len(rest) != len(stage.inputs) + 2:
+    if stage is None or not stage.takes(len(rest) - 2):
         for name, known in STAGES.items():
             print(f"stage {name} {' '.join((*known.inputs, 'OUT'))} [--hide DIR]", file=sys.stderr)
-        print("stage assemble DIST SOURCES WHEEL...", file=sys.stderr)
+        print("stage assemble DIST SOURCES WHEEL… BUNDLE", file=sys.stderr)
         return 2
     name, *paths = rest
     inputs = [Path(path).resolve() for path in paths[:-1]]
@@ -109,6 +116,10 @@ def _fetch(clone: Path, work: Path, out: Path) -> dict[str, Any]:
     return fetch(clone, work, out)
 
 
+def _look_store(store: Path, work: Path, out: Path) -> dict[str, Any]:
+    return fetch_look(store, work, out)
+
+
 def _tools(store: Path, work: Path, out: Path) -> dict[str, Any]:
     build.build_auditable(store, work, out)
     return {"cargo-auditable": sha256(out / "cargo-auditable")}
@@ -118,33 +129,50 @@ def _source(clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
     return build.build_sources(clone, store, work, out)
 
 
-def _wheel_for(target: str) -> Callable[..., dict[str, Any]]:
+def _wheel_for(target: str, look: bool = False) -> Callable[..., dict[str, Any]]:
     def work_on(sources: Path, store: Path, tools: Path, work: Path, out: Path) -> dict[str, Any]:
         # Nothing of the sources but the sdist is read: not git, not the checkout.
         (sdist,) = sources.glob("*.tar.gz")
         tree, epoch = build.unpack_sdist(sdist, work)
-        return build.build_wheel(tree, epoch, store, tools, work, out, target)
+        result = build.build_wheel(tree, epoch, store, tools, work, out, target, look=look)
+        return {**result, "release": not look}
 
     return work_on
 
 
-def assemble(sources: Path, wheels: list[Path], dist: Path) -> None:
-    """What is published, in one folder, with the sums of all of it."""
+def _bundle(clone: Path, *rest: Path) -> dict[str, Any]:
+    """The none-any wheel, of nothing but the wheels that are released."""
+    *folders, _, out = rest
+    wheels = [wheel for folder in folders for wheel in sorted(folder.glob("*-cp310-abi3-*.whl"))]
+    bundle = build.make_bundle(clone, wheels, out)
+    return {"wheel": bundle.name, "of": {wheel.name: sha256(wheel) for wheel in wheels}}
+
+
+def assemble(folders: list[Path], dist: Path, look: dict[str, Any] | None = None) -> None:
+    """What is published, in one folder, with the sums of all of it; or what is only looked at."""
     dist.mkdir(parents=True)
-    for folder in (sources, *wheels):
+    for folder in folders:
         for path in sorted(folder.iterdir()):
             if path.name.endswith((".tar.gz", ".crate", ".whl", ".cdx.json")):
                 shutil.copyfile(path, dist / path.name)
+    if look:
+        write_json(dist / "NOT-FOR-RELEASE", look)
     (dist / "SHA256SUMS").write_text(sums_text(tree_sums(dist)))
 
 
-def _check(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
+def _check_look(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
+    return _check(dist, clone, store, work, out, "--look")
+
+
+def _check(
+    dist: Path, clone: Path, store: Path, work: Path, out: Path, *more: str
+) -> dict[str, Any]:
     python = make_venv(store, work / "venv", "check")
     home = build.cargo_home(store, work / "cargo")
     env = build.rust_env(work, home)
     env["PATH"] = f"{python.parent}:{env['PATH']}"
     run(
-        *(python, RELEASE / "check", dist, clone, out / "check.json"),
+        *(python, RELEASE / "check", dist, clone, out / "check.json", *more),
         env=env,
         log=out / "check.log",
     )
@@ -158,31 +186,44 @@ def _test(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[s
     python = make_venv(store, work / "venv", "package-tests")
     env = clean_env(work / "home")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel, env=env)
-    # A copy without the sources beside it: what is imported is what was installed.
-    tests = work / "checkout" / "tests"
-    shutil.copytree(clone / "tests", tests)
-    shutil.copyfile(clone / "pyproject.toml", tests.parent / "pyproject.toml")
-    env |= {"PATH": f"{python.parent}:{env['PATH']}"}
+    # A copy without the package's own sources: what is imported is what was installed.
+    checkout = work / "checkout"
+    shutil.copytree(clone, checkout, ignore=shutil.ignore_patterns(".git"))
+    shutil.rmtree(checkout / "python" / "trustbridge")
+    # The table of cases comes from a program of Rust.
+    home = build.cargo_home(store, work / "cargo")
+    cargo_env = build.rust_env(work, home, CARGO_TARGET_DIR=str(work / "target"))
+    env |= {**cargo_env, "PATH": f"{python.parent}:{cargo_env['PATH']}"}
     where = run(python, "-I", "-c", "import trustbridge; print(trustbridge.__file__)", env=env)
     if not Path(where.strip()).is_relative_to(work / "venv"):
         fail(f"the tests would import {where.strip()}")
-    counted = "no tests in this commit"
-    if any((tests / "python").glob("test_*.py")):
-        text = run(
-            *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python"),
-            env=env,
-            cwd=tests.parent,
-            log=out / "pytest.log",
-        )
-        counted = text.strip().splitlines()[-1]
+    text = run(
+        *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python"),
+        env=env,
+        cwd=checkout,
+        log=out / "pytest.log",
+    )
+    counted = text.strip().splitlines()[-1]
     note(f"package tests: {counted}")
+
+    # The bundle, which installers take only where no wheel fits: here it must find its module.
+    (bundle,) = dist.glob("*-py3-none-any.whl")
+    unpacked = work / "bundle"
+    run(
+        *(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"),
+        *("--target", unpacked, bundle),
+        env=env,
+    )
+    code = f"import sys; sys.path.insert(0, {str(unpacked)!r})\n"
+    code += "import trustbridge; from trustbridge import _native; print(_native.__file__)"
+    found = run(python, "-I", "-c", code, env=env).strip()
+    if not Path(found).is_relative_to(unpacked / "trustbridge" / "native"):
+        fail(f"the bundle loads {found}")
+    note(f"the bundle loads {Path(found).relative_to(unpacked)}")
 
     # The crate as a dependency sees it: unpacked, with the lock that it ships.
     (crate,) = dist.glob("*.crate")
-    with build.tarfile.open(crate) as tar:
-        tar.extractall(work, filter="data")
-    home = build.cargo_home(store, work / "cargo")
-    cargo_env = build.rust_env(work, home, CARGO_TARGET_DIR=str(work / "target"))
+    unpack(crate, work)
     # Without the algorithms, whose C takes a minute and was compiled for the wheel.
     run(
         *(toolchain() / "cargo", "check", "--quiet", "--offline", "--no-default-features"),
@@ -277,6 +318,10 @@ def _rebuild(
         DEFAULT_TARGET,
         home=work / "elsewhere" / "cargo-home",
     )
+    # And the bundle, of the wheel made here and those that only the release made.
+    (own,) = wheel.glob("*.whl")
+    others = [path for path in dist.glob("*-cp310-abi3-*.whl") if path.name != own.name]
+    build.make_bundle(clone, [own, *others], wheel)
     rebuilt = {path.name: sha256(path) for path in [*sources.iterdir(), *wheel.glob("*.whl")]}
     wanted = parse_sums((dist / "SHA256SUMS").read_text())
     different = sorted(name for name, digest in rebuilt.items() if wanted.get(name) != digest)
@@ -299,10 +344,18 @@ STAGES = {
     "wheel-aarch64-musl": Stage(
         ("SOURCES", "STORE", "TOOLS"), _wheel_for("aarch64-unknown-linux-musl")
     ),
+    "bundle": Stage(("CLONE", "WHEEL…"), _bundle),
     "check": Stage(("DIST", "CLONE", "STORE"), _check),
     "test": Stage(("DIST", "CLONE", "STORE"), _test),
     "docs": Stage(("CLONE", "STORE"), _docs),
     "policy": Stage(("CLONE", "STORE"), _policy),
     "rehearse": Stage(("DIST", "CLONE", "STORE", "TOOLS"), _rehearse),
     "rebuild": Stage(("CLONE", "STORE", "TOOLS", "DIST"), _rebuild),
+    # For wheels that are only looked at: release/cross.
+    "look-store": Stage(("STORE",), _look_store, network=True),
+    "check-look": Stage(("DIST", "CLONE", "STORE"), _check_look),
+    **{
+        f"look-{target}": Stage(("SOURCES", "STORE", "TOOLS"), _wheel_for(target, look=True))
+        for target in pins()["look"]
+    },
 }

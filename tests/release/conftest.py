@@ -19,6 +19,7 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pe
 import pytest
 import tomllib
 
@@ -26,10 +27,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "release"))
 
 from pipeline import linked, sbom  # noqa: E402
-from pipeline.base import sums_text, tree_sums  # noqa: E402
+from pipeline.base import pins, sums_text, tree_sums  # noqa: E402
+from pipeline.build import make_bundle  # noqa: E402
 
 EPOCH = 1_700_000_000
 TARGET = "x86_64-unknown-linux-gnu"
+WINDOWS = "x86_64-pc-windows-msvc"
 PLATFORMS = "manylinux2014_x86_64.manylinux_2_17_x86_64"
 SOURCE = r"""
 #include <unistd.h>
@@ -124,9 +127,43 @@ def small_dist(
         text = sbom.document(name, purl, version, graph, False, EPOCH, "MIT OR Apache-2.0")
         (dist / f"{name}.cdx.json").write_text(text)
     graph = linked.graph(clone, "trustbridge-python", TARGET, cargo, cargo_env)
-    make_wheel(clone, dist, stem, graph, version, tmp_path_factory.mktemp("c"))
+    module = make_library(tmp_path_factory.mktemp("c"), dep_list(graph))
+    wheel = make_wheel(clone, dist, stem, graph, PLATFORMS, "_native.abi3.so", module)
+    make_bundle(clone, [wheel], dist)
     write_sums(dist)
     return dist
+
+
+@pytest.fixture(scope="session")
+def small_look(
+    small_dist: Path,
+    clone: Path,
+    cargo_env: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """As release/cross makes it: the sources with a wheel for Windows that is never released."""
+    if real := os.environ.get("TRUSTBRIDGE_RELEASE_LOOK"):
+        return Path(real)
+    look = tmp_path_factory.mktemp("look") / "dist"
+    shutil.copytree(small_dist, look, ignore=shutil.ignore_patterns("*.whl"))
+    cargo = Path(shutil.which("cargo"))
+    graph = linked.graph(clone, "trustbridge-python", WINDOWS, cargo, cargo_env)
+    rust = pins()["rust"]["version"]
+    (look / "NOT-FOR-RELEASE").write_text(json.dumps({"rust": rust}))
+    stem = f"trustbridge-{graph.root[1]}"
+    module = pe.library(dep_list(graph))
+    wheel = make_wheel(clone, look, stem, graph, "win_amd64", "_native.pyd", module, rust)
+    make_bundle(clone, [wheel], look)
+    write_sums(look)
+    return look
+
+
+@pytest.fixture
+def look(small_look: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    copy = tmp_path / "look"
+    shutil.copytree(small_look, copy)
+    return copy
 
 
 @pytest.fixture
@@ -161,9 +198,8 @@ def make_sdist(clone: Path, path: Path, stem: str) -> None:
             add_file(tar, f"{stem}/{name}", (clone / name).read_bytes())
 
 
-def make_library(folder: Path, graph: linked.Graph) -> bytes:
-    """A shared library as hardened as the real one, with the section of cargo-auditable."""
-    (folder / "native.c").write_text(SOURCE)
+def dep_list(graph: linked.Graph) -> bytes:
+    """The section of cargo-auditable."""
     root = graph.root
     packages = [
         {"name": name, "version": version, "root": True}
@@ -171,7 +207,13 @@ def make_library(folder: Path, graph: linked.Graph) -> bytes:
         else {"name": name, "version": version, "source": "local"}
         for name, version in (crate.key for crate in graph.linked())
     ]
-    (folder / "dep").write_bytes(zlib.compress(json.dumps({"packages": packages}).encode()))
+    return zlib.compress(json.dumps({"packages": packages}).encode())
+
+
+def make_library(folder: Path, dep: bytes) -> bytes:
+    """A shared library as hardened as the real one."""
+    (folder / "native.c").write_text(SOURCE)
+    (folder / "dep").write_bytes(dep)
     library = folder / "native.so"
     subprocess.run(
         [
@@ -199,18 +241,25 @@ def make_library(folder: Path, graph: linked.Graph) -> bytes:
 
 
 def make_wheel(
-    clone: Path, dist: Path, stem: str, graph: linked.Graph, version: str, folder: Path
-) -> None:
+    clone: Path,
+    dist: Path,
+    stem: str,
+    graph: linked.Graph,
+    platforms: str,
+    module_name: str,
+    module: bytes,
+    look: str | None = None,
+) -> Path:
     info = f"{stem}.dist-info/"
-    tags = [f"Tag: cp310-abi3-{platform}\n" for platform in PLATFORMS.split(".")]
-    bill = sbom.document(
-        "x", f"pkg:pypi/trustbridge@{version}", version, graph, True, EPOCH, "MIT OR Apache-2.0"
-    )
+    version = graph.root[1]
+    tags = [f"Tag: cp310-abi3-{platform}\n" for platform in platforms.split(".")]
+    purl = f"pkg:pypi/trustbridge@{version}"
+    bill = sbom.document("x", purl, version, graph, True, EPOCH, "MIT OR Apache-2.0", look)
     members = {
         name.removeprefix("python/"): (clone / name).read_bytes()
         for name in git(clone, "ls-files", "python/trustbridge").splitlines()
     }
-    members["trustbridge/_native.abi3.so"] = make_library(folder, graph)
+    members[f"trustbridge/{module_name}"] = module
     members[info + "METADATA"] = (
         f"Metadata-Version: 2.4\nName: trustbridge\nVersion: {version}\n"
         "Requires-Python: >=3.10\n\nText\n"
@@ -221,7 +270,7 @@ def make_wheel(
     for text in ("LICENSE-APACHE", "LICENSE-MIT"):
         members[f"{info}licenses/{text}"] = (clone / text).read_bytes()
     members[info + "sboms/trustbridge.cdx.json"] = bill.encode()
-    write_wheel(dist / f"{stem}-cp310-abi3-{PLATFORMS}.whl", members)
+    return write_wheel(dist / f"{stem}-cp310-abi3-{platforms}.whl", members)
 
 
 def record_of(members: dict[str, bytes], own: str) -> bytes:
@@ -234,7 +283,7 @@ def record_of(members: dict[str, bytes], own: str) -> bytes:
     return text.getvalue().encode()
 
 
-def write_wheel(path: Path, members: dict[str, bytes], epoch: int = EPOCH) -> None:
+def write_wheel(path: Path, members: dict[str, bytes], epoch: int = EPOCH) -> Path:
     """With a right RECORD, unless the members have one."""
     info = "-".join(path.name.split("-")[:2]) + ".dist-info/"
     if info + "RECORD" not in members:
@@ -245,3 +294,4 @@ def write_wheel(path: Path, members: dict[str, bytes], epoch: int = EPOCH) -> No
             entry = zipfile.ZipInfo(name, when)
             entry.external_attr = (0o100644) << 16
             archive.writestr(entry, data)
+    return path

@@ -13,8 +13,11 @@ from elftools.elf.elffile import ELFFile
 NATIVE = "trustbridge/_native.abi3.so"
 
 
-def wheel_of(dist: Path) -> Path:
-    return sorted(dist.glob("*manylinux*x86_64.whl"))[0]
+BUNDLE = "*-py3-none-any.whl"
+
+
+def wheel_of(dist: Path, pattern: str = "*manylinux*x86_64.whl") -> Path:
+    return sorted(dist.glob(pattern))[0]
 
 
 def edit_wheel(
@@ -22,11 +25,12 @@ def edit_wheel(
     change: Callable[[dict[str, bytes]], None] = lambda members: None,
     entry: Callable[[zipfile.ZipInfo], None] = lambda entry: None,
     keep_record: bool = False,
+    pattern: str = "*manylinux*x86_64.whl",
 ) -> None:
     """Writes the wheel again with other members; RECORD is made right unless it is kept."""
     from conftest import record_of
 
-    path = wheel_of(dist)
+    path = wheel_of(dist, pattern)
     with zipfile.ZipFile(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}
         members = {name: archive.read(name) for name in infos}
@@ -55,14 +59,16 @@ def edit_member(dist: Path, suffix: str, change: Callable[[bytes], bytes], **mor
     edit_wheel(dist, change_one, **more)
 
 
-def edit_native(change: Callable[[bytearray], None]) -> Callable[[Path], None]:
+def edit_native(
+    change: Callable[[bytearray], None], name: str = NATIVE, **more: str
+) -> Callable[[Path], None]:
     def apply(dist: Path) -> None:
         def on_bytes(data: bytes) -> bytes:
             buffer = bytearray(data)
             change(buffer)
             return bytes(buffer)
 
-        edit_member(dist, NATIVE, on_bytes)
+        edit_member(dist, name, on_bytes, **more)
 
     return apply
 

@@ -1,16 +1,24 @@
 """Each rule of release/check with what it must catch."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import pe
 import pytest
+import tomllib
 from conftest import ROOT, commit_all, write_sums
 from pipeline import checks
+from pipeline.base import version_of
 from spoil import (
+    BUNDLE,
     NATIVE,
     append,
     both,
@@ -30,13 +38,26 @@ from spoil import (
 )
 
 Spoil = Callable[[Path], None]
+STEM = f"trustbridge-{version_of(ROOT)}"
 PT_NULL, DT_RPATH, DT_RUNPATH, DT_TEXTREL = 0, 15, 29, 22
 
 
 def test_the_artifacts_pass(small_dist: Path, clone: Path) -> None:
     found = checks.check(checks.open_dist(small_dist, clone))
     assert {name: problems for name, problems in found.items() if problems} == {}
-    assert len(found) == len(checks.RULES) >= 25
+    assert len(found) == len(checks.RULES) >= 30
+
+
+def test_the_look_passes(small_look: Path, clone: Path) -> None:
+    found = checks.check(checks.open_dist(small_look, clone, look=True))
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_a_look_is_not_released(small_look: Path, clone: Path) -> None:
+    """Neither its folder nor any wheel of it passes for a release, by three rules at least."""
+    found = checks.check(checks.open_dist(small_look, clone))
+    refusing = {name for name, problems in found.items() if problems}
+    assert refusing >= {"files", "metadata", "not-for-release"}
 
 
 def edit_bill(change: Callable[[dict], None]) -> Spoil:
@@ -115,30 +136,54 @@ def remove(pattern: str) -> Spoil:
     return apply
 
 
-def remove_member(suffix: str) -> Spoil:
+def remove_member(suffix: str, **more: object) -> Spoil:
     def change(members: dict[str, bytes]) -> None:
         del members[next(name for name in members if name.endswith(suffix))]
 
-    return lambda dist: edit_wheel(dist, change)
+    return lambda dist: edit_wheel(dist, change, **more)
 
 
-def add_member(name: str, data: bytes = b"", keep_record: bool = False) -> Spoil:
-    return lambda dist: edit_wheel(
-        dist, lambda members: members.update({name: data}), keep_record=keep_record
-    )
+def add_member(name: str, data: bytes = b"", **more: object) -> Spoil:
+    return lambda dist: edit_wheel(dist, lambda members: members.update({name: data}), **more)
 
 
-def member(suffix: str, old: str, new: str, keep_record: bool = False) -> Spoil:
-    return lambda dist: edit_member(dist, suffix, replace(old, new), keep_record=keep_record)
+def member(suffix: str, old: str, new: str, **more: object) -> Spoil:
+    return lambda dist: edit_member(dist, suffix, replace(old, new), **more)
 
 
-def entry(**values: object) -> Spoil:
+def entry(pattern: str = "*manylinux*x86_64.whl", **values: object) -> Spoil:
     def change(info: object) -> None:
         if info.filename == "trustbridge/__init__.py":
             for key, value in values.items():
                 setattr(info, key, value)
 
-    return lambda dist: edit_wheel(dist, entry=change)
+    return lambda dist: edit_wheel(dist, entry=change, pattern=pattern)
+
+
+def move_member(old: str, new: str, **more: object) -> Spoil:
+    def change(members: dict[str, bytes]) -> None:
+        for name in [name for name in members if old in name]:
+            members[name.replace(old, new)] = members.pop(name)
+
+    return lambda dist: edit_wheel(dist, change, **more)
+
+
+def edit_member_native(change: Callable[[bytes], bytes]) -> Spoil:
+    return lambda dist: edit_member(dist, NATIVE, change)
+
+
+def for_plain_linux(dist: Path) -> None:
+    """As maturin makes it without zig: consistent, and of this machine's C library."""
+    tag = "cp310-abi3-linux_x86_64"
+    edit_member(dist, "/WHEEL", lambda data: re.sub(rb"(?s)Tag:.*", f"Tag: {tag}\n".encode(), data))
+    wheel_of(dist).rename(dist / f"{STEM}-{tag}.whl")
+
+
+def twice(dist: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with zipfile.ZipFile(wheel_of(dist), "a") as archive:
+            archive.writestr("trustbridge/__init__.py", archive.read("trustbridge/__init__.py"))
 
 
 def native(change: Callable[[bytearray], None]) -> Spoil:
@@ -152,7 +197,8 @@ SDIST, CRATE = "*.tar.gz", "*.crate"
 EXAMPLES: list[tuple[str, str, Spoil]] = [
     ("no sdist", "files", remove(SDIST)),
     ("no bill of the crate", "files", remove("*.crate.cdx.json")),
-    ("no wheel", "files", remove("*.whl")),
+    ("no wheel", "files", remove("*cp310*.whl")),
+    ("no bundle", "files", remove(BUNDLE)),
     ("a file too many", "files", lambda dist: (dist / "install.sh").touch()),
     ("licence lost in the wheel", "licences", remove_member("LICENSE-MIT")),
     (
@@ -194,6 +240,11 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
         edit_tar(SDIST, tar_info("src/lib.rs", uid=1000, uname="me")),
     ),
     ("sdist: mode", "sdist-is-the-commit", edit_tar(SDIST, tar_info("src/lib.rs", mode=0o666))),
+    (
+        "sdist: hardly anything",
+        "sdist-is-the-commit",
+        edit_tar(SDIST, lambda members: members.__delitem__(slice(10, None))),
+    ),
     (
         "sdist: a file twice",
         "sdist-is-the-commit",
@@ -247,6 +298,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     # Wheels
     ("edited RECORD", "record", member("RECORD", "sha256=", "sha256=x", keep_record=True)),
     ("file not in RECORD", "record", add_member("trustbridge/evil.py", keep_record=True)),
+    ("a member twice", "record", twice),
     ("content not of RECORD", "record", member("/__init__.py", "trust", "trusT", keep_record=True)),
     ("changed module", "wheel-members", member("/__init__.py", "trust", "trusT")),
     ("added module", "wheel-members", add_member("trustbridge/evil.py")),
@@ -254,11 +306,74 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     (".pth file", "wheel-members", add_member("trustbridge.pth", b"import os\n")),
     ("lost module", "wheel-members", remove_member("/py.typed")),
     ("second library", "wheel-members", add_member("trustbridge/libz.so.1", b"\x7fELF")),
-    ("data folder", "wheel-members", add_member("trustbridge-0.1.0.data/scripts/pip", b"#!python")),
+    ("data folder", "wheel-members", add_member(f"{STEM}.data/scripts/pip", b"#!python")),
     ("time of today", "wheel-members", entry(date_time=(2026, 1, 1, 0, 0, 0))),
+    ("writable by a group", "wheel-members", entry(external_attr=0o100664 << 16)),
     ("writable by all", "wheel-members", entry(external_attr=0o100666 << 16)),
     ("setuid", "wheel-members", entry(external_attr=0o104755 << 16)),
-    ("a dependency", "metadata", member("METADATA", "Version:", "Requires-Dist: evil\nVersion:")),
+    # The bundle
+    ("bundle: licence lost", "licences", remove_member("LICENSE-MIT", pattern=BUNDLE)),
+    (
+        "bundle: edited RECORD",
+        "record",
+        member("RECORD", "sha256=", "sha256=x", keep_record=True, pattern=BUNDLE),
+    ),
+    (
+        "bundle: builder's home",
+        "builder-paths",
+        edit_native(append(b"/home/builder/x"), "_native.abi3.so", pattern=BUNDLE),
+    ),
+    (
+        "bundle: another module",
+        "bundle",
+        edit_native(append(b"\0"), "_native.abi3.so", pattern=BUNDLE),
+    ),
+    ("bundle: module lost", "bundle", remove_member("_native.abi3.so", pattern=BUNDLE)),
+    (
+        "bundle: module of no wheel",
+        "bundle",
+        add_member("trustbridge/native/linux-gnu-armv7l/_native.abi3.so", pattern=BUNDLE),
+    ),
+    (
+        "bundle: module of another system",
+        "bundle",
+        move_member("native/linux-gnu-", "native/linux-musl-", pattern=BUNDLE),
+    ),
+    (
+        "bundle: another bill",
+        "bundle",
+        member(".cdx.json", "CycloneDX", "CycloneXD", pattern=BUNDLE),
+    ),
+    ("bundle: bill lost", "bundle", remove_member(".cdx.json", pattern=BUNDLE)),
+    ("bundle: changed file", "bundle", member("/_pure.py", "import", "IMPORT", pattern=BUNDLE)),
+    ("bundle: added file", "bundle", add_member("trustbridge/evil.py", pattern=BUNDLE)),
+    ("bundle: file lost", "bundle", remove_member("/_pure.py", pattern=BUNDLE)),
+    (
+        "bundle: a dependency",
+        "bundle",
+        member("METADATA", "Version:", "Requires-Dist: evil\nVersion:", pattern=BUNDLE),
+    ),
+    (
+        "bundle: for one platform",
+        "bundle",
+        member("WHEEL", "py3-none-any", "py3-none-linux_x86_64", pattern=BUNDLE),
+    ),
+    (
+        "bundle: not pure",
+        "bundle",
+        member("WHEEL", "Purelib: true", "Purelib: false", pattern=BUNDLE),
+    ),
+    ("bundle: time of today", "bundle", entry(BUNDLE, date_time=(2026, 1, 1, 0, 0, 0))),
+    ("bundle: writable by all", "bundle", entry(BUNDLE, external_attr=0o100666 << 16)),
+    ("other version", "version", member("/_version.py", "0.", "9.")),
+    ("bundle: other version", "version", member("/_version.py", "0.", "9.", pattern=BUNDLE)),
+    (
+        "a dependency",
+        "metadata",
+        member("METADATA", "\nVersion:", "\nRequires-Dist: evil\nVersion:"),
+    ),
+    ("pure", "metadata", member("/WHEEL", "Purelib: false", "Purelib: true")),
+    ("not a released platform", "metadata", for_plain_linux),
     ("another version", "metadata", member("METADATA", "\nVersion: ", "\nVersion: 9")),
     ("another Python", "metadata", member("METADATA", ">=3.10", ">=3.8")),
     (
@@ -270,6 +385,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     ("private function of CPython", "stable-abi", native(first_python_symbol)),
     # Binaries
     ("another machine", "machine", native(lambda data: data.__setitem__(slice(18, 20), b"\xb7\0"))),
+    ("no machine", "machine", edit_member_native(lambda data: b"text")),
     ("no RELRO", "relro", native(segment("PT_GNU_RELRO", PT_NULL))),
     (
         "lazy binding",
@@ -283,6 +399,16 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     ("RUNPATH", "search-paths", native(dynamic("DT_VERNEEDNUM", DT_RUNPATH, 1))),
     ("text relocations", "text-relocations", native(dynamic("DT_VERNEEDNUM", DT_TEXTREL, 0))),
     ("another library", "needed", native(in_section(".dynstr", b"libc.so.6", b"libz.so.1"))),
+    (
+        "glibc's library for musl",
+        "needed",
+        rename_wheel("manylinux2014_x86_64.manylinux_2_17", "musllinux_1_2"),
+    ),
+    (
+        "glibc's symbols for musl",
+        "glibc",
+        rename_wheel("manylinux2014_x86_64.manylinux_2_17", "musllinux_1_2"),
+    ),
     ("newer glibc", "glibc", native(in_section(".dynstr", b"\0GLIBC_2.2.5\0", b"\0GLIBC_2.999\0"))),
     (
         "another export",
@@ -337,10 +463,11 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
         "sbom-is-the-binary",
         native(in_section(".shstrtab", b".dep-v0\0", b".dep-v9\0")),
     ),
+    ("no binary for the bill", "sbom-is-the-binary", edit_member_native(lambda data: b"text")),
     (
         "second bill",
         "sbom-schema",
-        add_member("trustbridge-0.1.0.dist-info/sboms/other.cdx.json", b"{}"),
+        add_member(f"{STEM}.dist-info/sboms/other.cdx.json", b"{}"),
     ),
     ("other checksum in a bill", "sbom-is-the-lock", edit_bill(with_other_hash)),
     (
@@ -357,6 +484,11 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
         "sdist's bill minus one",
         "sbom-is-the-source",
         edit_bill_of("*.gz.cdx.json", without_component("cc")),
+    ),
+    (
+        "sdist that cannot be resolved",
+        "sbom-is-the-source",
+        edit_tar(SDIST, tar_text("Cargo.lock", "version = 4", "version = 99")),
     ),
     (
         "crate's bill minus one",
@@ -391,16 +523,113 @@ def test_caught(dist: Path, clone: Path, rule: str, spoil: Spoil) -> None:
     assert found, f"the rule {rule} does not see it"
 
 
-def problems(dist: Path, clone: Path, rule: str) -> list[str]:
+# The same for the module of the wheel for Windows.
+WINDOWS: list[tuple[str, str, Callable[[bytearray], None]]] = [
+    ("PE of another machine", "machine", pe.field("FILE_HEADER", "Machine", lambda _: 0xAA64)),
+    ("no DLL", "machine", pe.field("FILE_HEADER", "Characteristics", lambda old: old & ~0x2000)),
+    ("executable data", "executable-memory", pe.without_flag(0x100)),
+    ("writable code", "executable-memory", pe.section_flags(b".text", pe.WRITE)),
+    ("fixed address", "address-space", pe.without_flag(0x40)),
+    ("32 bits of address", "address-space", pe.without_flag(0x20)),
+    ("relocations gone", "address-space", pe.directory(5)),
+    (
+        "relocations stripped",
+        "address-space",
+        pe.field("FILE_HEADER", "Characteristics", lambda old: old | 1),
+    ),
+    ("no control-flow guard", "control-flow-guard", pe.without_flag(0x4000)),
+    ("control-flow guard without a table", "control-flow-guard", pe.directory(10)),
+    ("another DLL", "needed", pe.text(b"KERNEL32.dll", b"KERNEL99.dll")),
+    ("DLL for a look alone", "needed", pe.text(b"KERNEL32.dll\0", b"msvcrt.dll\0\0\0")),
+    ("another PE export", "exports", pe.text(b"PyInit__native", b"PyInit__nativE")),
+    (
+        "export of AWS-LC in PE",
+        "exports",
+        pe.text(b"PyInit__native\0", b"aws_lc_0_1_0_x\0"),
+    ),
+    ("PE debug section", "stripped", pe.rename_section(b".reloc", b".debug_x")),
+    ("PE symbols", "stripped", pe.field("FILE_HEADER", "NumberOfSymbols", lambda _: 1)),
+    ("builder's disk", "builder-paths", append(rb"C:\Users\runneradmin\.cargo\lib.rs")),
+    ("no .dep-v0 in PE", "sbom-is-the-binary", pe.rename_section(b".dep-v0", b".dep-v9")),
+    ("private function for PE", "stable-abi", pe.text(b"PyModuleDef_Init", b"_PyPrivate_NotIn")),
+    ("cut PE", "machine", lambda data: data.__delitem__(slice(0x180, None))),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"), [pytest.param(*row[1:], id=row[0].replace(" ", "-")) for row in WINDOWS]
+)
+def test_caught_in_pe(
+    look: Path, clone: Path, rule: str, change: Callable[[bytearray], None]
+) -> None:
+    assert problems(look, clone, rule) == [], "it is refused as it is"
+    edit_native(change, "_native.pyd", pattern="*win_amd64.whl")(look)
+    write_sums(look)
+    assert problems(look, clone, rule), f"the rule {rule} does not see it"
+
+
+def test_an_elf_file_for_windows(look: Path, small_dist: Path, clone: Path) -> None:
+    with zipfile.ZipFile(wheel_of(small_dist)) as archive:
+        elf = archive.read(NATIVE)
+    edit_member(look, "_native.pyd", lambda data: elf, pattern="*win_amd64.whl")
+    assert "is an ELF file" in problems(look, clone, "machine")[0]
+
+
+def test_a_binary_that_says_something_else(look: Path, clone: Path) -> None:
+    """The bill is as it was; the binary tells of another root and one crate more."""
+    version = version_of(ROOT)
+    packages = [
+        {"name": "evil", "version": version, "root": True},
+        {"name": "never-listed", "version": "1.0.0", "source": "local"},
+    ]
+    dep = zlib.compress(json.dumps({"packages": packages}).encode())
+    edit_member(look, "_native.pyd", lambda data: pe.library(dep), pattern="*win_amd64.whl")
+    found = problems(look, clone, "sbom-is-the-binary")
+    assert any("the root of .dep-v0 is ['evil']" in problem for problem in found)
+    assert any("never-listed 1.0.0 is only in" in problem for problem in found)
+
+
+def test_a_look_must_say_so(look: Path, clone: Path) -> None:
+    def change(bill: dict) -> None:
+        del bill["metadata"]["properties"]
+
+    edit_member(
+        look,
+        "/sboms/trustbridge.cdx.json",
+        lambda data: _json(data, change),
+        pattern="*win_amd64.whl",
+    )
+    (look / "NOT-FOR-RELEASE").unlink()
+    assert problems(look, clone, "files", look=True)
+    (look / "NOT-FOR-RELEASE").write_text('{"rust": "1.0.0"}')
+    assert "does not say" in problems(look, clone, "not-for-release", look=True)[0]
+    assert "rust-std" in problems(look, clone, "sbom-is-the-binary", look=True)[0]
+
+
+def problems(dist: Path, clone: Path, rule: str, look: bool = False) -> list[str]:
     """What one rule says, as `checks.check` would report it."""
+    function = checks.RULES[rule]
     try:
-        return list(checks.RULES[rule](checks.open_dist(dist, clone)))
+        return list(function(checks.open_dist(dist, clone, look)))
     except Exception as error:
         return [repr(error)]
 
 
 def test_every_rule_has_a_counter_example() -> None:
-    assert {rule for _, rule, _ in EXAMPLES} | {"sums"} == checks.RULES.keys()
+    caught = {rule for _, rule, _ in EXAMPLES} | {rule for _, rule, _ in WINDOWS}
+    assert caught | {"sums", "not-for-release"} == checks.RULES.keys()
+
+
+def test_another_version_than_the_commits(dist: Path, clone: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(clone, other)
+    manifest = (other / "Cargo.toml").read_text()
+    version = tomllib.loads(manifest)["workspace"]["package"]["version"]
+    (other / "Cargo.toml").write_text(manifest.replace(f'"{version}"', '"99.0.0"', 1))
+    commit_all(other)
+    found = problems(dist, other, "version")
+    assert any("_native.abi3.so is of the version" in problem for problem in found)
+    assert any("_version.py says" in problem for problem in found)
 
 
 @pytest.mark.parametrize(

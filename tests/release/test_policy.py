@@ -1,6 +1,7 @@
 """The dependency policy, on the tree as it is, and what it must refuse."""
 
 import copy
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import tomllib
 from conftest import ROOT
-from pipeline import linked, policy
+from pipeline import consumer, linked, policy
 
 System = dict[str, list[linked.Crate]]
 
@@ -171,6 +172,66 @@ def test_caught_in_pyproject(tmp_path: Path, old: str, new: str, said: str) -> N
     (tmp_path / "pyproject.toml").write_text(text.replace(old, new, 1))
     (found,) = policy.pyproject(tmp_path / "pyproject.toml", listed())
     assert said in found
+
+
+def test_every_owner_is_of_the_repository_that_is_verified() -> None:
+    """What release/verify demands, what the manifest says, and who is asked for reviews."""
+    owner = consumer.REPOSITORY.partition("/")[0]
+    manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())
+    url = manifest["workspace"]["package"]["repository"]
+    assert url == f"https://github.com/{consumer.REPOSITORY}"
+    lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith("#")]
+    teams = {team for _, *owners in rules for team in owners}
+    assert teams == {f"@{owner}/{name}" for name in ("developers", "releasers", "security")}
+    assert all(owners for _, *owners in rules)
+    for pattern, *_ in rules:
+        assert pattern == "*" or (ROOT / pattern.strip("/")).exists(), pattern
+
+
+def test_there_is_one_version() -> None:
+    assert policy.versions(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "new", "said"),
+    [
+        ("Cargo.toml", r'(?<=\nversion = ")[\d.]+', "9.9.9", "_version.py has "),
+        ("python/trustbridge/_version.py", r"\d[\d.]+", "9.9.9", "_version.py has 9.9.9"),
+        ("python/trustbridge/_version.py", "__version__", "version", "_version.py has , not"),
+        (
+            "Cargo.lock",
+            r'(?<=name = "trustbridge-python"\nversion = ")[\d.]+',
+            "9.9.9",
+            "Cargo.lock: trustbridge-python has 9.9.9",
+        ),
+        (
+            "fuzz/Cargo.lock",
+            r'(?<=name = "trustbridge"\nversion = ")[\d.]+',
+            "9.9.9",
+            "fuzz/Cargo.lock: trustbridge has 9.9.9",
+        ),
+        ("pyproject.toml", r'dynamic = \["version"\]', 'version = "9.9.9"', "pyproject.toml does"),
+    ],
+)
+def test_another_version_is_caught(
+    tmp_path: Path, file: str, pattern: str, new: str, said: str
+) -> None:
+    for name in (
+        "Cargo.toml",
+        "Cargo.lock",
+        "fuzz/Cargo.lock",
+        "pyproject.toml",
+        "python/trustbridge/_version.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    text = (tmp_path / file).read_text()
+    edited = re.sub(pattern, new, text, count=1)
+    assert edited != text, "this counter-example changes nothing"
+    (tmp_path / file).write_text(edited)
+    found = policy.versions(tmp_path)
+    assert any(said in problem for problem in found), found
 
 
 @pytest.mark.parametrize(

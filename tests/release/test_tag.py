@@ -15,6 +15,7 @@ def repository(tmp_path: Path) -> Path:
     remote.mkdir()
     git(remote, "init", "--quiet", "--initial-branch=main")
     (remote / "Cargo.toml").write_text('[workspace.package]\nversion = "1.2.3"\n')
+    (remote / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3 (2026-12-01)\n\n- All of it\n")
     commit_all(remote)
     git(remote, "tag", "--annotate", "--message", "x", "v1.2.3")
     git(tmp_path, "clone", "--quiet", str(remote), "clone")
@@ -78,3 +79,15 @@ def test_another_version_is_refused(repository: Path) -> None:
 @pytest.mark.parametrize("name", ["main", "v1", "v1.2.3-evil", "--help=x", "v1.2.3;id", "1.2.3"])
 def test_other_names_are_refused(repository: Path, name: str) -> None:
     assert tag(repository, "--", name).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "heading", ["## 1.2.3 (unreleased)", "## 1.2.30 (2026-12-01)", "## 1.2.2", "### 1.2.3"]
+)
+def test_a_release_without_its_entry_is_refused(repository: Path, heading: str) -> None:
+    (repository / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n")
+    commit_all(repository)
+    git(repository, "tag", "--force", "v1.2.3")
+    done = tag(repository, "v1.2.3")
+    assert done.returncode != 0
+    assert "CHANGELOG.md has no entry for the release of 1.2.3" in done.stderr

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, write_sums
 from pipeline import consumer, index
-from spoil import edit_member, replace, wheel_of
+from pipeline.base import version_of
+from pipeline.build import make_bundle
+from spoil import BUNDLE, append, edit_member, edit_native, replace, wheel_of
 
-VERSION = "0.1.0"
+VERSION = version_of(ROOT)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,7 @@ def test_the_same_bytes(dist: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert verify(url, same(dist), "--sums", dist / "SHA256SUMS") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith(f"same bytes: trustbridge-{VERSION}-cp310-abi3-")
-    assert any("SHA256SUMS: 2 files are the release's" in line for line in lines)
+    assert any("SHA256SUMS: 3 files are the release's" in line for line in lines)
     assert any("not checked: attestations" in line for line in lines)
 
 
@@ -85,6 +87,7 @@ def test_a_rebuild_with_other_bytes_names_them(
 ) -> None:
     """The published wheel was made from other sources than the published sdist."""
     edit_member(dist, "/__init__.py", replace("trust", "trusT"))
+    make_bundle(ROOT, [wheel_of(dist)], dist)
     write_sums(dist)
     with index.serve(dist) as url:
         assert verify(url, same(small_dist), "--sums", dist / "SHA256SUMS") == 1
@@ -92,6 +95,36 @@ def test_a_rebuild_with_other_bytes_names_them(
     assert "NOT VERIFIED: other bytes" in out
     assert "trustbridge/__init__.py has other content" in out
     assert "same bytes" not in out
+
+
+def test_a_bundle_of_other_wheels(dist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit_native(append(b"\0"), "_native.abi3.so", pattern=BUNDLE)(dist)
+    write_sums(dist)
+    with index.serve(dist) as url:
+        assert verify(url, same(dist), "--sums", dist / "SHA256SUMS") == 1
+    out = capsys.readouterr().out
+    assert f"{wheel_of(dist, BUNDLE).name} is not made of the other wheels: " in out
+    assert "_native.abi3.so has other content" in out
+
+
+def test_a_bundle_packed_by_another_zlib(dist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is told, and is no failure: the contents are the same."""
+    bundle = wheel_of(dist, BUNDLE)
+    with zipfile.ZipFile(bundle) as old:
+        members = [(info, old.read(info)) for info in old.infolist()]
+    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as new:
+        for info, data in members:
+            new.writestr(info, data, compresslevel=1)
+    with index.serve(dist) as url:
+        assert verify(url, same(dist)) == 0
+    assert "packs them differently" in capsys.readouterr().out
+
+
+def test_no_bundle(dist: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wheel_of(dist, BUNDLE).unlink()
+    with index.serve(dist) as url:
+        assert verify(url, same(dist)) == 1
+    assert "the index has 0 bundles" in capsys.readouterr().out
 
 
 def test_no_such_version(dist: Path, capsys: pytest.CaptureFixture[str]) -> None:
