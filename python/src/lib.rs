@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+mod environment;
 mod judge;
 mod openssl;
 mod store;
@@ -14,9 +15,9 @@ mod verify;
 use pyo3::prelude::*;
 
 /// Native half of trustbridge. Not for use by other packages: everything here can change.
-// The GIL is what keeps Python's `os.environ` from changing the environment while
-// `Verifier::builder` reads it.
-#[pymodule(gil_used = true)]
+// Every class is frozen, what changes is behind a lock or belongs to one thread, no lock is held
+// while Python runs, and environment variables are read as Python has them (`environment`).
+#[pymodule(gil_used = false)]
 mod _native {
     use std::ffi::{c_int, c_long, c_ulong};
 

@@ -18,10 +18,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use trustbridge::pem::{self, Item};
 use trustbridge::{
-    BuildError, Purpose, Revocation, RevocationCheck, SystemStore, TrustSettings,
-    UnknownRevocation, Verifier, VerifierBuilder,
+    BuildError, Purpose, Revocation, RevocationCheck, TrustSettings, UnknownRevocation, Verifier,
+    VerifierBuilder,
 };
 
+use crate::environment;
 use crate::judge::{
     self, Connection, Rejected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, X509_V_ERR_UNSPECIFIED,
 };
@@ -41,7 +42,7 @@ pub(crate) struct Trust {
 
 /// One state of a context's trust.
 pub(crate) struct Set {
-    /// With the environment as it was when the context was made.
+    /// With the environment as it was when the context was made, or last asked for it.
     builder: VerifierBuilder,
     system: bool,
     /// Takes the place of the system's trust anchors.
@@ -144,10 +145,10 @@ impl Set {
 }
 
 impl Trust {
-    /// Trusts the system. Looks at environment variables: call it with the GIL held.
-    pub(crate) fn new() -> Self {
+    /// Trusts the system.
+    pub(crate) fn new(builder: VerifierBuilder) -> Self {
         let set = Set {
-            builder: Verifier::builder(),
+            builder,
             system: true,
             named: None,
             roots: Vec::new(),
@@ -169,9 +170,9 @@ impl Trust {
         }
     }
 
-    /// Looks at the environment variables again: call it with the GIL held.
-    fn renew(&self) {
-        self.change(|set| Some(Set { builder: Verifier::builder(), ..set.changed() }));
+    /// Takes the environment variables as they are in `builder`.
+    fn renew(&self, builder: VerifierBuilder) {
+        self.change(|set| Some(Set { builder, ..set.changed() }));
     }
 
     /// Whether the system's trust anchors count.
@@ -278,7 +279,6 @@ struct Collector {
 }
 
 impl Collector {
-    /// Looks at environment variables: call it with the GIL held.
     fn new() -> Self {
         let batch = Batch {
             roots: Vec::new(),
@@ -288,7 +288,7 @@ impl Collector {
             file: None,
             untrusted: 0,
         };
-        Self { batch, probe: Verifier::builder().system_roots(false) }
+        Self { batch, probe: Verifier::builder_with_env(|_| None).system_roots(false) }
     }
 
     /// OpenSSL reads some certificates that the core does not: they are of no use here, and the
@@ -452,10 +452,10 @@ impl PyTrust {
     /// it gives verdicts only when asked: see `judge`.
     #[new]
     #[pyo3(signature = (context = None))]
-    fn new(context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let trust = Arc::new(Trust::new());
+    fn new(py: Python<'_>, context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let trust = Arc::new(Trust::new(environment::builder(py)?));
         if let Some(context) = context {
-            Library::open(context.py())?.attach(context, Arc::clone(&trust))?;
+            Library::open(py)?.attach(context, Arc::clone(&trust))?;
         }
         Ok(Self { trust })
     }
@@ -497,8 +497,9 @@ impl PyTrust {
     }
 
     /// Looks at the environment variables of the system store again.
-    fn renew(&self) {
-        self.trust.renew();
+    fn renew(&self, py: Python<'_>) -> PyResult<()> {
+        self.trust.renew(environment::builder(py)?);
+        Ok(())
     }
 
     /// Puts what was read in the place of the system's trust anchors, or nothing, if no place was
@@ -518,7 +519,7 @@ impl PyTrust {
         let set = self.trust.current();
         let mut found = set.anchors();
         if set.asks_system() {
-            let store = SystemStore::snapshot();
+            let store = set.builder.system_store();
             let usable = store
                 .entries()
                 .iter()

@@ -6,8 +6,9 @@ use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTi
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
+use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation};
 
+use crate::environment;
 use crate::judge::{Rejected, error_text};
 use crate::openssl::Library;
 
@@ -204,7 +205,7 @@ pub(crate) fn verify(
     };
     let certs = |ders: Vec<Vec<u8>>| ders.into_iter().map(CertificateDer::from);
     let crls = crls.into_iter().map(CertificateRevocationListDer::from).collect();
-    let mut builder = Verifier::builder()
+    let mut builder = environment::builder(py)?
         .system_roots(system_trust)
         .extra_roots(certs(extra_roots))
         .fallback_roots(certs(fallback_roots))

@@ -10,6 +10,7 @@ __all__ = [
     "Trust",
     "Verified",
     "__version__",
+    "asked_for",
     "peek",
     "read_der",
     "read_directory",

@@ -1,8 +1,10 @@
 """Finds the native module that fits this interpreter, or says why there is none.
 
 A wheel for one platform has it beside this file. The bundle has one for each platform, in
-`native/<system>-<machine>/`. Nothing is loaded that could end the process: a truncated file of
-ELF would be a SIGBUS, so it is measured first.
+`native/<system>-<machine>/`. It is a module for the stable ABI of CPython, or one made for this
+very interpreter: there is no other for free-threaded ones and those that are not CPython. Nothing
+is loaded that could end the process: a truncated file of ELF would be a SIGBUS, so it is measured
+first.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ NATIVE_ONLY = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
 
 _MODULE = "_native"
 _SUFFIX = ".pyd" if sys.platform == "win32" else ".abi3.so"
+#: For the stable ABI of free-threaded interpreters.
+_FREE_THREADED_SUFFIX = ".abi3t.pyd" if sys.platform == "win32" else ".abi3t.so"
 _MACHINES = {
     "amd64": "x86_64",
     "x64": "x86_64",
@@ -54,7 +58,6 @@ def find() -> tuple[Any, str]:
 def load() -> Any:
     """Loads the native module. Raises Unavailable, and nothing else, if that cannot be."""
     package = sys.modules[__name__.rpartition(".")[0]]
-    check_interpreter()
     path = locate(package.__path__)
     check_file(path)
     try:
@@ -71,35 +74,54 @@ def load() -> Any:
     return native
 
 
-def check_interpreter() -> None:
-    """Whether a module for CPython's stable ABI can be loaded at all."""
+def no_stable_abi() -> str | None:
+    """Why a module for CPython's stable ABI cannot be loaded here, if it cannot."""
     if sys.implementation.name != "cpython":
-        raise Unavailable(f"{sys.implementation.name} is not CPython")
+        return f"{sys.implementation.name} is not CPython"
     suffixes = extension_suffixes()
     if _SUFFIX not in suffixes:
-        raise Unavailable(f"this interpreter does not load modules named {_SUFFIX}")
+        return f"this interpreter does not load modules named {_SUFFIX}"
     free_threaded = f"cp{sys.version_info[0]}{sys.version_info[1]}t-"
     if "t" in getattr(sys, "abiflags", "") or any(free_threaded in suffix for suffix in suffixes):
-        raise Unavailable("this interpreter is free-threaded, the native module is not made for it")
+        return "this interpreter is free-threaded"
+    return None
+
+
+def names() -> list[str]:
+    """The names that a module for this interpreter can have, as importing prefers them."""
+    stable = [_SUFFIX] if no_stable_abi() is None else [_FREE_THREADED_SUFFIX]
+    return [
+        _MODULE + suffix
+        for suffix in extension_suffixes()
+        # Besides: one that names the interpreter, not a bare ".so".
+        if suffix in stable or (suffix.count(".") == 2 and not suffix.startswith(".abi"))
+    ]
 
 
 def locate(package_path: MutableSequence[str]) -> str:
     """The file that `from . import _native` will load. Lets it find the bundle's."""
-    name = _MODULE + _SUFFIX
+    wanted = names()
     here = list(package_path)
     for folder in here:
-        path = os.path.join(folder, name)
-        if os.path.lexists(path):
-            return path
+        for name in wanted:
+            path = os.path.join(folder, name)
+            if os.path.lexists(path):
+                return path
     platform = platform_name()
     for folder in here:
         below = os.path.join(folder, FOLDER, platform)
-        path = os.path.join(below, name)
-        if os.path.lexists(path):
-            if below not in package_path:
-                package_path.append(below)
-            return path
-    raise Unavailable(f"there is no native module for {platform} in {os.pathsep.join(here)}")
+        for name in wanted:
+            path = os.path.join(below, name)
+            if os.path.lexists(path):
+                if below not in package_path:
+                    package_path.append(below)
+                return path
+    odd = no_stable_abi()
+    raise Unavailable(
+        f"there is no native module for {platform} in {os.pathsep.join(here)}"
+        if odd is None
+        else f"{odd}, and there is no native module for it in {os.pathsep.join(here)}"
+    )
 
 
 def platform_name() -> str:

@@ -7,10 +7,12 @@ import sys
 
 from . import _native
 
-#: CPython versions that the tests of this package run on. In each of them `SSL_CTX *` is the
+#: CPython versions that the tests of this package have run on. In each of them `SSL_CTX *` is the
 #: first field of an `_ssl._SSLContext`. A version is added here only once the tests pass on it:
 #: the pointer is read before anything can be compared, so another layout could crash.
-TESTED = frozenset({(3, 10), (3, 11), (3, 12), (3, 13)})
+TESTED = frozenset({(3, 10), (3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
+#: The same for builds without a global lock: docs/interpreters.md.
+TESTED_FREE_THREADED = frozenset({(3, 13)})
 
 
 def failure() -> str | None:
@@ -25,11 +27,11 @@ def unsupported() -> str | None:
     """Why this interpreter is not one that is known, if it is not."""
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} is not CPython"
-    if sys.version_info[:2] not in TESTED:
+    free_threaded = "free-threading build" in sys.version
+    if sys.version_info[:2] not in (TESTED_FREE_THREADED if free_threaded else TESTED):
         version = ".".join(map(str, sys.version_info[:2]))
-        return f"CPython {version} is not one of the versions it is tested on"
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return "free-threaded interpreters are not supported yet"
+        build = ", free-threaded," if free_threaded else ""
+        return f"CPython {version}{build} is not one of the versions it is tested on"
     return None
 
 

@@ -142,8 +142,10 @@ class Pe:
 
 def read_pe(data: bytes) -> Pe:
     file = pefile.PE(data=data)
-    # It goes on after what it cannot read, and only warns: a table could be overlooked.
-    if warnings := file.get_warnings():
+    # It goes on after what it cannot read, and only warns: a table could be overlooked. Flags of
+    # sections are no such thing, and have a rule.
+    warnings = [text for text in file.get_warnings() if not text.startswith("Suspicious flags")]
+    if warnings:
         raise ValueError(f"not a well-formed PE file: {warnings[0]}")
     optional = file.OPTIONAL_HEADER
     prefix = "IMAGE_DLLCHARACTERISTICS_"

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 from .base import (
@@ -17,6 +16,7 @@ from .base import (
     sha256,
     toolchain,
     tree_sums,
+    unpack,
     write_json,
 )
 from .build import LOOK, LOOK_LIBRARY, look_version
@@ -86,8 +86,7 @@ def _crates(clone: Path, work: Path, store: Path) -> dict[str, str]:
     archive = next(cache.rglob(f"cargo-auditable-{pin['version']}.crate"))
     if sha256(archive) != pin["sha256"]:
         fail(f"{archive.name} is not the one of pins.toml")
-    with tarfile.open(archive) as tar:
-        tar.extractall(work, filter="data")
+    unpack(archive, work)
     source = work / archive.name.removesuffix(".crate")
     _cargo(work, "fetch", "--quiet", "--locked", "--manifest-path", str(source / "Cargo.toml"))
     wanted |= lock_checksums(source / "Cargo.lock")

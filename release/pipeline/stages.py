@@ -26,6 +26,7 @@ from .base import (
     sums_text,
     toolchain,
     tree_sums,
+    unpack,
     version_of,
     workspace,
     write_json,
@@ -185,23 +186,24 @@ def _test(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[s
     python = make_venv(store, work / "venv", "package-tests")
     env = clean_env(work / "home")
     run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel, env=env)
-    # A copy without the sources beside it: what is imported is what was installed.
-    tests = work / "checkout" / "tests"
-    shutil.copytree(clone / "tests", tests)
-    shutil.copyfile(clone / "pyproject.toml", tests.parent / "pyproject.toml")
-    env |= {"PATH": f"{python.parent}:{env['PATH']}"}
+    # A copy without the package's own sources: what is imported is what was installed.
+    checkout = work / "checkout"
+    shutil.copytree(clone, checkout, ignore=shutil.ignore_patterns(".git"))
+    shutil.rmtree(checkout / "python" / "trustbridge")
+    # The table of cases comes from a program of Rust.
+    home = build.cargo_home(store, work / "cargo")
+    cargo_env = build.rust_env(work, home, CARGO_TARGET_DIR=str(work / "target"))
+    env |= {**cargo_env, "PATH": f"{python.parent}:{cargo_env['PATH']}"}
     where = run(python, "-I", "-c", "import trustbridge; print(trustbridge.__file__)", env=env)
     if not Path(where.strip()).is_relative_to(work / "venv"):
         fail(f"the tests would import {where.strip()}")
-    counted = "no tests in this commit"
-    if any((tests / "python").glob("test_*.py")):
-        text = run(
-            *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python"),
-            env=env,
-            cwd=tests.parent,
-            log=out / "pytest.log",
-        )
-        counted = text.strip().splitlines()[-1]
+    text = run(
+        *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python"),
+        env=env,
+        cwd=checkout,
+        log=out / "pytest.log",
+    )
+    counted = text.strip().splitlines()[-1]
     note(f"package tests: {counted}")
 
     # The bundle, which installers take only where no wheel fits: here it must find its module.
@@ -221,10 +223,7 @@ def _test(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[s
 
     # The crate as a dependency sees it: unpacked, with the lock that it ships.
     (crate,) = dist.glob("*.crate")
-    with build.tarfile.open(crate) as tar:
-        tar.extractall(work, filter="data")
-    home = build.cargo_home(store, work / "cargo")
-    cargo_env = build.rust_env(work, home, CARGO_TARGET_DIR=str(work / "target"))
+    unpack(crate, work)
     # Without the algorithms, whose C takes a minute and was compiled for the wheel.
     run(
         *(toolchain() / "cargo", "check", "--quiet", "--offline", "--no-default-features"),

@@ -817,7 +817,15 @@ def pre_shared_keys(world, server, verify=False):
 
 def pre_shared_keys_of_verifying_clients(world, server):
     """A server that shows no certificate because the key has vouched for it."""
-    return pre_shared_keys(world, server, verify=True)
+    found = pre_shared_keys(world, server, verify=True)
+    if found is not None:
+        # One that shows a certificate is judged by that.
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            client = world.client(minimum_version=version, maximum_version=version)
+            client.set_ciphers("PSK:ECDHE+AESGCM")
+            client.set_psk_client_callback(lambda hint: ("me", b"key"))
+            found.append(outcome(lambda c=client: echo(connect(c, server))))
+    return found
 
 
 def introspection(world, server):
@@ -1058,6 +1066,14 @@ def leaves(system_ca, other_ca, localhost, untrusted):
     )
 
 
+try:
+    StdContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+except ValueError:  # late versions of CPython have come to the same
+    for differs in DIFFERS.values():
+        for server in ("trusted", "untrusted"):
+            differs.pop(f"bio_without_a_name-{server}", None)
+
+
 @pytest.fixture
 def make_world(system_ca, other_ca, tmp_path, leaves):
     """A world of its own for each kind: what servers see is not mixed."""
@@ -1143,7 +1159,8 @@ def test_a_name_to_be_checked_must_be_there():
         with socket.socket() as plain:
             kind(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(plain)
 
-    assert outcome(wrap, StdContext) is None
-    assert outcome(wrap, trustbridge.SSLContext) == ["ValueError", None, None]
-    assert outcome(wrap_socket, StdContext) == ["ValueError", None, None]
-    assert outcome(wrap_socket, trustbridge.SSLContext) == ["ValueError", None, None]
+    value_error = ["ValueError", None, None]
+    assert outcome(wrap, StdContext) in (None, value_error)  # late versions of CPython
+    assert outcome(wrap, trustbridge.SSLContext) == value_error
+    assert outcome(wrap_socket, StdContext) == value_error
+    assert outcome(wrap_socket, trustbridge.SSLContext) == value_error

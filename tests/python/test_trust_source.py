@@ -13,6 +13,7 @@ import trustbridge
 from pki import Authority
 from servers import Server, StdContext, exchange_socket, server_context
 from test_inject import run
+from trustbridge import _native
 
 
 def make(**keywords):
@@ -584,9 +585,15 @@ def test_export_of_nothing_raises_and_keeps_the_file(trusted_server, tmp_path):
 # The variables, as the native module reads them on Unix and as the package reads them elsewhere.
 
 
+needs_native = pytest.mark.skipif(_native is None, reason="the native module is asked")
+
+
 @pytest.fixture(params=["as on Unix", "as elsewhere"])
 def elsewhere(request, monkeypatch):
-    environment = pytest.importorskip("trustbridge._environment")
+    if _native is None:
+        pytest.skip("without the native module they are looked at once in a process")
+    from trustbridge import _environment as environment
+
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.delenv("SSL_CERT_DIR")
     monkeypatch.setattr(environment, "looks", request.param == "as elsewhere")
@@ -617,12 +624,14 @@ def test_variable_with_a_directory(both, other_ca, system_file, tmp_path, monkey
     assert both(make()) == (True, True)
 
 
+@needs_native
 def test_empty_variables_count_as_unset(monkeypatch):
-    environment = pytest.importorskip("trustbridge._environment")
+    from trustbridge import _environment as environment
+
     monkeypatch.setattr(environment, "looks", True)
     monkeypatch.setenv("SSL_CERT_FILE", "")
     monkeypatch.setenv("SSL_CERT_DIR", "")
-    trust = environment._native.Trust()
+    trust = _native.Trust()
     assert environment.apply(trust) == []
     assert trust.system
 
@@ -661,3 +670,35 @@ def test_verify_looks_at_variables(untrusted, other_file, tmp_path, monkeypatch,
     with pytest.raises(trustbridge.VerificationError) as caught:
         trustbridge.verify(untrusted.chain_der, "localhost", system_trust=False)
     assert "absent.pem" not in caught.value.report
+
+
+#: What each flag asks the core for: where the core decides, and where the system's verifier does.
+ASKED_FOR = {
+    0: (("off", False), ("off", False)),
+    4: (("leaf", False), ("leaf", False)),
+    8: (("off", False), ("off", False)),
+    12: (("chain", False), ("chain", False)),
+    0x20: (("off", True), ("off", False)),
+    0x80000 | 0x8000: (("off", False), ("off", False)),
+}
+
+
+@needs_native
+@pytest.mark.parametrize("flags", ASKED_FOR, ids=hex)
+@pytest.mark.parametrize("system_decides", [False, True])
+def test_what_the_core_is_asked_for(flags, system_decides):
+    """On Windows and Apple the core refuses to be asked for more than their verifiers have."""
+    expected = ASKED_FOR[flags][system_decides]
+    assert _native.asked_for(flags, 0x20, system_decides) == (*expected, False)
+    assert _native.asked_for(flags, 0, system_decides) == (*expected, True)
+
+
+@needs_native
+def test_default_contexts_ask_for_nothing_refused_anywhere():
+    """`create_default_context` of Python 3.13 sets two flags more."""
+    context = ssl.create_default_context()
+    asked = _native.asked_for(context.verify_flags, 0x20, True)
+    assert asked == ("off", False, False)
+    ours = make()
+    ours.verify_flags = context.verify_flags
+    assert ours.verify_flags == context.verify_flags

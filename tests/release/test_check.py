@@ -1,9 +1,13 @@
 """Each rule of release/check with what it must catch."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,6 +168,24 @@ def move_member(old: str, new: str, **more: object) -> Spoil:
     return lambda dist: edit_wheel(dist, change, **more)
 
 
+def edit_member_native(change: Callable[[bytes], bytes]) -> Spoil:
+    return lambda dist: edit_member(dist, NATIVE, change)
+
+
+def for_plain_linux(dist: Path) -> None:
+    """As maturin makes it without zig: consistent, and of this machine's C library."""
+    tag = "cp310-abi3-linux_x86_64"
+    edit_member(dist, "/WHEEL", lambda data: re.sub(rb"(?s)Tag:.*", f"Tag: {tag}\n".encode(), data))
+    wheel_of(dist).rename(dist / f"{STEM}-{tag}.whl")
+
+
+def twice(dist: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with zipfile.ZipFile(wheel_of(dist), "a") as archive:
+            archive.writestr("trustbridge/__init__.py", archive.read("trustbridge/__init__.py"))
+
+
 def native(change: Callable[[bytearray], None]) -> Spoil:
     return edit_native(change)
 
@@ -219,6 +241,11 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     ),
     ("sdist: mode", "sdist-is-the-commit", edit_tar(SDIST, tar_info("src/lib.rs", mode=0o666))),
     (
+        "sdist: hardly anything",
+        "sdist-is-the-commit",
+        edit_tar(SDIST, lambda members: members.__delitem__(slice(10, None))),
+    ),
+    (
         "sdist: a file twice",
         "sdist-is-the-commit",
         edit_tar(SDIST, lambda members: members.append(members[5])),
@@ -271,6 +298,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     # Wheels
     ("edited RECORD", "record", member("RECORD", "sha256=", "sha256=x", keep_record=True)),
     ("file not in RECORD", "record", add_member("trustbridge/evil.py", keep_record=True)),
+    ("a member twice", "record", twice),
     ("content not of RECORD", "record", member("/__init__.py", "trust", "trusT", keep_record=True)),
     ("changed module", "wheel-members", member("/__init__.py", "trust", "trusT")),
     ("added module", "wheel-members", add_member("trustbridge/evil.py")),
@@ -280,6 +308,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     ("second library", "wheel-members", add_member("trustbridge/libz.so.1", b"\x7fELF")),
     ("data folder", "wheel-members", add_member(f"{STEM}.data/scripts/pip", b"#!python")),
     ("time of today", "wheel-members", entry(date_time=(2026, 1, 1, 0, 0, 0))),
+    ("writable by a group", "wheel-members", entry(external_attr=0o100664 << 16)),
     ("writable by all", "wheel-members", entry(external_attr=0o100666 << 16)),
     ("setuid", "wheel-members", entry(external_attr=0o104755 << 16)),
     # The bundle
@@ -338,7 +367,13 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     ("bundle: writable by all", "bundle", entry(BUNDLE, external_attr=0o100666 << 16)),
     ("other version", "version", member("/_version.py", "0.", "9.")),
     ("bundle: other version", "version", member("/_version.py", "0.", "9.", pattern=BUNDLE)),
-    ("a dependency", "metadata", member("METADATA", "Version:", "Requires-Dist: evil\nVersion:")),
+    (
+        "a dependency",
+        "metadata",
+        member("METADATA", "\nVersion:", "\nRequires-Dist: evil\nVersion:"),
+    ),
+    ("pure", "metadata", member("/WHEEL", "Purelib: false", "Purelib: true")),
+    ("not a released platform", "metadata", for_plain_linux),
     ("another version", "metadata", member("METADATA", "\nVersion: ", "\nVersion: 9")),
     ("another Python", "metadata", member("METADATA", ">=3.10", ">=3.8")),
     (
@@ -350,6 +385,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     ("private function of CPython", "stable-abi", native(first_python_symbol)),
     # Binaries
     ("another machine", "machine", native(lambda data: data.__setitem__(slice(18, 20), b"\xb7\0"))),
+    ("no machine", "machine", edit_member_native(lambda data: b"text")),
     ("no RELRO", "relro", native(segment("PT_GNU_RELRO", PT_NULL))),
     (
         "lazy binding",
@@ -363,6 +399,16 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
     ("RUNPATH", "search-paths", native(dynamic("DT_VERNEEDNUM", DT_RUNPATH, 1))),
     ("text relocations", "text-relocations", native(dynamic("DT_VERNEEDNUM", DT_TEXTREL, 0))),
     ("another library", "needed", native(in_section(".dynstr", b"libc.so.6", b"libz.so.1"))),
+    (
+        "glibc's library for musl",
+        "needed",
+        rename_wheel("manylinux2014_x86_64.manylinux_2_17", "musllinux_1_2"),
+    ),
+    (
+        "glibc's symbols for musl",
+        "glibc",
+        rename_wheel("manylinux2014_x86_64.manylinux_2_17", "musllinux_1_2"),
+    ),
     ("newer glibc", "glibc", native(in_section(".dynstr", b"\0GLIBC_2.2.5\0", b"\0GLIBC_2.999\0"))),
     (
         "another export",
@@ -417,6 +463,7 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
         "sbom-is-the-binary",
         native(in_section(".shstrtab", b".dep-v0\0", b".dep-v9\0")),
     ),
+    ("no binary for the bill", "sbom-is-the-binary", edit_member_native(lambda data: b"text")),
     (
         "second bill",
         "sbom-schema",
@@ -437,6 +484,11 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
         "sdist's bill minus one",
         "sbom-is-the-source",
         edit_bill_of("*.gz.cdx.json", without_component("cc")),
+    ),
+    (
+        "sdist that cannot be resolved",
+        "sbom-is-the-source",
+        edit_tar(SDIST, tar_text("Cargo.lock", "version = 4", "version = 99")),
     ),
     (
         "crate's bill minus one",
@@ -490,6 +542,11 @@ WINDOWS: list[tuple[str, str, Callable[[bytearray], None]]] = [
     ("another DLL", "needed", pe.text(b"KERNEL32.dll", b"KERNEL99.dll")),
     ("DLL for a look alone", "needed", pe.text(b"KERNEL32.dll\0", b"msvcrt.dll\0\0\0")),
     ("another PE export", "exports", pe.text(b"PyInit__native", b"PyInit__nativE")),
+    (
+        "export of AWS-LC in PE",
+        "exports",
+        pe.text(b"PyInit__native\0", b"aws_lc_0_1_0_x\0"),
+    ),
     ("PE debug section", "stripped", pe.rename_section(b".reloc", b".debug_x")),
     ("PE symbols", "stripped", pe.field("FILE_HEADER", "NumberOfSymbols", lambda _: 1)),
     ("builder's disk", "builder-paths", append(rb"C:\Users\runneradmin\.cargo\lib.rs")),
@@ -509,6 +566,27 @@ def test_caught_in_pe(
     edit_native(change, "_native.pyd", pattern="*win_amd64.whl")(look)
     write_sums(look)
     assert problems(look, clone, rule), f"the rule {rule} does not see it"
+
+
+def test_an_elf_file_for_windows(look: Path, small_dist: Path, clone: Path) -> None:
+    with zipfile.ZipFile(wheel_of(small_dist)) as archive:
+        elf = archive.read(NATIVE)
+    edit_member(look, "_native.pyd", lambda data: elf, pattern="*win_amd64.whl")
+    assert "is an ELF file" in problems(look, clone, "machine")[0]
+
+
+def test_a_binary_that_says_something_else(look: Path, clone: Path) -> None:
+    """The bill is as it was; the binary tells of another root and one crate more."""
+    version = version_of(ROOT)
+    packages = [
+        {"name": "evil", "version": version, "root": True},
+        {"name": "never-listed", "version": "1.0.0", "source": "local"},
+    ]
+    dep = zlib.compress(json.dumps({"packages": packages}).encode())
+    edit_member(look, "_native.pyd", lambda data: pe.library(dep), pattern="*win_amd64.whl")
+    found = problems(look, clone, "sbom-is-the-binary")
+    assert any("the root of .dep-v0 is ['evil']" in problem for problem in found)
+    assert any("never-listed 1.0.0 is only in" in problem for problem in found)
 
 
 def test_a_look_must_say_so(look: Path, clone: Path) -> None:

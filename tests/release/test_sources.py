@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import EPOCH, ROOT, TARGET
 from pipeline import build, isolation, linked, sbom
-from pipeline.base import Failure, parse_sums, sha256, write_json
+from pipeline.base import Failure, parse_sums, sha256, unpack, write_json
+from spoil import edit_tar, tar_extra
 
 
 @pytest.fixture
@@ -103,6 +104,33 @@ def test_the_list_for_the_binary_is_the_graph(clone: Path, cargo_env: dict[str, 
 def test_sums_that_cannot_be_read(text: str) -> None:
     with pytest.raises(Failure):
         parse_sums(text)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        tar_extra("../evil", b"x"),
+        tar_extra("link", b"", type=b"2", linkname="/etc/passwd"),
+        tar_extra("hard", b"", type=b"1", linkname="trustbridge/Cargo.toml"),
+        tar_extra("pipe", b"", type=b"6"),
+        lambda members: setattr(members[1][0], "name", "/tmp/evil"),
+        lambda members: members.append(members[0]),
+    ],
+    ids=["outside", "link", "hard link", "pipe", "absolute", "twice"],
+)
+def test_only_plain_files_are_unpacked(dist: Path, tmp_path: Path, spoil: object) -> None:
+    edit_tar("*.tar.gz", spoil)(dist)
+    (archive,) = dist.glob("*.tar.gz")
+    with pytest.raises((Failure, FileExistsError)):
+        unpack(archive, tmp_path / "unpacked")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_modes_and_times_are_the_archives(dist: Path, tmp_path: Path) -> None:
+    (archive,) = dist.glob("*.tar.gz")
+    unpack(archive, tmp_path / "unpacked")
+    (path,) = (tmp_path / "unpacked").glob("*/src/lib.rs")
+    assert (path.stat().st_mode & 0o777, path.stat().st_mtime) == (0o644, EPOCH)
 
 
 def test_isolation_is_proved_and_not_believed(tmp_path: Path) -> None:
