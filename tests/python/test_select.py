@@ -147,9 +147,9 @@ def other_word_size(path):
 
 
 def other_library(path):
-    import _socket
+    import _queue
 
-    shutil.copy(_socket.__file__, path)
+    shutil.copy(_queue.__file__, path)
 
 
 def directory(path):

@@ -40,7 +40,7 @@ def test_this_interpreter():
         ("sys._is_gil_enabled = lambda: False", "free-threaded"),
         ("import _ssl; _ssl.OPENSSL_VERSION_NUMBER = 0x30000001", "but the ssl module uses"),
         ("import _ssl; _ssl.__file__ = '/nonexistent/_ssl.so'", "cannot be found"),
-        ("import _socket, _ssl; _ssl.__file__ = _socket.__file__", "no function"),
+        ("import _queue, _ssl; _ssl.__file__ = _queue.__file__", "no function"),
     ],
 )
 def test_without_the_callback_the_verdict_is_deferred(change, reason):
