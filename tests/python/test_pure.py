@@ -35,6 +35,9 @@ def use_store(monkeypatch, *, bundles=(), directories=(), **environment):
     monkeypatch.setattr(_pure, "_places", found)
 
 
+@pytest.mark.skipif(
+    "config.getoption('mode') == 'deferred'", reason="the same in every mode, and takes its time"
+)
 def test_suite(tmp_path):
     """Everything that goes through a context, in a process without the native module."""
     copy(tmp_path)
