@@ -26,18 +26,22 @@ help:
 	@echo '  make lint         rustfmt, clippy, features, rustdoc, ruff, mypy, stubs'
 	@echo '  make test-rust    unit, integration and documentation tests'
 	@echo '  make test-python  pytest on every CPython found (PYTHONS="3.10 3.13")'
+	@echo '  make test-truststore  the public tests of truststore, run with our package'
 	@echo '  make test-docs    the Python examples of the READMEs'
 	@echo '  make test-install pip install from a checkout and from the sdist'
+	@echo '  make test-pip     pip with trustbridge in the place of its own library'
 	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
 	@echo '  make test-targets compile and lint for other systems'
 	@echo '  make test-release the checks of a release, each with what it must catch'
+	@echo 'make test-stress    64 threads with 200 connections each, on every CPython found'
+	@echo 'make bundle         one none-any wheel of several platform wheels (WHEELS="…"), into dist/'
 	@echo 'make bench          speed and memory beside peers, into benches/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make release-cross  after it: wheels for other systems, to look at'
 	@echo 'make clean          removes what all of these made'
 
 .PHONY: test
-test: lint test-rust test-python test-docs test-install test-windows test-targets test-release
+test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-targets test-release
 
 # Set-up ---------------------------------------------------------------------------------------
 
@@ -78,6 +82,16 @@ setup-python: setup
 test-python: setup-python
 	$(CLEAN) scripts/test-python
 
+.PHONY: test-truststore
+test-truststore: setup
+	@scripts/setup-truststore
+	$(CLEAN) scripts/test-truststore
+
+# Outside `make test`: some minutes for each Python and mode.
+.PHONY: test-stress
+test-stress: setup-python
+	$(CLEAN) scripts/test-python -m stress
+
 .PHONY: test-docs
 test-docs: install
 	$(CLEAN) $(PY) scripts/check-readme README.md python/README.md
@@ -85,6 +99,11 @@ test-docs: install
 .PHONY: test-install
 test-install: setup
 	scripts/test-install
+
+.PHONY: test-pip
+test-pip: setup
+	@$(PY) scripts/test-pip --fetch
+	$(CLEAN) $(PY) scripts/test-pip $$(scripts/wheel)
 
 .PHONY: test-windows
 test-windows:
@@ -106,6 +125,11 @@ test-release: setup
 demo: install
 	@cargo build --quiet --locked --example check
 	@$(CLEAN) $(PY) demo/demo.py
+
+# One none-any wheel of this machine's wheel, or of WHEELS, for whoever vendors the package.
+.PHONY: bundle
+bundle: setup
+	@$(PY) scripts/bundle --output dist $${WHEELS:-$$(scripts/wheel)}
 
 .PHONY: bench
 bench: install

@@ -65,8 +65,8 @@ def issue(
 
 
 def make(directory: pathlib.Path, system_bundle: pathlib.Path) -> None:
-    """Writes per kind of key: leaf.der, intermediate.der, root.der and server.pem (chain and key);
-    and store.pem, the system's bundle with the roots in front."""
+    """Writes per kind of key: leaf.der, intermediate.der, root.der, root.pem and server.pem (chain
+    and key); and store.pem, the system's bundle with the roots in front."""
     store = []
     for kind in KEYS:
         root = issue(kind, "Bench Root", None, ca=True)
@@ -78,6 +78,7 @@ def make(directory: pathlib.Path, system_bundle: pathlib.Path) -> None:
         for name, certificate in chain:
             encoded = certificate.public_bytes(serialization.Encoding.DER)
             (folder / f"{name}.der").write_bytes(encoded)
+        (folder / "root.pem").write_bytes(root[0].public_bytes(serialization.Encoding.PEM))
         pem = [certificate.public_bytes(serialization.Encoding.PEM) for _, certificate in chain[:2]]
         pem.append(
             key.private_bytes(

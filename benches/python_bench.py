@@ -1,27 +1,42 @@
 """The Python benches. Prints one line each: bench, case, unit, value, number of measurements.
 
 Run by run.py, with SSL_CERT_FILE set to a store of the usual size that has the bench roots.
-Memory and import times are taken in fresh processes: this file, run with a job's name.
+Memory and import times are taken in fresh processes: this file, run with a job's name. So is all
+of the deferred mode, which is chosen when trustbridge is imported.
 """
 
 import collections
+import compileall
+import contextlib
 import gc
+import os
 import pathlib
+import shutil
+import signal
 import socket
 import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 
 NAME = "localhost"
+DEFERRED = "trustbridge, deferred"
 CASES = ("ssl, unverified", "trustbridge", "truststore", "ssl.create_default_context()")
+# In this process all of trustbridge is in one mode.
+CHILDREN = (CASES[0], "trustbridge", DEFERRED, *CASES[2:])
+ONE_CA = "ssl, one CA loaded"
+THREADS = 16
 
 
 def maker(case: str) -> Callable[[], ssl.SSLContext]:
     """What makes a context of this case. Imports only what the case needs."""
-    if case == "trustbridge":
+    if case == ONE_CA:
+        return with_one_ca
+    if case in ("trustbridge", DEFERRED):
         import trustbridge
 
         return lambda: trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -38,6 +53,13 @@ def unverified() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def with_one_ca() -> ssl.SSLContext:
+    """The cheapest way that the standard library has to verify."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(os.environ["TRUSTBRIDGE_BENCH_CA"])
     return context
 
 
@@ -61,16 +83,19 @@ def report(bench: str, case: str, unit: str, values: list[float]) -> None:
 
 
 class Server:
-    """A TLS server in a process of its own."""
+    """A TLS server in a process of its own, or in several with the same port."""
 
-    def __init__(self, certificates: pathlib.Path, key: str) -> None:
+    def __init__(self, certificates: pathlib.Path, key: str, processes: int = 1) -> None:
         command = [
             sys.executable,
             __file__,
             "serve",
             str(certificates / key / "server.pem"),
+            str(processes),
         ]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
 
@@ -78,23 +103,132 @@ class Server:
         return self.port
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
-def serve(chain: str) -> None:
+def serve(chain: str, processes: int) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         print(listener.getsockname()[1], flush=True)
+        for _ in range(processes - 1):
+            if os.fork() == 0:
+                break
         while True:
             sock, _ = listener.accept()
-            with sock:
-                try:
-                    with context.wrap_socket(sock, server_side=True) as tls:
-                        tls.recv(1)
-                except OSError:
-                    pass
+            # In a thread: a client may take turns among its connections.
+            threading.Thread(target=serve_one, args=(context, sock)).start()
+
+
+def serve_one(context: ssl.SSLContext, sock: socket.socket) -> None:
+    with sock:
+        try:
+            with context.wrap_socket(sock, server_side=True) as tls:
+                tls.recv(1)
+        except OSError:
+            pass
+
+
+class Client:
+    """A client in a process of its own, which connects when it is told to."""
+
+    def __init__(self, case: str, port: int) -> None:
+        self.process = subprocess.Popen(
+            command("connect", case, str(port)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()
+
+    def connect(self, threads: int, times: int) -> tuple[float, float]:
+        """Seconds and CPU seconds for a connection, when each thread makes some."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        print(threads, times, file=self.process.stdin, flush=True)
+        wall, cpu = self.process.stdout.readline().split()
+        return float(wall), float(cpu)
+
+
+def connect_when_told(case: str, port: int) -> None:
+    context = maker(case)()
+    connect(context, port)
+    for line in sys.stdin:
+        threads, times = map(int, line.split())
+        wall, cpu = (
+            connect_alone(context, port, times)
+            if threads == 1
+            else connect_from_threads(context, port, threads, times)
+        )
+        print(wall / (threads * times), cpu / (threads * times), flush=True)
+
+
+def connect_alone(context: ssl.SSLContext, port: int, times: int) -> tuple[float, float]:
+    start, start_cpu = time.perf_counter(), time.process_time()
+    for _ in range(times):
+        connect(context, port)
+    return time.perf_counter() - start, time.process_time() - start_cpu
+
+
+def connect_from_threads(
+    context: ssl.SSLContext, port: int, count: int, times: int
+) -> tuple[float, float]:
+    ready = threading.Barrier(count + 1)
+
+    def work() -> None:
+        ready.wait()
+        for _ in range(times):
+            connect(context, port)
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    start, start_cpu = time.perf_counter(), time.process_time()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - start, time.process_time() - start_cpu
+
+
+def command(job: str, case: str, *arguments: str) -> list[str]:
+    mode = ["-X", "trustbridge-mode=deferred"] if case == DEFERRED else []
+    return [sys.executable, *mode, __file__, job, case, *arguments]
+
+
+def throughput(certificates: pathlib.Path, key: str) -> None:
+    """Many threads with one context: in each round every case has its turn, and is compared with
+    `ssl` in the same round."""
+    os.environ["TRUSTBRIDGE_BENCH_CA"] = str(certificates / key / "root.pem")
+    cases = (ONE_CA, "trustbridge", DEFERRED, "truststore")
+    wall: dict[str, list[float]] = {case: [] for case in cases}
+    cpu: dict[str, list[float]] = {case: [] for case in cases}
+    order = list(cases)
+    with Server(certificates, key, os.cpu_count() or 1) as port, contextlib.ExitStack() as stack:
+        clients = {case: stack.enter_context(Client(case, port)) for case in cases}
+        for round_ in range(42):
+            order.append(order.pop(0))
+            for case in order:
+                # It takes so long that a few will do.
+                if case == "truststore" and round_ > 6:
+                    continue
+                one, one_cpu = clients[case].connect(THREADS, 2 if case == "truststore" else 20)
+                if round_ >= 2:
+                    wall[case].append(one)
+                    cpu[case].append(one_cpu)
+    for case in cases:
+        report(f"{THREADS} threads, {key}", case, "connections/s", [1 / one for one in wall[case]])
+    for case in cases[1:]:
+        for what, times in (("time", wall), ("CPU time", cpu)):
+            pairs = zip(times[case], times[ONE_CA], strict=False)
+            ratios = [one / base for one, base in pairs]
+            report(
+                f"{what} of a connection beside ssl, {THREADS} threads, {key}", case, "x", ratios
+            )
 
 
 def context_creation() -> None:
@@ -113,30 +247,41 @@ def context_creation() -> None:
                 if round_ >= 2:
                     times[case].append((end - start) * 1e3)
                 del context
+    times[DEFERRED] = in_child("creation", DEFERRED)
     for case, values in times.items():
         report("context creation", case, "ms", values)
+
+
+def creation(case: str) -> None:
+    """Times of making a context, in ms."""
+    make = maker(case)
+    for round_ in range(110):
+        start = time.perf_counter()
+        context = make()
+        end = time.perf_counter()
+        if round_ >= 10:
+            print((end - start) * 1e3)
+        del context
 
 
 def connections(certificates: pathlib.Path, key: str) -> None:
     """What a case adds to a connection: in each round every case connects once, and its time is
     compared with that of the unverified connection of the same round."""
-    contexts = {case: maker(case)() for case in CASES}
-    wall: dict[str, list[float]] = {case: [] for case in CASES}
-    cpu: dict[str, list[float]] = {case: [] for case in CASES}
-    order = list(CASES)
-    with Server(certificates, key) as port:
+    wall: dict[str, list[float]] = {case: [] for case in CHILDREN}
+    cpu: dict[str, list[float]] = {case: [] for case in CHILDREN}
+    order = list(CHILDREN)
+    with Server(certificates, key) as port, contextlib.ExitStack() as stack:
+        clients = {case: stack.enter_context(Client(case, port)) for case in CHILDREN}
         for round_ in range(320):
             order.append(order.pop(0))
             for case in order:
-                start, start_cpu = time.perf_counter(), time.process_time()
-                connect(contexts[case], port)
-                end_cpu, end = time.process_time(), time.perf_counter()
+                one, one_cpu = clients[case].connect(1, 1)
                 if round_ >= 20:
-                    wall[case].append((end - start) * 1e3)
-                    cpu[case].append((end_cpu - start_cpu) * 1e3)
+                    wall[case].append(one * 1e3)
+                    cpu[case].append(one_cpu * 1e3)
     base = CASES[0]
     report(f"connection, {key}", base, "ms", wall[base])
-    for case in CASES[1:]:
+    for case in CHILDREN[1:]:
         for what, times in (("time", wall), ("CPU time", cpu)):
             added = [a - b for a, b in zip(times[case], times[base], strict=True)]
             report(f"{what} added to a connection, {key}", case, "ms", added)
@@ -175,15 +320,47 @@ def memory_growth(case: str, port: int) -> None:
     print((anonymous_kib() - before) / count)
 
 
-def import_time(case: str) -> None:
+def import_time(case: str, path: str, *, warm: bool) -> None:
+    """What an import takes once `ssl` is there; warm: and OpenSSL has made its first context,
+    which every program that connects pays for once, and the self-test at import here."""
+    sys.path.insert(0, path)
+    if warm:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     start = time.perf_counter()
-    maker(case)
+    __import__(case)
     print((time.perf_counter() - start) * 1e3)
 
 
-def in_child(*arguments: str) -> list[float]:
+def import_times() -> None:
+    import trustbridge
+
+    package = pathlib.Path(trustbridge.__file__).parent
+    with tempfile.TemporaryDirectory() as folder:
+        native, pure = pathlib.Path(folder, "native"), pathlib.Path(folder, "pure")
+        shutil.copytree(package, native / package.name)
+        shutil.copytree(package, pure / package.name, ignore=shutil.ignore_patterns("_native.*.so"))
+        cases = {
+            "trustbridge": ("trustbridge", str(native)),
+            "trustbridge, no native module": ("trustbridge", str(pure)),
+            "truststore": ("truststore", folder),
+        }
+        for _, path in cases.values():
+            compileall.compile_dir(path, quiet=2)
+        for job, bench in (
+            ("import", "import time over ssl"),
+            ("import-warm", "import time over ssl and a context"),
+        ):
+            times: dict[str, list[float]] = {case: [] for case in cases}
+            for _ in range(41):
+                for case, (name, path) in cases.items():
+                    times[case] += in_child(job, name, path)
+            for case, values in times.items():
+                report(bench, case, "ms", values)
+
+
+def in_child(job: str, case: str, *arguments: str) -> list[float]:
     out = subprocess.run(
-        [sys.executable, __file__, *arguments],
+        command(job, case, *arguments),
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -195,31 +372,32 @@ def main(certificates: pathlib.Path) -> None:
     context_creation()
     for key in ("P-256", "RSA-2048"):
         connections(certificates, key)
+    for key in ("P-256", "RSA-2048"):
+        throughput(certificates, key)
     with Server(certificates, "P-256") as port:
-        for case in CASES:
+        for case in CHILDREN:
             runs = [in_child("contexts", case, str(port)) for _ in range(3)]
             report("memory of a new context", case, "KiB", [run[0] for run in runs])
             report("memory of a used context", case, "KiB", [run[1] for run in runs])
-        for case in CASES:
+        for case in CHILDREN:
             runs = [in_child("growth", case, str(port)) for _ in range(3)]
             report("memory growth per connection", case, "KiB", [run[0] for run in runs])
-    imports: dict[str, list[float]] = {"trustbridge": [], "truststore": []}
-    for _ in range(41):
-        for case, times in imports.items():
-            times += in_child("import", case)
-    for case, times in imports.items():
-        report("import time over ssl", case, "ms", times)
+    import_times()
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case "serve", chain:
-            serve(chain)
+        case "serve", chain, processes:
+            serve(chain, int(processes))
+        case "connect", case, port:
+            connect_when_told(case, int(port))
+        case "creation", case:
+            creation(case)
         case "contexts", case, port:
             memory_of_contexts(case, int(port))
         case "growth", case, port:
             memory_growth(case, int(port))
-        case "import", case:
-            import_time(case)
+        case ("import" | "import-warm") as job, case, path:
+            import_time(case, path, warm=job == "import-warm")
         case (directory,):
             main(pathlib.Path(directory))

@@ -1,5 +1,6 @@
 //! The verifier: settings, the peer to judge, and the verdict.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::error::{BuildError, ErrorKind, Summary, VerifyError};
 use crate::hints;
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation, RevocationOutcome};
-use crate::store::{AnchorSet, Handle, Source, StoreEntry};
+use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore};
 use crate::x509::{self, Cert};
 
 /// Most certificates a chain may have, the end entity included.
@@ -153,8 +154,20 @@ impl Verifier {
     /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now; [`VerifierBuilder::build`]
     /// and a clone's `build` look at no environment variable, so they may run in any thread.
     pub fn builder() -> VerifierBuilder {
+        Self::builder_on(Handle::for_process())
+    }
+
+    /// As [`builder`](Self::builder), with the values of environment variables from the caller:
+    /// `variable` is called here, on Unix only, and the process's own environment is not looked
+    /// at. For hosts whose threads may change that at any time, such as an interpreter without a
+    /// global lock.
+    pub fn builder_with_env(variable: impl Fn(&str) -> Option<OsString>) -> VerifierBuilder {
+        Self::builder_on(Handle::for_variables(variable))
+    }
+
+    fn builder_on(system: Arc<Handle>) -> VerifierBuilder {
         VerifierBuilder {
-            system: Handle::for_process(),
+            system,
             system_roots: None,
             extra: Vec::new(),
             fallback: Vec::new(),
@@ -308,6 +321,12 @@ pub struct VerifierBuilder {
 }
 
 impl VerifierBuilder {
+    /// The current snapshot of the system store that this builder's verifiers use, as
+    /// [`SystemStore::snapshot`] is for the process. Reads no environment variable.
+    pub fn system_store(&self) -> Arc<SystemStore> {
+        self.system.store()
+    }
+
     /// Whether the operating system's trust anchors count. Default: `true`. With `false` and
     /// [`extra_roots`](Self::extra_roots), only those count.
     pub fn system_roots(mut self, yes: bool) -> Self {

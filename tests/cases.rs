@@ -2,17 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
-use std::time::Duration;
-use trustbridge::{
-    BuildError, ErrorKind, Peer, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation,
-    Verified, Verifier, VerifyError,
-};
-use trustbridge_cases::{Case, Check, Engine, Expect};
+mod support;
 
-fn certs(ders: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
-    ders.iter().map(|der| CertificateDer::from(der.clone())).collect()
-}
+use pki_types::ServerName;
+use support::certificates;
+use trustbridge::{BuildError, ErrorKind, Peer, Source, Verified, VerifyError};
+use trustbridge_cases::{Case, Engine, Expect};
 
 /// The engine that judges here, as the table knows it; `None` for the table's own verdicts.
 fn engine() -> Option<Engine> {
@@ -22,42 +17,15 @@ fn engine() -> Option<Engine> {
 
 /// `None` where the system has no such setting, and says so.
 fn verify(case: &Case) -> Option<Result<Verified, VerifyError>> {
-    let mut builder = Verifier::builder()
-        .system_roots(false)
-        .extra_roots(certs(&case.roots))
-        .intermediates(certs(&case.intermediates))
-        .purpose(match case.purpose {
-            trustbridge_cases::Purpose::Server => Purpose::ServerAuth,
-            trustbridge_cases::Purpose::Client => Purpose::ClientAuth,
-        })
-        .revocation(Revocation {
-            check: match case.check {
-                Check::Off => RevocationCheck::Off,
-                Check::Leaf => RevocationCheck::Leaf,
-                Check::Chain => RevocationCheck::Chain,
-            },
-            unknown: if case.reject_unknown {
-                UnknownRevocation::Reject
-            } else {
-                UnknownRevocation::Allow
-            },
-            network: false,
-            crls: case.crls.iter().cloned().map(CertificateRevocationListDer::from).collect(),
-        })
-        .danger_match_common_name(case.common_name)
-        .strict(case.strict);
-    for pinned in certs(&case.pinned) {
-        builder = builder.pinned_leaf(pinned);
-    }
-    let verifier = builder.build();
+    let verifier = support::builder(case).build();
     if !case.has_settings_here() {
         assert!(matches!(verifier, Err(BuildError::Unsupported { .. })), "{}", case.name);
         return None;
     }
     Some(verifier.unwrap().verify(&Peer {
-        chain: &certs(&case.chain),
+        chain: &certificates(&case.chain),
         name: case.peer.map(|name| ServerName::try_from(name).unwrap()),
-        time: UnixTime::since_unix_epoch(Duration::from_secs(case.time)),
+        time: support::time(case),
         ocsp_response: &[],
     }))
 }
@@ -89,7 +57,12 @@ fn verdicts_are_coherent() {
         let Some(verdict) = verify(case) else { continue };
         match verdict {
             Ok(verified) => {
-                assert_eq!(verified.chain.first(), certs(&case.chain).first(), "{}", case.name);
+                assert_eq!(
+                    verified.chain.first(),
+                    certificates(&case.chain).first(),
+                    "{}",
+                    case.name
+                );
                 assert_eq!(
                     verified.chain.last(),
                     Some(&verified.anchor.certificate),

@@ -4,6 +4,8 @@
 #![cfg(feature = "rustls")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,10 +16,7 @@ use std::time::Duration;
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
-use rustls::pki_types::{
-    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName,
-    UnixTime,
-};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
@@ -31,11 +30,10 @@ use trustbridge::rustls::{
     client_config, verify_error,
 };
 use trustbridge::{
-    ErrorKind, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation, Verifier,
-    VerifierBuilder,
+    ErrorKind, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
 };
 use trustbridge_cases::make::{self, DAY, Node};
-use trustbridge_cases::{Case, Check, Engine, Expect, NOW};
+use trustbridge_cases::{Case, Engine, Expect, NOW};
 
 type Version = &'static SupportedProtocolVersion;
 
@@ -784,9 +782,9 @@ fn judge_server(
         .unwrap()
         .plain_errors(true)
         .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));
-    let chain = certificates(&case.chain);
+    let chain = support::certificates(&case.chain);
     let name = ServerName::try_from(case.peer.unwrap()).unwrap();
-    verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], time(case)).map(|_| ())
+    verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], support::time(case)).map(|_| ())
 }
 
 fn judge_client(
@@ -798,45 +796,13 @@ fn judge_client(
         .unwrap()
         .plain_errors(true)
         .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));
-    let chain = certificates(&case.chain);
-    verifier.verify_client_cert(&chain[0], &chain[1..], time(case)).map(|_| ())
-}
-
-fn certificates(ders: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
-    ders.iter().cloned().map(CertificateDer::from).collect()
-}
-
-fn time(case: &Case) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(case.time))
+    let chain = support::certificates(&case.chain);
+    verifier.verify_client_cert(&chain[0], &chain[1..], support::time(case)).map(|_| ())
 }
 
 fn verifier(case: &Case) -> Verifier {
-    let mut builder = builder()
-        .system_roots(false)
-        .extra_roots(certificates(&case.roots))
-        .intermediates(certificates(&case.intermediates))
-        .purpose(match case.purpose {
-            trustbridge_cases::Purpose::Server => Purpose::ServerAuth,
-            trustbridge_cases::Purpose::Client => Purpose::ClientAuth,
-        })
-        .revocation(Revocation {
-            check: match case.check {
-                Check::Off => RevocationCheck::Off,
-                Check::Leaf => RevocationCheck::Leaf,
-                Check::Chain => RevocationCheck::Chain,
-            },
-            unknown: if case.reject_unknown {
-                UnknownRevocation::Reject
-            } else {
-                UnknownRevocation::Allow
-            },
-            network: false,
-            crls: case.crls.iter().cloned().map(CertificateRevocationListDer::from).collect(),
-        })
-        .danger_match_common_name(case.common_name)
-        .strict(case.strict);
-    for pinned in certificates(&case.pinned) {
-        builder = builder.pinned_leaf(pinned);
-    }
-    builder.build().unwrap()
+    support::builder(case)
+        .signature_algorithms(aws_lc_rs::default_provider().signature_verification_algorithms.all)
+        .build()
+        .unwrap()
 }

@@ -70,6 +70,19 @@ fn child() {
         assert!(std::sync::Arc::ptr_eq(&store, &SystemStore::snapshot()));
         return;
     }
+    if mode == "given" {
+        // The variables of the process name nothing that is there.
+        let given = std::env::var_os("GIVEN").unwrap();
+        let builder =
+            Verifier::builder_with_env(|name| (name == "SSL_CERT_FILE").then(|| given.clone()));
+        for entry in builder.system_store().entries() {
+            println!("\nCHILD entry {}", entry.subject());
+        }
+        let none = Verifier::builder_with_env(|_| None).system_store();
+        assert!(none.places().iter().all(|place| place.reason == "default"), "{none:?}");
+        assert!(SystemStore::snapshot().entries().is_empty());
+        return;
+    }
     let chain = [CertificateDer::from(STANDARD.decode(mode).unwrap())];
     let peer = Peer::new(&chain, Some(ServerName::try_from(HOST).unwrap()));
     match Verifier::system().verify(&peer) {
@@ -81,6 +94,19 @@ fn child() {
             }
         }
     }
+}
+
+#[test]
+fn a_caller_can_give_the_variables() {
+    let directory = TempDir::new().unwrap();
+    let path = |name| directory.path().join(name);
+    fs::write(path("file.pem"), pki("in the file").root).unwrap();
+    let variables: &[(&str, &Path)] = &[
+        ("GIVEN", &path("file.pem")),
+        ("SSL_CERT_FILE", &path("missing")),
+        ("SSL_CERT_DIR", &path("missing")),
+    ];
+    assert_eq!(run("given", variables), "entry CN=in the file\n");
 }
 
 #[test]

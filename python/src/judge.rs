@@ -50,6 +50,18 @@ impl Rejected {
         Self { code, depth, kind: kind.to_owned(), report: line.clone(), line }
     }
 
+    /// With what took the place of the system's trust anchors, if anything did.
+    pub(crate) fn searched(mut self, places: &[String]) -> Self {
+        if !places.is_empty() {
+            self.report.push_str("\n\nIn place of the system's trust anchors:");
+        }
+        for place in places {
+            self.report.push_str("\n  - ");
+            self.report.push_str(place);
+        }
+        self
+    }
+
     /// Something beside the certificates stands in the way of a verdict.
     pub(crate) fn cannot_check(line: String) -> Self {
         Self::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", line)
@@ -149,18 +161,32 @@ pub(crate) fn error_text(code: i32) -> &'static str {
     }
 }
 
-/// The verdict on a connection.
-pub(crate) fn judge(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
-    let variant = Variant {
+/// Whether the system's own verifier gives the verdicts.
+const SYSTEM_DECIDES: bool = cfg!(any(windows, target_vendor = "apple"));
+
+/// What OpenSSL's flags ask the core for.
+pub(crate) fn variant(flags: c_ulong, host_flags: u32, system_decides: bool) -> Variant {
+    Variant {
         // VERIFY_CRL_CHECK_CHAIN of Python is both bits.
-        check: match connection.flags & (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) {
+        check: match flags & (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) {
             X509_V_FLAG_CRL_CHECK => RevocationCheck::Leaf,
             0 | X509_V_FLAG_CRL_CHECK_ALL => RevocationCheck::Off,
             _ => RevocationCheck::Chain,
         },
-        strict: connection.flags & X509_V_FLAG_X509_STRICT != 0,
-        common_name: connection.host_flags & X509_CHECK_FLAG_NEVER_CHECK_SUBJECT == 0,
-    };
+        // The verifiers of Windows and Apple have one profile each, and the core refuses to ask
+        // them for another. `ssl.create_default_context()` sets this bit from Python 3.13 on.
+        strict: flags & X509_V_FLAG_X509_STRICT != 0 && !system_decides,
+        common_name: host_flags & X509_CHECK_FLAG_NEVER_CHECK_SUBJECT == 0,
+    }
+}
+
+/// The verdict on a connection.
+pub(crate) fn judge(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
+    verdict(trust, connection).map_err(|rejected| rejected.searched(trust.searched()))
+}
+
+fn verdict(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
+    let variant = variant(connection.flags, connection.host_flags, SYSTEM_DECIDES);
     let verifier = trust.verifier(variant).map_err(|error| {
         Rejected::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", error.to_string())
     })?;

@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+mod environment;
 mod judge;
 mod openssl;
 mod store;
@@ -14,9 +15,9 @@ mod verify;
 use pyo3::prelude::*;
 
 /// Native half of trustbridge. Not for use by other packages: everything here can change.
-// The GIL is what keeps Python's `os.environ` from changing the environment while
-// `Verifier::builder` reads it.
-#[pymodule(gil_used = true)]
+// Every class is frozen, what changes is behind a lock or belongs to one thread, no lock is held
+// while Python runs, and environment variables are read as Python has them (`environment`).
+#[pymodule(gil_used = false)]
 mod _native {
     use std::ffi::{c_int, c_long, c_ulong};
 
@@ -24,6 +25,7 @@ mod _native {
 
     use crate::judge;
     use crate::openssl::Library;
+    use crate::verify::check_word;
 
     #[pymodule_export]
     use crate::store::{Store, read_store};
@@ -55,6 +57,18 @@ mod _native {
     #[pyfunction]
     fn take_failure() -> Option<Failure> {
         judge::take_rejection().map(Failure::from)
+    }
+
+    /// What flags of OpenSSL ask the core for: a revocation check ("off", "leaf" or "chain"), the
+    /// strict profile, the common name. For tests, which run only where the core decides.
+    #[pyfunction]
+    fn asked_for(
+        flags: c_ulong,
+        host_flags: u32,
+        system_decides: bool,
+    ) -> (&'static str, bool, bool) {
+        let asked = judge::variant(flags, host_flags, system_decides);
+        (check_word(asked.check), asked.strict, asked.common_name)
     }
 
     #[pymodule_init]

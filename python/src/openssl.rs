@@ -613,6 +613,10 @@ unsafe extern "C" fn on_connection(
 ) {
     // OpenSSL may call this as soon as the index exists.
     let Some(library) = Library::get() else { return };
+    // Two threads may have come to `open`: the index of the one that lost is not looked at.
+    if index != library.set_index {
+        return;
+    }
     let Some(set) = trust::take_offer() else { return };
     let set = Arc::into_raw(set).cast_mut().cast::<c_void>();
     // SAFETY: Signatures; OpenSSL gives the live ex_data of the new object and the index.

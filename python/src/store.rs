@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use trustbridge::{Purpose, SystemStore};
 
+use crate::environment;
+
 /// A certificate of the store: DER, subject, source, and why it cannot be a trust anchor of a
 /// server now, or None.
 type Entry<'py> = (Bound<'py, PyBytes>, String, String, Option<String>);
@@ -52,8 +54,7 @@ impl Store {
 
 /// The current snapshot of the system store.
 #[pyfunction]
-pub(crate) fn read_store(py: Python<'_>) -> Store {
-    // Outside `detach`: the first reading of a process looks at environment variables.
-    let _ = py;
-    Store { store: SystemStore::snapshot() }
+pub(crate) fn read_store(py: Python<'_>) -> PyResult<Store> {
+    let builder = environment::builder(py)?;
+    Ok(Store { store: py.detach(|| builder.system_store()) })
 }

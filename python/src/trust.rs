@@ -18,10 +18,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use trustbridge::pem::{self, Item};
 use trustbridge::{
-    BuildError, Purpose, Revocation, RevocationCheck, SystemStore, TrustSettings,
-    UnknownRevocation, Verifier, VerifierBuilder,
+    BuildError, Purpose, Revocation, RevocationCheck, TrustSettings, UnknownRevocation, Verifier,
+    VerifierBuilder,
 };
 
+use crate::environment;
 use crate::judge::{
     self, Connection, Rejected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, X509_V_ERR_UNSPECIFIED,
 };
@@ -41,15 +42,25 @@ pub(crate) struct Trust {
 
 /// One state of a context's trust.
 pub(crate) struct Set {
-    /// With the environment as it was when the context was made.
+    /// With the environment as it was when the context was made, or last asked for it.
     builder: VerifierBuilder,
     system: bool,
+    /// Takes the place of the system's trust anchors.
+    named: Option<Arc<Named>>,
     roots: Vec<CertificateDer<'static>>,
     /// From bundles that stand for the system: they count only while the system does not.
     bundled: Vec<CertificateDer<'static>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
+}
+
+/// What environment variables name in place of the system's trust anchors, on systems whose own
+/// verifier knows no such variables.
+struct Named {
+    roots: Vec<CertificateDer<'static>>,
+    /// For reports: every place, and what it gave.
+    searched: Vec<String>,
 }
 
 /// What a connection can ask for beyond what the context trusts.
@@ -79,6 +90,7 @@ impl Set {
         Self {
             builder: self.builder.clone(),
             system: self.system,
+            named: self.named.clone(),
             roots: self.roots.clone(),
             bundled: self.bundled.clone(),
             crls: self.crls.clone(),
@@ -88,7 +100,22 @@ impl Set {
 
     /// The trust anchors beside the system's.
     fn anchors(&self) -> Vec<CertificateDer<'static>> {
-        merge(&self.roots, if self.system { &[] } else { &self.bundled })
+        let others = match &self.named {
+            Some(named) if self.system => &named.roots,
+            _ if self.system => return self.roots.clone(),
+            _ => &self.bundled,
+        };
+        merge(&self.roots, others)
+    }
+
+    /// Whether the operating system itself is asked.
+    fn asks_system(&self) -> bool {
+        self.system && self.named.is_none()
+    }
+
+    /// For reports: what took the place of the system's trust anchors.
+    pub(crate) fn searched(&self) -> &[String] {
+        self.named.as_ref().filter(|_| self.system).map_or(&[], |named| &named.searched)
     }
 
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
@@ -100,7 +127,7 @@ impl Set {
         }
         self.builder
             .clone()
-            .system_roots(self.system)
+            .system_roots(self.asks_system())
             .extra_roots(self.anchors())
             .revocation(revocation)
             .strict(variant.strict)
@@ -118,11 +145,12 @@ impl Set {
 }
 
 impl Trust {
-    /// Trusts the system. Looks at environment variables: call it with the GIL held.
-    pub(crate) fn new() -> Self {
+    /// Trusts the system.
+    pub(crate) fn new(builder: VerifierBuilder) -> Self {
         let set = Set {
-            builder: Verifier::builder(),
+            builder,
             system: true,
+            named: None,
             roots: Vec::new(),
             bundled: Vec::new(),
             crls: Vec::new(),
@@ -142,9 +170,9 @@ impl Trust {
         }
     }
 
-    /// Looks at the environment variables again: call it with the GIL held.
-    fn renew(&self) {
-        self.change(|set| Some(Set { builder: Verifier::builder(), ..set.changed() }));
+    /// Takes the environment variables as they are in `builder`.
+    fn renew(&self, builder: VerifierBuilder) {
+        self.change(|set| Some(Set { builder, ..set.changed() }));
     }
 
     /// Whether the system's trust anchors count.
@@ -251,7 +279,6 @@ struct Collector {
 }
 
 impl Collector {
-    /// Looks at environment variables: call it with the GIL held.
     fn new() -> Self {
         let batch = Batch {
             roots: Vec::new(),
@@ -261,7 +288,7 @@ impl Collector {
             file: None,
             untrusted: 0,
         };
-        Self { batch, probe: Verifier::builder().system_roots(false) }
+        Self { batch, probe: Verifier::builder_with_env(|_| None).system_roots(false) }
     }
 
     /// OpenSSL reads some certificates that the core does not: they are of no use here, and the
@@ -355,7 +382,7 @@ fn is_hashed_name(name: &str) -> bool {
     let Some((hash, number)) = name.split_once('.') else { return false };
     let number = number.strip_prefix('r').unwrap_or(number);
     hash.len() == 8
-        && hash.bytes().all(|digit| digit.is_ascii_hexdigit())
+        && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
         && !number.is_empty()
         && number.bytes().all(|digit| digit.is_ascii_digit())
 }
@@ -425,10 +452,10 @@ impl PyTrust {
     /// it gives verdicts only when asked: see `judge`.
     #[new]
     #[pyo3(signature = (context = None))]
-    fn new(context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let trust = Arc::new(Trust::new());
+    fn new(py: Python<'_>, context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let trust = Arc::new(Trust::new(environment::builder(py)?));
         if let Some(context) = context {
-            Library::open(context.py())?.attach(context, Arc::clone(&trust))?;
+            Library::open(py)?.attach(context, Arc::clone(&trust))?;
         }
         Ok(Self { trust })
     }
@@ -470,8 +497,19 @@ impl PyTrust {
     }
 
     /// Looks at the environment variables of the system store again.
-    fn renew(&self) {
-        self.trust.renew();
+    fn renew(&self, py: Python<'_>) -> PyResult<()> {
+        self.trust.renew(environment::builder(py)?);
+        Ok(())
+    }
+
+    /// Puts what was read in the place of the system's trust anchors, or nothing, if no place was
+    /// searched. `searched` says for reports what was found where.
+    fn replace_system(&self, batches: Vec<PyRef<'_, Batch>>, searched: Vec<String>) {
+        let roots = batches.iter().fold(Vec::new(), |roots, batch| merge(&roots, &batch.roots));
+        let named = (!searched.is_empty()).then(|| Arc::new(Named { roots, searched }));
+        self.trust.change(|set| {
+            (set.named.is_some() || named.is_some()).then(|| Set { named, ..set.changed() })
+        });
     }
 
     /// The certificates that were added, then those of the system that can be trust anchors
@@ -480,8 +518,8 @@ impl PyTrust {
         let now = UnixTime::now();
         let set = self.trust.current();
         let mut found = set.anchors();
-        if set.system {
-            let store = SystemStore::snapshot();
+        if set.asks_system() {
+            let store = set.builder.system_store();
             let usable = store
                 .entries()
                 .iter()

@@ -6,8 +6,9 @@ use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTi
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
+use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation};
 
+use crate::environment;
 use crate::judge::{Rejected, error_text};
 use crate::openssl::Library;
 
@@ -41,11 +42,7 @@ impl Verified {
     /// "leaf" or "chain".
     #[getter]
     fn revocation(&self) -> &'static str {
-        match self.verified.revocation.checked {
-            RevocationCheck::Off => "off",
-            RevocationCheck::Leaf => "leaf",
-            RevocationCheck::Chain => "chain",
-        }
+        check_word(self.verified.revocation.checked)
     }
 
     /// The path for people, on several lines.
@@ -59,6 +56,14 @@ impl Verified {
             self.verified.chain.len(),
             self.verified.anchor.source
         )
+    }
+}
+
+pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
+    match check {
+        RevocationCheck::Off => "off",
+        RevocationCheck::Leaf => "leaf",
+        RevocationCheck::Chain => "chain",
     }
 }
 
@@ -143,7 +148,7 @@ impl From<Result<trustbridge::Verified, Rejected>> for Verdict {
 #[pyfunction]
 #[pyo3(signature = (
     chain_der, name, *, purpose, time, extra_roots, fallback_roots, system_trust, intermediates,
-    pinned, crls, revocation, unknown_revocation, strict, common_name
+    pinned, crls, revocation, unknown_revocation, strict, common_name, searched
 ))]
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn verify(
@@ -162,6 +167,7 @@ pub(crate) fn verify(
     unknown_revocation: &str,
     strict: bool,
     common_name: bool,
+    searched: Vec<String>,
 ) -> PyResult<Verdict> {
     let wrong = |text: String| PyValueError::new_err(text);
     if chain_der.is_empty() {
@@ -199,7 +205,7 @@ pub(crate) fn verify(
     };
     let certs = |ders: Vec<Vec<u8>>| ders.into_iter().map(CertificateDer::from);
     let crls = crls.into_iter().map(CertificateRevocationListDer::from).collect();
-    let mut builder = Verifier::builder()
+    let mut builder = environment::builder(py)?
         .system_roots(system_trust)
         .extra_roots(certs(extra_roots))
         .fallback_roots(certs(fallback_roots))
@@ -215,5 +221,5 @@ pub(crate) fn verify(
     let chain: Vec<_> = certs(chain_der).collect();
     let verdict =
         py.detach(|| verifier.verify(&Peer { chain: &chain, name, time, ocsp_response: &[] }));
-    Ok(verdict.map_err(Rejected::from).into())
+    Ok(verdict.map_err(|error| Rejected::from(error).searched(&searched)).into())
 }

@@ -225,7 +225,7 @@ def verified_chain(secured: ssl.SSLSocket) -> list[bytes]:
     """The chain of a connection, DER, end entity first."""
     if sys.version_info >= (3, 13):
         return secured.get_verified_chain()
-    chain = secured._sslobj.get_verified_chain()  # type: ignore[attr-defined]
+    chain = secured._sslobj.get_verified_chain()  # type: ignore[attr-defined,unused-ignore]
     encoding_der = 2  # _ssl.ENCODING_DER
     return [certificate.public_bytes(encoding_der) for certificate in chain]
 

@@ -6,11 +6,12 @@ import os
 import ssl
 import sys
 
-from . import _certifi, _native
+from . import _certifi, _environment, _native
 from ._mode import DEFERRED, HANDSHAKE_MODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket
     from typing import Any
 
 # The classes of the standard library, whatever has been injected since.
@@ -118,11 +119,18 @@ respect_cafile = False
 #: The bits of verify_flags that have their meaning here. TRUSTED_FIRST and PARTIAL_CHAIN are how
 #: paths are always built.
 _HONOURED = (
-    ssl.VERIFY_CRL_CHECK_CHAIN  # CRL_CHECK_LEAF among them
-    | ssl.VERIFY_X509_STRICT
-    | ssl.VERIFY_X509_TRUSTED_FIRST
-    | getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000)
+    int(ssl.VERIFY_CRL_CHECK_CHAIN)  # CRL_CHECK_LEAF among them
+    | int(ssl.VERIFY_X509_STRICT)
+    | int(ssl.VERIFY_X509_TRUSTED_FIRST)
+    | int(getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000))
 )
+
+
+class _Itself:
+    """An attribute that is the object itself, unless something else is put there."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return instance
 
 
 class _ContextType(type):
@@ -180,6 +188,7 @@ class SSLContext(_Base, metaclass=_ContextType):
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
             self._trust = self._attach()
+            _environment.apply(self._trust)
             self._respects_cafile = injected and respect_cafile
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
@@ -222,10 +231,34 @@ class SSLContext(_Base, metaclass=_ContextType):
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         if self._trust is not None and isinstance(value, int):
-            refused = int(value) & ~int(_HONOURED) & 0xFFFFFFFF
+            refused = int(value) & ~_HONOURED & 0xFFFFFFFF
             if refused:
                 raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
         _StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
+
+    # Code written for truststore finds the context that does the work by this name.
+    _ctx = _Itself()
+
+    def wrap_socket(
+        self,
+        sock: socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: Any = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSocket:
+        """As in `ssl`. What it says of a name that is to be checked and missing comes before
+        what it says of the socket."""
+        self._need_name(server_side, server_hostname)
+        return super().wrap_socket(
+            sock,
+            server_side,
+            do_handshake_on_connect,
+            suppress_ragged_eofs,
+            server_hostname,
+            session,
+        )
 
     def wrap_bio(
         self,
@@ -237,10 +270,12 @@ class SSLContext(_Base, metaclass=_ContextType):
     ) -> ssl.SSLObject:
         """As in `ssl`, and raises ValueError for a name that is to be checked and missing, as
         `wrap_socket` does."""
-        missing = not server_side and self.check_hostname and not server_hostname
-        if missing and self._trust is not None:
-            raise ValueError("check_hostname requires server_hostname")
+        self._need_name(server_side, server_hostname)
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+    def _need_name(self, server_side: bool, name: Any) -> None:
+        if not name and not server_side and self._trust is not None and self.check_hostname:
+            raise ValueError("check_hostname requires server_hostname")
 
     @property
     def _standard_too(self) -> bool:
@@ -343,6 +378,7 @@ class SSLContext(_Base, metaclass=_ContextType):
             raise TypeError(purpose)
         if self._trust is not None:
             self._trust.renew()
+            _environment.apply(self._trust)
             self._default_asked(self._trust)
 
     def set_default_verify_paths(self) -> None:
@@ -351,6 +387,7 @@ class SSLContext(_Base, metaclass=_ContextType):
             super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.renew()
+            _environment.apply(self._trust)
             self._default_asked(self._trust)
 
     def _as_standard(self, trust: _native.Trust) -> _StdContext:

@@ -18,7 +18,6 @@ What differs from the other mode:
 * The chain of a resumed session is judged again, its name too.
 * Contexts for both sides (PROTOCOL_TLS) cannot ask clients for certificates.
 * With a security level above 2 every certificate is refused: its keys cannot be measured.
-* A connection with a pre-shared key has no certificate, so it needs CERT_NONE.
 """
 
 from __future__ import annotations
@@ -47,8 +46,9 @@ _MOST_CHAINS = 256
 
 def unsupported() -> str | None:
     """Why this mode cannot be used here, if it cannot."""
-    connection = getattr(_ssl, "_SSLSocket", None)
-    certificate = getattr(_ssl, "Certificate", None)
+    home = getattr(_ssl, "_stdssl", _ssl)  # PyPy's
+    connection = getattr(home, "_SSLSocket", None)
+    certificate = getattr(getattr(home, "certificate", home), "Certificate", None)
     for owner, name in (
         (connection, "get_unverified_chain"),
         (connection, "version"),
@@ -65,7 +65,7 @@ def unsupported() -> str | None:
 class _Policy:
     """What one connection is judged by: the settings of its context when it was made."""
 
-    __slots__ = ("common_name", "flags", "judge", "level", "mode")
+    __slots__ = ("common_name", "flags", "judge", "level", "mode", "shares_key")
 
     def __init__(self, context: DeferredContext) -> None:
         self.mode = context._verify_mode
@@ -74,6 +74,7 @@ class _Policy:
             ssl.HAS_NEVER_CHECK_COMMON_NAME and not context._host_flags & _NEVER_CHECK_SUBJECT  # type: ignore[attr-defined]
         )
         self.level = getattr(context, "security_level", 0)
+        self.shares_key = context._shares_key
         assert context._trust is not None
         self.judge = context._trust.judge()
 
@@ -85,6 +86,8 @@ class DeferredContext(ssl.SSLContext):
     _verify_mode: int | None = None
     _check_hostname = False
     _refuses_renegotiation = False
+    #: Whether there is a callback for pre-shared keys.
+    _shares_key = False
     _chains: dict[bytes | None, list[Any]]
 
     _trust: _native.Trust | None
@@ -153,6 +156,13 @@ class DeferredContext(ssl.SSLContext):
             self._refuses_renegotiation = bool(operator.index(value) & _NO_RENEGOTIATION)
             value = value | _NO_RENEGOTIATION
         _ssl._SSLContext.options.__set__(self, value)  # type: ignore[attr-defined]
+
+    # From Python 3.13 on.
+    if hasattr(ssl.SSLContext, "set_psk_client_callback"):
+
+        def set_psk_client_callback(self, callback: Any) -> None:
+            super().set_psk_client_callback(callback)  # type: ignore[misc,unused-ignore]
+            self._shares_key = callback is not None
 
     def _wrap_socket(self, sock: Any, server_side: Any, *args: Any, **kwargs: Any) -> Any:
         wrap = super()._wrap_socket  # type: ignore[misc]
@@ -235,6 +245,8 @@ class _Guard:
             "server_side",
             "session_reused",
             "shared_ciphers",
+            "uses_ktls_for_recv",
+            "uses_ktls_for_send",
             "version",
         }
     )
@@ -280,6 +292,11 @@ class _Guard:
         if not self._accepted:
             self.do_handshake()
         return self._raw.write(data)
+
+    def sendfile(self, *args: Any) -> Any:
+        if not self._accepted:
+            self.do_handshake()
+        return self._raw.sendfile(*args)
 
     def shutdown(self) -> Any:
         # Without a handshake this raises what it raises in `ssl`.
@@ -363,7 +380,7 @@ class _Guard:
     def _settle(self) -> None:
         """The verdict on a completed handshake. Whatever goes wrong here, nothing is accepted."""
         chain = self._sent()
-        if self._policy.mode != ssl.CERT_NONE:
+        if self._policy.mode != ssl.CERT_NONE and not self._has_shared_key(chain):
             verdict = self._judge([_der(certificate) for certificate in chain])
             if isinstance(verdict, _native.Failure):
                 self._refuse(verdict)
@@ -381,6 +398,16 @@ class _Guard:
         if offered and self._raw.session_reused and _der(offered[0]) == self._raw.getpeercert(True):
             return offered
         return []
+
+    def _has_shared_key(self, chain: list[Any]) -> bool:
+        """Whether a pre-shared key has vouched for the server: then there is no certificate, and
+        nothing to verify in `ssl` either."""
+        if not self._policy.shares_key or chain or self._raw.getpeercert(True) is not None:
+            return False
+        name, version, _ = self._raw.cipher()
+        # Every server without a certificate has proved a key in TLS 1.3 (RFC 8446, 4.4.2), also
+        # when that was in the handshake of an earlier session.
+        return version == "TLSv1.3" or "PSK" in name.split("-")
 
     def _judge(self, chain: list[bytes]) -> _native.Verified | _native.Failure:
         policy = self._policy

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
-import threading
-from functools import partial
+from _thread import allocate_lock
 
 from . import SSLContext
 
@@ -19,11 +18,13 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 #: What to put back: object, attribute, value before, value put in its place.
 _changes: list[tuple[Any, str, Any, Any]] = []
 
 _Function: Any = type(lambda: None)
+#: The contexts that aiohttp makes when it is imported, and whether they verify.
+_AIOHTTP = (("_SSL_CONTEXT_VERIFIED", True), ("_SSL_CONTEXT_UNVERIFIED", False))
 
 
 def inject_into_ssl(*, respect_cafile: bool = False) -> None:
@@ -129,8 +130,8 @@ def _cached_contexts() -> list[tuple[ModuleType, str, Callable[[], Any]]]:
         elif name == "aiohttp.connector":
             make = contents.get("_make_ssl_context")
             if make is not None:
-                found.append((module, "_SSL_CONTEXT_VERIFIED", partial(make, True)))
-                found.append((module, "_SSL_CONTEXT_UNVERIFIED", partial(make, False)))
+                for attribute, verified in _AIOHTTP:
+                    found.append((module, attribute, lambda make=make, yes=verified: make(yes)))
         elif name.startswith("tornado.") and "_client_ssl_defaults" in contents:
             found.append((module, "_client_ssl_defaults", ssl.create_default_context))
     return found

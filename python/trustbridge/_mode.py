@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import _selftest
+from . import _select, _selftest
 
 IN_HANDSHAKE = "in-handshake"
 DEFERRED = "deferred"
@@ -45,9 +45,15 @@ def _decide() -> tuple[str, dict[str, str]]:
         if reason is None:
             return mode, reasons
         reasons[mode] = reason
-    text = "; ".join(f"{mode}: {reason}" for mode, reason in reasons.items())
-    raise ImportError(f"trustbridge cannot verify the connections of ssl here: {text}")
+    if forced is None and sys.platform not in _select.NATIVE_ONLY:
+        return "", reasons
+    raise ImportError(f"trustbridge cannot verify the connections of ssl here: {explain(reasons)}")
 
 
-#: The mode in use, and why each better one is not.
+def explain(reasons: dict[str, str]) -> str:
+    """The reasons, in one line."""
+    return "; ".join(f"{mode}: {reason}" for mode, reason in reasons.items())
+
+
+#: The mode in use, empty if the native module is of no use; and why each better one is not.
 HANDSHAKE_MODE, reasons = _decide()

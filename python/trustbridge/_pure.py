@@ -16,7 +16,7 @@ import re
 import ssl
 import stat
 import sys
-import threading
+from _thread import RLock, allocate_lock
 from binascii import a2b_base64
 
 from . import _certifi
@@ -68,10 +68,12 @@ DIRECTORIES = (
 )
 
 _MAX_FILE_BYTES = 256 << 20
-_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+", re.ASCII)
-_BLOCK = re.compile(
-    rb"^-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----\s*?\n(.*?)^-----END \1?CERTIFICATE-----",
-    re.MULTILINE | re.DOTALL,
+# Compiled when they are used: that takes longer than the rest of the import.
+_HASHED = r"(?a:[0-9a-f]{8}\.[0-9]+)"
+_HASHED_CRL = r"(?a:[0-9a-f]{8}\.r[0-9]+)"
+_BLOCK = (
+    rb"(?ms)^-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----\s*?\n"
+    rb"(.*?)^-----END \1?CERTIFICATE-----"
 )
 
 
@@ -118,7 +120,7 @@ def places(
     return found
 
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _places: list[Place] | None = None
 
 
@@ -167,7 +169,7 @@ def _read_directory(context: SSLContext, path: str, source: _Source) -> None:
         source.problems.append(str(error.strerror))
         return
     for name in names:
-        if _HASHED.fullmatch(name):
+        if re.fullmatch(_HASHED, name):
             _read_file(context, os.path.join(path, name), source)
 
 
@@ -200,7 +202,7 @@ def _salvage(context: SSLContext, path: str, pem: bytes, source: _Source) -> Non
         pem = pem[3:]
     plain: list[bytes] = []
     with_settings: list[bytes] = []
-    for block in _BLOCK.finditer(pem):
+    for block in re.finditer(_BLOCK, pem):
         try:
             der = a2b_base64(block[2])
         except ValueError:
@@ -414,6 +416,16 @@ injected = False
 #: Set by `inject_into_ssl`, for the contexts made from then on.
 respect_cafile = False
 
+#: The bits of verify_flags that the other modes honour. OpenSSL knows more, such as proxy
+#: certificates, but what a program may ask for must not depend on the mode.
+_PARTIAL_CHAIN = 0x80000
+_HONOURED = (
+    int(ssl.VERIFY_CRL_CHECK_CHAIN)  # CRL_CHECK_LEAF among them
+    | int(ssl.VERIFY_X509_STRICT)
+    | int(ssl.VERIFY_X509_TRUSTED_FIRST)
+    | _PARTIAL_CHAIN
+)
+
 
 class _ContextType(type):
     """While injected, `isinstance(context, ssl.SSLContext)` is true for contexts made before."""
@@ -433,8 +445,8 @@ class SSLContext(_StdContext, metaclass=_ContextType):
     """An `ssl.SSLContext` that has the system's trust store before its first client connection.
 
     Certificates loaded add to the system's, unless `system_trust` is False: then nothing else is
-    trusted. VERIFY_X509_PARTIAL_CHAIN is on unless it is taken
-    away: every certificate of the store is trusted, whether it has signed itself or not.
+    trusted. Every certificate of the store is, whether it has signed itself or not:
+    VERIFY_X509_PARTIAL_CHAIN is on, whatever `verify_flags` says, as in the other modes.
     `hostname_checks_common_name` is False unless it is set.
 
     Contexts for PROTOCOL_TLS_SERVER are the standard library's. One for PROTOCOL_TLS either
@@ -449,6 +461,8 @@ class SSLContext(_StdContext, metaclass=_ContextType):
     _complete = False
     _verifies_clients = False
     _system_trust = False
+    #: Whether somebody has set VERIFY_X509_PARTIAL_CHAIN, which is on in any case.
+    _shows_partial_chain = False
     #: Whether a CA file of its own ends the trust in the system; the default certificates, once
     #: asked for, bring it back.
     _respects_cafile = False
@@ -469,13 +483,13 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         # Everything is set up here: some subclasses do not call __init__.
         self = _StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
-            self._reading = threading.RLock()
+            self._reading = RLock()
             self._sources, self._files, self._bundles = [], set(), []
             self._system_trust = bool(system_trust)
             self._respects_cafile = injected and respect_cafile and self._system_trust
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
-            self.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            self.verify_flags = self._flags()
         return self
 
     @property
@@ -496,6 +510,31 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         with self._reading:
             self._change_trust(bool(value))
             self._respects_cafile = False
+
+    @property
+    def verify_flags(self) -> ssl.VerifyFlags:
+        """As in `ssl`. Setting a bit that not every mode of this package honours raises
+        ValueError."""
+        flags = self._flags()
+        if self._reading is not None and not self._shows_partial_chain:
+            flags &= ~_PARTIAL_CHAIN
+        return ssl.VerifyFlags(flags)
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        shows = False
+        if self._reading is not None and isinstance(value, int):
+            refused = int(value) & ~_HONOURED & 0xFFFFFFFF
+            if refused:
+                raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
+            shows = bool(value & _PARTIAL_CHAIN)
+            if not self._verifies_clients:
+                value |= _PARTIAL_CHAIN
+        _StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
+        self._shows_partial_chain = shows
+
+    def _flags(self) -> int:
+        return int(_StdContext.verify_flags.fget(self))  # type: ignore[attr-defined]
 
     def _change_trust(self, value: bool) -> None:
         if self._complete and value != self._system_trust:
@@ -569,7 +608,9 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         elif self.verify_mode != ssl.CERT_NONE:
             if self._complete:
                 raise ValueError("this context verifies servers; make another one for clients")
-            self._verifies_clients = True
+            if not self._verifies_clients:
+                self._verifies_clients = True
+                self.verify_flags = self.verify_flags  # as `ssl` has them from now on
 
     def load_verify_locations(
         self, cafile: Any = None, capath: Any = None, cadata: Any = None
@@ -634,7 +675,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         source = _Source(path)
         before = _count(self)
         for name in sorted(names):
-            if _HASHED.fullmatch(name) or re.fullmatch(r"[0-9a-f]{8}\.r[0-9]+", name):
+            if re.fullmatch(_HASHED, name) or re.fullmatch(_HASHED_CRL, name):
                 _read_file(self, os.path.join(path, name), source)
         source.certificates = _count(self) - before
         self._sources.append(source)

@@ -82,9 +82,10 @@ def _run_script(path: str, namespace: dict[str, object]) -> None:
         __loader__=SourceFileLoader("__main__", filename),
         __package__=None,
         __spec__=None,
-        __cached__=None,
         __doc__=None,
     )
+    if sys.version_info < (3, 15):
+        namespace["__cached__"] = None
     exec(compile(source, filename, "exec", dont_inherit=True), namespace)
 
 

@@ -1,8 +1,10 @@
 """Finds the native module that fits this interpreter, or says why there is none.
 
 A wheel for one platform has it beside this file. The bundle has one for each platform, in
-`native/<system>-<machine>/`. Nothing is loaded that could end the process: a truncated file of
-ELF would be a SIGBUS, so it is measured first.
+`native/<system>-<machine>/`. It is a module for the stable ABI of CPython, or one made for this
+very interpreter: there is no other for free-threaded ones and those that are not CPython. Nothing
+is loaded that could end the process: a truncated file of ELF would be a SIGBUS, so it is measured
+first.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ NATIVE_ONLY = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
 
 _MODULE = "_native"
 _SUFFIX = ".pyd" if sys.platform == "win32" else ".abi3.so"
+#: For the stable ABI of free-threaded interpreters.
+_FREE_THREADED_SUFFIX = ".abi3t.pyd" if sys.platform == "win32" else ".abi3t.so"
 _MACHINES = {
     "amd64": "x86_64",
     "x64": "x86_64",
@@ -47,12 +51,13 @@ def find() -> tuple[Any, str]:
         return load(), ""
     except Unavailable as unavailable:
         return None, str(unavailable)
+    except Exception as error:  # nothing that is odd about a system may end a program
+        return None, f"looking for the native module: {type(error).__name__}: {error}"
 
 
 def load() -> Any:
     """Loads the native module. Raises Unavailable, and nothing else, if that cannot be."""
     package = sys.modules[__name__.rpartition(".")[0]]
-    check_interpreter()
     path = locate(package.__path__)
     check_file(path)
     try:
@@ -61,6 +66,7 @@ def load() -> Any:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of Rust is no Exception
+        _forget(package)
         raise Unavailable(f"{path} cannot be loaded: {error}") from None
     if version != __version__:
         _forget(package)
@@ -68,35 +74,54 @@ def load() -> Any:
     return native
 
 
-def check_interpreter() -> None:
-    """Whether a module for CPython's stable ABI can be loaded at all."""
+def no_stable_abi() -> str | None:
+    """Why a module for CPython's stable ABI cannot be loaded here, if it cannot."""
     if sys.implementation.name != "cpython":
-        raise Unavailable(f"{sys.implementation.name} is not CPython")
+        return f"{sys.implementation.name} is not CPython"
     suffixes = extension_suffixes()
     if _SUFFIX not in suffixes:
-        raise Unavailable(f"this interpreter does not load modules named {_SUFFIX}")
+        return f"this interpreter does not load modules named {_SUFFIX}"
     free_threaded = f"cp{sys.version_info[0]}{sys.version_info[1]}t-"
     if "t" in getattr(sys, "abiflags", "") or any(free_threaded in suffix for suffix in suffixes):
-        raise Unavailable("this interpreter is free-threaded, the native module is not made for it")
+        return "this interpreter is free-threaded"
+    return None
+
+
+def names() -> list[str]:
+    """The names that a module for this interpreter can have, as importing prefers them."""
+    stable = [_SUFFIX] if no_stable_abi() is None else [_FREE_THREADED_SUFFIX]
+    return [
+        _MODULE + suffix
+        for suffix in extension_suffixes()
+        # Besides: one that names the interpreter, not a bare ".so".
+        if suffix in stable or (suffix.count(".") == 2 and not suffix.startswith(".abi"))
+    ]
 
 
 def locate(package_path: MutableSequence[str]) -> str:
     """The file that `from . import _native` will load. Lets it find the bundle's."""
-    name = _MODULE + _SUFFIX
+    wanted = names()
     here = list(package_path)
     for folder in here:
-        path = os.path.join(folder, name)
-        if os.path.lexists(path):
-            return path
+        for name in wanted:
+            path = os.path.join(folder, name)
+            if os.path.lexists(path):
+                return path
     platform = platform_name()
     for folder in here:
         below = os.path.join(folder, FOLDER, platform)
-        path = os.path.join(below, name)
-        if os.path.lexists(path):
-            if below not in package_path:
-                package_path.append(below)
-            return path
-    raise Unavailable(f"there is no native module for {platform} in {os.pathsep.join(here)}")
+        for name in wanted:
+            path = os.path.join(below, name)
+            if os.path.lexists(path):
+                if below not in package_path:
+                    package_path.append(below)
+                return path
+    odd = no_stable_abi()
+    raise Unavailable(
+        f"there is no native module for {platform} in {os.pathsep.join(here)}"
+        if odd is None
+        else f"{odd}, and there is no native module for it in {os.pathsep.join(here)}"
+    )
 
 
 def platform_name() -> str:
@@ -118,6 +143,8 @@ def platform_name() -> str:
 
 
 def _libc() -> str:
+    if hasattr(sys, "getandroidapilevel"):
+        return "bionic"
     try:
         version = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, OSError, ValueError):
@@ -128,11 +155,13 @@ def _libc() -> str:
 def check_file(path: str) -> None:
     """Whether a file is whole. Mapping a part of an ELF file that is not there is a SIGBUS."""
     try:
+        if os.stat(path).st_mode & 0o170000 != 0o100000:  # to open a FIFO is to wait
+            raise Unavailable(f"{path} is not a regular file")
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             header = file.read(64)
             if header[:4] == b"\x7fELF":
-                end = _elf_end(file, header)
+                end = _elf_end(file, header, size)
             elif sys.platform in NATIVE_ONLY:
                 end = 1  # the loaders of these systems look for themselves
             else:
@@ -145,7 +174,7 @@ def check_file(path: str) -> None:
         raise Unavailable(f"{path} is cut off: it has {size} bytes of {end}")
 
 
-def _elf_end(file: Any, header: bytes) -> int:
+def _elf_end(file: Any, header: bytes, file_size: int) -> int:
     """The least size of an ELF file: every segment and the table of sections are within it."""
     order = sys.byteorder
     if header[5] != (2 if sys.byteorder == "big" else 1):
@@ -163,10 +192,14 @@ def _elf_end(file: Any, header: bytes) -> int:
     sizes = 24 + 3 * word + 4  # after e_flags
     program_size, program_count = number(header, sizes + 2, 2), number(header, sizes + 4, 2)
     section_size, section_count = number(header, sizes + 6, 2), number(header, sizes + 8, 2)
-    end = sections + section_size * section_count
+    if program_size != (56 if wide else 32):
+        raise ValueError
+    end = max(sections + section_size * section_count, program + program_size * program_count)
+    if end > file_size:
+        return end
     file.seek(program)
     table = file.read(program_size * program_count)
-    for at in range(0, program_size * program_count, program_size or 1):
+    for at in range(0, program_size * program_count, program_size):
         offset = number(table, at + (8 if wide else 4), word)
         length = number(table, at + (32 if wide else 16), word)
         end = max(end, offset + length)

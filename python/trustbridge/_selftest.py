@@ -7,10 +7,12 @@ import sys
 
 from . import _native
 
-#: CPython versions that the tests of this package run on. In each of them `SSL_CTX *` is the
+#: CPython versions that the tests of this package have run on. In each of them `SSL_CTX *` is the
 #: first field of an `_ssl._SSLContext`. A version is added here only once the tests pass on it:
 #: the pointer is read before anything can be compared, so another layout could crash.
-TESTED = frozenset({(3, 10), (3, 11), (3, 12), (3, 13)})
+TESTED = frozenset({(3, 10), (3, 11), (3, 12), (3, 13), (3, 14), (3, 15)})
+#: The same for builds without a global lock: docs/interpreters.md.
+TESTED_FREE_THREADED = frozenset({(3, 13)})
 
 
 def failure() -> str | None:
@@ -25,11 +27,11 @@ def unsupported() -> str | None:
     """Why this interpreter is not one that is known, if it is not."""
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} is not CPython"
-    if sys.version_info[:2] not in TESTED:
+    free_threaded = "free-threading build" in sys.version
+    if sys.version_info[:2] not in (TESTED_FREE_THREADED if free_threaded else TESTED):
         version = ".".join(map(str, sys.version_info[:2]))
-        return f"CPython {version} is not one of the versions it is tested on"
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return "free-threaded interpreters are not supported yet"
+        build = ", free-threaded," if free_threaded else ""
+        return f"CPython {version}{build} is not one of the versions it is tested on"
     return None
 
 
@@ -42,14 +44,15 @@ def compare() -> str | None:
         (ssl.CERT_OPTIONAL, 1, versions.TLSv1_2, versions.TLSv1_3, ssl.OP_SINGLE_ECDH_USE),
         (ssl.CERT_REQUIRED, 3, versions.TLSv1_3, versions.TLSv1_3, ssl.OP_NO_RENEGOTIATION),
     )
+    # One context for all: making it is most of the cost of this test.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
     for mode, openssl_mode, minimum, maximum, option in cases:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
         context.verify_mode = mode
         context.minimum_version = minimum
         context.maximum_version = maximum
         context.options |= option
-        context.verify_flags |= (
+        context.verify_flags = (
             ssl.VERIFY_X509_STRICT if mode == ssl.CERT_NONE else ssl.VERIFY_CRL_CHECK_LEAF
         )
         expected = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from . import _native
+from . import _environment, _native
 from ._context import add_report
 
 TYPE_CHECKING = False
@@ -75,12 +75,20 @@ def verify(
         if time.tzinfo is None:
             raise ValueError("time: a datetime needs a time zone")
         time = time.timestamp()
+    extra_roots = list(extra_roots)
+    searched: list[str] = []
+    if system_trust:
+        named = _native.Trust()
+        searched = _environment.apply(named)
+        if searched:
+            system_trust = False
+            extra_roots += named.anchors()
     verdict = _native.verify(
         list(chain_der),
         name,
         purpose=purpose,
         time=time,
-        extra_roots=list(extra_roots),
+        extra_roots=extra_roots,
         fallback_roots=list(fallback_roots),
         system_trust=system_trust,
         intermediates=list(intermediates),
@@ -90,6 +98,7 @@ def verify(
         unknown_revocation=unknown_revocation,
         strict=strict,
         common_name=common_name,
+        searched=searched,
     )
     if isinstance(verdict, _native.Verified):
         return verdict

@@ -5,6 +5,7 @@
 //! of a `fork()` in a program with threads can go on: locks and claims that the threads of the
 //! parent held at that moment are never given back in the child.
 
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
@@ -55,7 +56,15 @@ static HANDLES: Mutex<Vec<Arc<Handle>>> = Mutex::new(Vec::new());
 impl Handle {
     /// The handle for the environment variables as they are now. Reads no file.
     pub(crate) fn for_process() -> Arc<Self> {
-        let environment = Environment::capture();
+        Self::for_environment(Environment::capture())
+    }
+
+    /// The same for the values that a caller has.
+    pub(crate) fn for_variables(variable: impl Fn(&str) -> Option<OsString>) -> Arc<Self> {
+        Self::for_environment(Environment::from_variables(variable))
+    }
+
+    fn for_environment(environment: Environment) -> Arc<Self> {
         let Some(mut handles) = patiently(|| HANDLES.try_lock()) else {
             return Arc::new(Self::new(environment, Defaults::of_distributions(), INTERVAL));
         };

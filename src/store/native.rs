@@ -1,6 +1,7 @@
 //! The roots that Windows and Apple systems list, for introspection. Verification asks the
 //! operating system and never this list: Windows fetches roots on demand.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -22,6 +23,11 @@ impl Handle {
     pub(crate) fn for_process() -> Arc<Self> {
         static HANDLE: OnceLock<Arc<Handle>> = OnceLock::new();
         HANDLE.get_or_init(Arc::default).clone()
+    }
+
+    /// The same: environment variables mean nothing here.
+    pub(crate) fn for_variables(_variable: impl Fn(&str) -> Option<OsString>) -> Arc<Self> {
+        Self::for_process()
     }
 
     /// The roots as they were when first listed.

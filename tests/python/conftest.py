@@ -41,15 +41,28 @@ from servers import Server, server_context  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--mode", choices=modes.MODES, default=modes.IN_HANDSHAKE)
+    every = (*modes.MODES, modes.OPENSSL)
+    parser.addoption("--mode", choices=every, default=modes.IN_HANDSHAKE)
+    # What `import trustbridge` must come to here: scripts/test-interpreters.
+    parser.addoption("--best", choices=every, default=modes.IN_HANDSHAKE)
 
 
 def pytest_configure(config):
-    modes.force(config.getoption("--mode"))
+    mode = config.getoption("--mode")
+    modes.force(mode)
+    modes.set_best(config.getoption("--best"))
+    if mode == modes.OPENSSL:
+        config.pluginmanager.import_plugin("pure_backend")
 
 
-def pytest_report_header():
-    return f"mode: {modes.current()}"
+def pytest_ignore_collect(collection_path, config):
+    if config.getoption("--mode") == modes.OPENSSL and collection_path.name in modes.NATIVE_ONLY:
+        return True
+    return None
+
+
+def pytest_report_header(config):
+    return f"mode: {config.getoption('--mode')}"
 
 
 def pytest_collection_modifyitems(items):

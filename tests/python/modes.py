@@ -1,7 +1,9 @@
 """The mode that the tests run in (`pytest --mode=MODE`), and what differs from one to the other.
 
-Every test runs in both modes. A difference is stated here, with its reason, and nowhere else; a
-difference that is not there any more fails too.
+`--mode=openssl` is for interpreters that have no native module, or in whose `ssl` it finds no way:
+the tests of what goes through a context, with the exceptions of pure_backend.py. Every test runs in
+both other modes. A difference is stated here, with its reason, and nowhere else; a difference that
+is not there any more fails too.
 """
 
 from __future__ import annotations
@@ -9,22 +11,53 @@ from __future__ import annotations
 import sys
 
 IN_HANDSHAKE, DEFERRED = MODES = ("in-handshake", "deferred")
+#: Behaves as IN_HANDSHAKE does, and cannot be forced.
+OPENSSL = "openssl"
 
 _OPTION = "trustbridge-mode"
 
 
+#: The files that need the native module.
+NATIVE_ONLY = (
+    "test_cases.py",
+    "test_cli.py",
+    "test_deferred.py",
+    "test_parity.py",
+    "test_pure.py",
+    "test_select.py",
+    "test_selftest.py",
+    "test_store.py",
+    "test_trust_source.py",
+    "test_verify.py",
+)
+
+#: The mode that this interpreter comes to by itself, as whoever runs the tests knows it.
+_best = IN_HANDSHAKE
+
+
+def set_best(mode: str) -> None:
+    global _best
+    _best = mode
+
+
+def best() -> str:
+    return _best
+
+
 def force(mode: str) -> None:
     """Before trustbridge is imported."""
-    sys._xoptions[_OPTION] = mode
+    if mode != OPENSSL:
+        sys._xoptions[_OPTION] = mode
 
 
 def current() -> str:
-    return sys._xoptions[_OPTION]
+    return sys._xoptions.get(_OPTION, IN_HANDSHAKE)
 
 
 def python(*arguments: str) -> list[str]:
     """A command that runs this Python in this mode."""
-    return [sys.executable, "-X", f"{_OPTION}={current()}", *arguments]
+    forced = ["-X", f"{_OPTION}={current()}"] if _OPTION in sys._xoptions else []
+    return [sys.executable, *forced, *arguments]
 
 
 #: Whether the server is told, with an alert, that it is refused. Deferred: `ssl` has no function

@@ -17,6 +17,18 @@ UTC = datetime.timezone.utc
 PAST = datetime.datetime(2000, 1, 1, tzinfo=UTC)
 FUTURE = datetime.datetime(2999, 1, 1, tzinfo=UTC)
 
+#: The group ffdhe2048 of RFC 7919.
+DH_PARAMETERS = b"""\
+-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""
+
 DER = serialization.Encoding.DER
 PEM = serialization.Encoding.PEM
 
@@ -39,6 +51,7 @@ class Leaf:
     certificate: x509.Certificate
     key: Key
     intermediates: list[x509.Certificate]
+    authority: Authority | None = None
 
     @property
     def der(self) -> bytes:
@@ -154,7 +167,7 @@ class Authority:
             )
         certificate = builder.sign(self.key, hashes.SHA256())
         intermediates = [self.certificate, *self.above] if self.above_root else []
-        return Leaf(certificate, key, intermediates)
+        return Leaf(certificate, key, intermediates, self)
 
     def crl(self, *revoked: x509.Certificate, next_update: datetime.datetime = FUTURE) -> bytes:
         """A revocation list in PEM."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import select
 import socket
 import ssl
 import threading
@@ -240,16 +241,21 @@ def proxy(server: TalkServer, lines: Lines) -> None:
     assert host == "localhost"
     with socket.create_connection(("127.0.0.1", int(port)), TIMEOUT) as behind:
         lines.send("HTTP/1.1 200 Connection established", "")
-        back = threading.Thread(target=pump, args=(behind, lines.socket), daemon=True)
-        back.start()
-        pump(lines.socket, behind)
-        back.join(TIMEOUT)
+        relay(lines.socket, behind)
 
 
-def pump(source: socket.socket, sink: socket.socket) -> None:
+def relay(*ends: socket.socket) -> None:
+    """Carries bytes both ways until one end has no more. In one thread: a TLS connection must not
+    be used by two at once."""
     with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    for end in (sink, source):
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+        while True:
+            # What OpenSSL has decrypted already does not make the socket readable.
+            ready = [end for end in ends if isinstance(end, ssl.SSLSocket) and end.pending()]
+            ready = ready or select.select(ends, [], [], TIMEOUT)[0]
+            if not ready:
+                return
+            for end in ready:
+                data = end.recv(65536)
+                if not data:
+                    return
+                ends[1 - ends.index(end)].sendall(data)

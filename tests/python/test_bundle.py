@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import subprocess
 import sys
 import zipfile
@@ -28,21 +29,21 @@ PLATFORMS = {
 }
 
 
-def make(folder, platform, *, year=2020, **changed) -> Path:
+def make(folder, platform, *, year=2020, tags="cp310-abi3", native="", **changed) -> Path:
     folder.mkdir(exist_ok=True)
-    native = "_native.pyd" if platform.startswith("win") else "_native.abi3.so"
+    native = native or ("_native.pyd" if platform.startswith("win") else "_native.abi3.so")
     files = {
         "trustbridge/__init__.py": b"",
         "trustbridge/_pure.py": b"pass\n",
-        f"trustbridge/{native}": platform.encode(),
+        f"trustbridge/{native}": native.encode() + platform.encode(),
         f"{INFO}/METADATA": b"Name: trustbridge\n",
-        f"{INFO}/WHEEL": f"Tag: cp310-abi3-{platform}\n".encode(),
+        f"{INFO}/WHEEL": f"Tag: {tags}-{platform}\n".encode(),
         f"{INFO}/RECORD": b"",
         f"{INFO}/licenses/LICENSE-MIT": b"free",
-        f"{INFO}/sboms/trustbridge.cyclonedx.json": platform.encode(),
+        f"{INFO}/sboms/trustbridge.cyclonedx.json": f"{tags}-{platform}".encode(),
         **changed,
     }
-    wheel = folder / f"trustbridge-1.2-cp310-abi3-{platform}.whl"
+    wheel = folder / f"trustbridge-1.2-{tags}-{platform}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, data in files.items():
             if data is not None:
@@ -69,8 +70,11 @@ def test_contents(tmp_path):
             continue
         name = "_native.pyd" if platform.startswith("win") else "_native.abi3.so"
         (folder,) = folders
-        assert files[f"trustbridge/{_select.FOLDER}/{folder}/{name}"] == platform.encode()
-        assert files[f"{INFO}/sboms/{folder}.trustbridge.cyclonedx.json"] == platform.encode()
+        assert (
+            files[f"trustbridge/{_select.FOLDER}/{folder}/{name}"] == f"{name}{platform}".encode()
+        )
+        bill = files[f"{INFO}/sboms/{folder}.trustbridge.cyclonedx.json"]
+        assert bill == f"cp310-abi3-{platform}".encode()
     assert not any(name.startswith("trustbridge/_native.") for name in files)
     assert b"Tag: py3-none-any\n" in files[f"{INFO}/WHEEL"]
     assert files[f"{INFO}/licenses/LICENSE-MIT"] == b"free"
@@ -89,6 +93,62 @@ def test_platforms(tmp_path, platform):
     with zipfile.ZipFile(tmp_path / "out/trustbridge-1.2-py3-none-any.whl") as archive:
         folders = {name.split("/")[2] for name in archive.namelist() if "/native/" in name}
     assert sorted(folders) == PLATFORMS[platform]
+
+
+def test_modules_for_single_interpreters(tmp_path):
+    """Beside the one for the stable ABI; the selector knows them by their names."""
+    own = "_native.cpython-313t-x86_64-linux-gnu.so"
+    platform, folder = "musllinux_1_2_x86_64", "linux-musl-x86_64"
+    wheels = [
+        make(tmp_path, platform),
+        make(tmp_path, platform, tags="cp313-cp313t", native=own),
+    ]
+    assert bundle(tmp_path / "out", *wheels).returncode == 0
+    with zipfile.ZipFile(tmp_path / "out/trustbridge-1.2-py3-none-any.whl") as archive:
+        names = set(archive.namelist())
+    assert {f"trustbridge/native/{folder}/{name}" for name in (own, "_native.abi3.so")} <= names
+    bills = {name.rpartition("/")[2] for name in names if "/sboms/" in name}
+    assert bills == {
+        f"{folder}.trustbridge.cyclonedx.json",
+        f"{folder}.cp313t.trustbridge.cyclonedx.json",
+    }
+
+
+def bill(wheel: Path) -> dict:
+    with zipfile.ZipFile(wheel) as archive:
+        return json.loads(archive.read(f"{INFO}/sboms/bundle.cdx.json"))
+
+
+def test_bill_of_materials(tmp_path):
+    with_bill = make(tmp_path, "macosx_10_12_universal2")
+    bills = f"{INFO}/sboms/trustbridge.cyclonedx.json"
+    without = make(tmp_path, "win_amd64", **{bills: None})
+    assert bundle(tmp_path / "out", with_bill, without).returncode == 0
+    found = bill(tmp_path / "out/trustbridge-1.2-py3-none-any.whl")
+    component = found["metadata"]["component"]
+    assert (component["name"], component["version"]) == ("trustbridge", "1.2")
+    macos = b"_native.abi3.so" + b"macosx_10_12_universal2"
+    modules = {
+        "trustbridge/native/macos-aarch64/_native.abi3.so": macos,
+        "trustbridge/native/macos-x86_64/_native.abi3.so": macos,
+        "trustbridge/native/windows-x86_64/_native.pyd": b"_native.pydwin_amd64",
+    }
+    assert found["dependencies"] == [{"ref": component["bom-ref"], "dependsOn": sorted(modules)}]
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in modules.items()}
+    assert {one["name"]: one["hashes"][0]["content"] for one in found["components"]} == hashes
+    led = {one["name"]: one.get("externalReferences", []) for one in found["components"]}
+    for name in sorted(modules)[:2]:
+        (reference,) = led[name]
+        assert reference["url"] == "macos-aarch64-macos-x86_64.trustbridge.cyclonedx.json"
+    # What is linked into it nobody has said, and the bill says that.
+    assert led["trustbridge/native/windows-x86_64/_native.pyd"] == []
+    unknown = {"aggregate": "unknown", "assemblies": [sorted(modules)[2]]}
+    assert unknown in found["compositions"]
+    # With a bill in each wheel there is nothing to add.
+    assert bundle(tmp_path / "known", with_bill).returncode == 0
+    with zipfile.ZipFile(tmp_path / "known/trustbridge-1.2-py3-none-any.whl") as archive:
+        found = [name for name in archive.namelist() if "/sboms/" in name]
+    assert found == [f"{INFO}/sboms/macos-aarch64-macos-x86_64.trustbridge.cyclonedx.json"]
 
 
 def test_this_machine_is_among_the_names():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def table() -> list[dict]:
+    # Printed before, for interpreters that run where there is no cargo.
+    printed = os.environ.get("TRUSTBRIDGE_TEST_CASES")
+    if printed:
+        return json.loads(Path(printed).read_bytes())
     command = ["cargo", "run", "--quiet", "--locked", "--package", "trustbridge-cases"]
     output = subprocess.run(
         [*command, "--bin", "cases-json"], cwd=ROOT, check=True, capture_output=True

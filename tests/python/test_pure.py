@@ -14,7 +14,7 @@ import pytest
 from pki import PAST, Authority, self_signed
 from servers import Server, StdContext, exchange_socket, server_context
 from test_select import copy
-from trustbridge import _pure
+from trustbridge import _context, _pure
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,8 @@ def test_suite(tmp_path):
     """Everything that goes through a context, in a process without the native module."""
     copy(tmp_path)
     here = Path(__file__).parent
-    files = ["test_context.py", "test_handshake.py", "test_inject.py", "test_threads.py"]
+    about = ("context", "handshake", "inject", "parity", "threads", "trust_source")
+    files = [f"test_{name}.py" for name in about]
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pure_backend"),
@@ -323,9 +324,45 @@ def test_command_line(tmp_path):
         assert done.stderr.endswith(f": error: {command[0]} needs the native module\n")
 
 
-def test_is_an_ssl_context(context):
+def standard_flags(context) -> int:
+    """What OpenSSL has."""
+    return StdContext.verify_flags.fget(context)
+
+
+def test_partial_chains_are_always_on(context):
+    """The bit shows only if somebody has set it, as in the other modes."""
+    partial = ssl.VERIFY_X509_PARTIAL_CHAIN
     assert isinstance(context, StdContext)
-    assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert not context.verify_flags & partial
+    assert standard_flags(context) & partial
+    context.verify_flags |= partial
+    assert context.verify_flags & partial
+    context.verify_flags = ssl.VERIFY_X509_STRICT
+    assert context.verify_flags == ssl.VERIFY_X509_STRICT
+    assert standard_flags(context) == ssl.VERIFY_X509_STRICT | partial
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_partial_chains_are_not_for_clients():
+    for flags in (0, ssl.VERIFY_X509_PARTIAL_CHAIN):
+        both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+        both.verify_mode = ssl.CERT_REQUIRED
+        both.verify_flags = flags
+        both.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+        assert both.verify_flags == standard_flags(both) == flags
+        both.verify_flags = ssl.VERIFY_X509_STRICT
+        assert both.verify_flags == standard_flags(both) == ssl.VERIFY_X509_STRICT
+
+
+def test_flags_are_those_of_the_other_modes(context):
+    assert _pure._HONOURED == _context._HONOURED
+    before = context.verify_flags
+    with pytest.raises(ValueError, match="cannot honour 0x40"):
+        context.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
+    assert context.verify_flags == before
+    server = _pure.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
+    assert server.verify_flags & ssl.VERIFY_ALLOW_PROXY_CERTS
 
 
 def test_only_what_is_loaded(context, system_ca, other_ca, other_file, trusted_server, untrusted):

@@ -6,18 +6,21 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import zipfile
 from pathlib import Path
 
+import modes
 import pytest
 import trustbridge
 from servers import Server, server_context
 from trustbridge import _select
 
 PACKAGE = Path(trustbridge.__file__).parent
-NAME = "_native.abi3.so"
 NATIVE = Path(trustbridge._native.__file__)
+#: For the stable ABI, or of this interpreter alone.
+NAME = NATIVE.name
 
 
 def copy(folder: Path) -> Path:
@@ -57,7 +60,7 @@ print(t.HANDSHAKE_MODE, getattr(getattr(t, "_pure", None), "reason", ""))
 
 def test_beside_the_package(tmp_path):
     shutil.copy(NATIVE, copy(tmp_path) / NAME)
-    assert python(OUTCOME, tmp_path) == "in-handshake"
+    assert python(OUTCOME, tmp_path) == modes.best()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_any_name(tmp_path, name, native, localhost, untrusted, system_file):
         bundled = package / _select.FOLDER / _select.platform_name()
         bundled.mkdir(parents=True)
         shutil.copy(NATIVE, bundled / NAME)
-    expected = "in-handshake" if native else "openssl"
+    expected = modes.best() if native else "openssl"
     with Server(server_context(localhost)) as good, Server(server_context(untrusted)) as bad:
         script = f"""
         import os, socket, ssl, PACKAGE as t
@@ -117,7 +120,7 @@ def test_in_a_zip(tmp_path):
             target.write(path, path.relative_to(tmp_path))
     mode, _, reason = python(OUTCOME, archive).partition(" ")
     assert mode == "openssl"
-    assert reason.startswith("there is no native module")
+    assert "there is no native module" in reason
 
 
 def truncated(share):
@@ -147,9 +150,9 @@ def other_word_size(path):
 
 
 def other_library(path):
-    import _queue
+    import _ctypes
 
-    shutil.copy(_queue.__file__, path)
+    shutil.copy(_ctypes.__file__, path)
 
 
 def directory(path):
@@ -168,20 +171,40 @@ def program_headers_beyond(path):
     path.write_bytes(data)
 
 
+def huge_program_headers(path):
+    data = bytearray(path.read_bytes())
+    data[54:58] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+
+
+def program_headers_nowhere(path):
+    data = bytearray(path.read_bytes())
+    data[32:40] = b"\xff" * 8
+    path.write_bytes(data)
+
+
+def fifo(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
 BROKEN = {
     "empty": (truncated(0), "no ELF file"),
-    "ELF header only": (lambda path: path.write_bytes(path.read_bytes()[:64]), "ELF file"),
+    "ELF header only": (lambda path: path.write_bytes(path.read_bytes()[:64]), "cut off"),
     "half an ELF header": (lambda path: path.write_bytes(path.read_bytes()[:30]), "ELF file"),
     "an eighth": (truncated(0.125), "cut off"),
     "half": (truncated(0.5), "cut off"),
     "nearly all": (truncated(0.999), "cut off"),
-    "headers beyond the end": (program_headers_beyond, "no whole ELF file"),
+    "headers beyond the end": (program_headers_beyond, "cut off"),
+    "headers nowhere": (program_headers_nowhere, "cut off"),
+    "headers of 4 GB": (huge_program_headers, "no whole ELF file"),
+    "FIFO": (fifo, "is not a regular file"),
     "text": (lambda path: path.write_text("not a library"), "no ELF file"),
     "foreign machine": (foreign_machine, "cannot be loaded"),
     "other byte order": (other_byte_order, "ELF file"),
     "other word size": (other_word_size, ""),
     "other library": (other_library, "cannot be loaded"),
-    "directory": (directory, "cannot be read"),
+    "directory": (directory, "is not a regular file"),
     "dangling link": (dangling, "cannot be read"),
     "missing": (lambda path: path.unlink(), "there is no native module"),
     "renamed": (lambda path: path.rename(path.with_name("_other.abi3.so")), "there is no native"),
@@ -226,6 +249,18 @@ CONDITIONS = {
         "there is no native module for linux-gnu-riscv64",
     ),
     "musl": ("import os\nos.confstr = lambda name: None", "no native module for linux-musl"),
+    "Android": (
+        "sys.getandroidapilevel = lambda: 24",
+        "no native module for linux-bionic",
+    ),
+    "another module of that name": (
+        "import types\nname = 'trustbridge._native'\nsys.modules[name] = types.ModuleType(name)",
+        "cannot be loaded: module 'trustbridge._native' has no attribute",
+    ),
+    "a system without uname": (
+        "import os\ndel os.uname",
+        "looking for the native module: AttributeError",
+    ),
     "panic": (
         "import builtins\nplain = builtins.__import__\nclass Panic(BaseException): pass\n"
         "def fake(name, globals=None, locals=None, fromlist=(), level=0):\n"
@@ -238,6 +273,7 @@ CONDITIONS = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names Linux")
+@pytest.mark.skipif(".abi3." not in NAME, reason="is made for this interpreter alone")
 @pytest.mark.parametrize("case", CONDITIONS)
 def test_odd_interpreters(tmp_path, case):
     change, words = CONDITIONS[case]
@@ -247,6 +283,64 @@ def test_odd_interpreters(tmp_path, case):
     mode, _, reason = python(f"{change}\n{textwrap.dedent(OUTCOME)}", tmp_path).partition(" ")
     assert mode == "openssl"
     assert words in reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ELF")
+def test_no_exception_whatever_the_headers_say(tmp_path):
+    """Every number of the ELF header, and the first bytes of each segment's, set to odd values."""
+    original = NATIVE.read_bytes()
+    path = tmp_path / NAME
+    with open(path, "wb") as file:
+        file.write(original)
+    for at in [*range(64), *range(64, 64 + 3 * 56)]:
+        for value in (0, 1, 0x7F, 0x80, 0xFF):
+            with open(path, "r+b") as file:
+                file.seek(at)
+                file.write(bytes([value]))
+            try:
+                _select.check_file(str(path))
+            except _select.Unavailable:
+                pass
+            with open(path, "r+b") as file:
+                file.seek(at)
+                file.write(original[at : at + 1])
+    _select.check_file(str(path))
+
+
+def noexec_folder() -> str | None:
+    """A folder that can be written to, and from which nothing is executed."""
+    try:
+        with open("/proc/self/mounts") as mounts:
+            lines = [line.split() for line in mounts]
+    except OSError:
+        return None
+    for _, folder, kind, options, *_ in lines:
+        if "noexec" in options.split(",") and kind == "tmpfs" and os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def test_noexec(tmp_path):
+    """Such as a home directory can be. Without one at hand the loader's answer is made up."""
+    folder = noexec_folder()
+    words = "failed to map segment from shared object"
+    if folder is None:
+        shutil.copy(NATIVE, copy(tmp_path) / NAME)
+        fake = (
+            "import importlib.machinery as m\n"
+            "plain = m.ExtensionFileLoader.create_module\n"
+            "def create(self, spec):\n"
+            " if '_native' not in spec.name: return plain(self, spec)\n"
+            f" raise ImportError(f'{{spec.origin}}: {words}: Operation not permitted')\n"
+            "m.ExtensionFileLoader.create_module = create\n"
+        )
+        mode, _, reason = python(fake + textwrap.dedent(OUTCOME), tmp_path).partition(" ")
+    else:
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            shutil.copy(NATIVE, copy(Path(name)) / NAME)
+            mode, _, reason = python(OUTCOME, Path(name)).partition(" ")
+    assert mode == "openssl"
+    assert "cannot be loaded" in reason and words in reason
 
 
 @pytest.mark.parametrize("system", _select.NATIVE_ONLY)
