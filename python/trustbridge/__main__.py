@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 TRUSTED, NOT_TRUSTED, USAGE, NO_CONNECTION = range(4)
 TIMEOUT_SECONDS = 20.0
 
-EXIT_CODES = "Exit status: 0 trusted, 1 not trusted, 2 wrong usage, 3 no connection."
+WRONG_USE = "2 wrong usage or nowhere to write to"
+EXIT_CODES = f"Exit status: 0 trusted, 1 not trusted, {WRONG_USE}, 3 no connection."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
         text = f"python -m trustbridge: error: {parsed.command} needs the native module"
         print(text, file=sys.stderr)
         return USAGE
-    status: int = parsed.act(parsed)
+    try:
+        status: int = parsed.act(parsed)
+        sys.stdout.flush()
+    except OSError as error:
+        # A full disk, a reader that is gone. What is left is not to be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        text = f"python -m trustbridge: error: the output cannot be written: {words(error)}"
+        print(text, file=sys.stderr)
+        return USAGE
     return status
 
 
@@ -93,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         help="show the system's store: places, problems, what is refused",
         description="Shows where the system's certificates were looked for, how many there are, "
         "what went wrong, and which of them cannot be trust anchors of servers, and why.",
-        epilog="Exit status: 0, 1 if there is no usable trust anchor, 2 wrong usage.",
+        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
     )
     one.add_argument("--json", action="store_true", help="print one JSON object")
     one.set_defaults(act=store)
@@ -104,8 +113,7 @@ def parser() -> argparse.ArgumentParser:
         description="Writes the system's certificates that can be trust anchors of servers now, "
         "for programs that take a file. What they distrust or restrict is lost in it, and so are "
         "later changes.",
-        epilog="Exit status: 0, 1 if there is no usable trust anchor, 2 wrong usage or the file "
-        "cannot be written.",
+        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
     )
     one.add_argument("file", metavar="FILE", nargs="?", help="instead of the standard output")
     one.set_defaults(act=export)

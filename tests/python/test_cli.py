@@ -250,12 +250,15 @@ def test_help(command):
     assert done.returncode == 0
     assert "Exit status: " in done.stdout
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
-    assert command in call("--help").stdout
+    top = call("--help", environment={"COLUMNS": "80"}).stdout
+    assert command in top
+    assert all(len(line) <= 80 for line in top.splitlines())
 
 
 def test_help_of_check_documents_the_status():
     words = " ".join(call("check", "--help").stdout.split())
-    assert "Exit status: 0 trusted, 1 not trusted, 2 wrong usage, 3 no connection." in words
+    assert "Exit status: 0 trusted, 1 not trusted, 2 wrong usage or nowhere to write to, " in words
+    assert ", 3 no connection." in words
 
 
 def on_terminal(*arguments, environment=None):
@@ -299,6 +302,27 @@ def test_terminal(trusted_server, untrusted_server):
     for quiet in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         assert "\x1b" not in on_terminal("check", target, environment=quiet)[1]
     assert "\x1b" not in call("check", target).stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["check", "store", "export"])
+def test_nowhere_to_write_to(trusted_server, untrusted_server, command):
+    """Is neither a verdict nor a traceback."""
+    targets = [f"localhost:{one.port}" for one in (trusted_server, untrusted_server)]
+    for arguments in [[one] for one in targets] if command == "check" else [[]]:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                **start(command, *arguments),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        assert done.returncode == 2
+        assert done.stderr == (
+            "python -m trustbridge: error: the output cannot be written: No space left on device\n"
+        )
 
 
 # store and export

@@ -277,3 +277,41 @@ def test_https_proxy(web, library, how, localhost, untrusted):
             try_library(library, how, *web, urls)
     assert {f"localhost:{server.port}" for server in web} <= set(proxy.notes)
     assert bad_proxy.notes == [], "nothing was asked of a proxy that is not trusted"
+
+
+PYCURL = """
+    import io, os, sys, tempfile
+    import pycurl, trustbridge
+
+    def get(port, file):
+        body = io.BytesIO()
+        handle = pycurl.Curl()
+        try:
+            handle.setopt(pycurl.URL, f"https://localhost:{port}/")
+            handle.setopt(pycurl.PROXY, "")
+            handle.setopt(pycurl.CAPATH, os.path.dirname(file))
+            handle.setopt(pycurl.CAINFO, file)
+            handle.setopt(pycurl.WRITEDATA, body)
+            handle.setopt(pycurl.TIMEOUT, 60)
+            handle.perform()
+        finally:
+            handle.close()
+        return body.getvalue()
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "anchors.pem")
+        trustbridge.export_pem(file)
+        assert get(GOOD, file) == b"hello"
+        try:
+            get(BAD, file)
+        except pycurl.error as error:
+            assert error.args[0] == pycurl.E_PEER_FAILED_VERIFICATION, error
+        else:
+            raise AssertionError("the untrusted server was accepted")
+"""
+
+
+def test_exported_anchors(web):
+    """A library with a TLS stack of its own."""
+    pytest.importorskip("pycurl", reason="pycurl has no wheel for this Python")
+    run(PYCURL, *web)
