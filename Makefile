@@ -31,6 +31,7 @@ help:
 	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
 	@echo '  make test-targets compile and lint for other systems'
 	@echo '  make test-release the checks of a release, each with what it must catch'
+	@echo 'make test-interpreters  PyPy, free-threaded and other Pythons; slow, as root'
 	@echo 'make bench          speed and memory beside peers, into benches/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean          removes what all of these made'
@@ -98,6 +99,11 @@ test-release: setup
 	@scripts/venv .venv-release "$$(PYTHONS= scripts/pythons --newest)" release/requirements/tests.txt
 	@cargo fetch --quiet --locked
 	$(CLEAN) .venv-release/bin/python -m pytest tests/release
+
+# Not part of `test`: builds and fetches interpreters.
+.PHONY: test-interpreters
+test-interpreters: setup
+	scripts/test-interpreters
 
 # The rest -------------------------------------------------------------------------------------
 

@@ -83,8 +83,9 @@ class DeferredContext(ssl.SSLContext):
     """Keeps the user's settings and gives its connections a guard."""
 
     #: None in contexts for servers, which are the standard library's.
+    # PyPy's class beneath is Python too, with private names of its own: none of these is one.
     _verify_mode: int | None = None
-    _check_hostname = False
+    _checks_name = False
     _refuses_renegotiation = False
     _chains: dict[bytes | None, list[Any]]
 
@@ -93,7 +94,7 @@ class DeferredContext(ssl.SSLContext):
     def _attach(self) -> _native.Trust:
         """Once, when the context is made."""
         verify_mode = int(super().verify_mode)
-        self._check_hostname = super().check_hostname
+        self._checks_name = super().check_hostname
         self._refuses_renegotiation = bool(super().options & _NO_RENEGOTIATION)
         self._chains = {}
         # The properties of the standard library's class find it by its global name, which may
@@ -119,7 +120,7 @@ class DeferredContext(ssl.SSLContext):
         mode = _c_int(value)
         if mode not in (ssl.CERT_NONE, ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED):
             raise ValueError("invalid value for verify_mode")
-        if mode == ssl.CERT_NONE and self._check_hostname:
+        if mode == ssl.CERT_NONE and self._checks_name:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
         self._verify_mode = mode
 
@@ -127,7 +128,7 @@ class DeferredContext(ssl.SSLContext):
     def check_hostname(self) -> bool:
         if self._verify_mode is None:
             return super().check_hostname
-        return self._check_hostname
+        return self._checks_name
 
     @check_hostname.setter
     def check_hostname(self, value: Any) -> None:
@@ -139,7 +140,7 @@ class DeferredContext(ssl.SSLContext):
         # that is not.
         if check and self._verify_mode == ssl.CERT_NONE:
             self._verify_mode = int(ssl.CERT_REQUIRED)
-        self._check_hostname = check
+        self._checks_name = check
 
     @property
     def options(self) -> Any:
@@ -190,7 +191,7 @@ class DeferredContext(ssl.SSLContext):
         self, server_hostname: Any = None, *, session: Any = None, **_: Any
     ) -> tuple[_Policy, str | None, dict[bytes | None, list[Any]], list[Any] | None]:
         policy = _Policy(self)
-        name = server_hostname if self._check_hostname else None
+        name = server_hostname if self._checks_name else None
         if isinstance(name, (bytes, bytearray)):
             name = bytes(name).decode("ascii")
         return policy, name, self._chains, self._chains.get(getattr(session, "id", None))
@@ -283,6 +284,11 @@ class _Guard:
         if not self._accepted:
             self.do_handshake()
         return self._raw.write(data)
+
+    def _write_with_length(self, *args: Any) -> Any:  # PyPy's
+        if not self._accepted:
+            self.do_handshake()
+        return self._raw._write_with_length(*args)
 
     def sendfile(self, *args: Any) -> Any:
         if not self._accepted:
