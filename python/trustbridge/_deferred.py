@@ -194,18 +194,23 @@ class DeferredContext(ssl.SSLContext):
         name = server_hostname if self._checks_name else None
         if isinstance(name, (bytes, bytearray)):
             name = bytes(name).decode("ascii")
-        return policy, name, self._chains, self._chains.get(getattr(session, "id", None))
+        return policy, name, self._chains, self._chains.get(_id(session))
 
     def _without_unknown_session(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """A session whose chain is not known any more could not be judged: without it there is
         a new handshake."""
         session = kwargs.get("session")
-        if session is None or getattr(session, "id", None) in self._chains:
+        if session is None or _id(session) in self._chains:
             return kwargs
         # The standard library's own complaints come first.
         scratch = ssl.MemoryBIO()
-        super()._wrap_bio(scratch, scratch, False, session=session)  # type: ignore[misc]
+        super()._wrap_bio(scratch, scratch, False, None, session=session)  # type: ignore[misc]
         return {**kwargs, "session": None}
+
+
+def _id(session: Any) -> bytes | None:
+    identity = getattr(session, "id", None)
+    return None if identity is None else bytes(identity)  # PyPy's is a list of numbers
 
 
 def _c_int(value: Any) -> int:
@@ -327,7 +332,7 @@ class _Guard:
         if session is not None and self._certificates:
             # OpenSSL forgets the chain of a session that Python takes out of a connection.
             chains = self._chains
-            chains[session.id] = self._certificates
+            chains[_id(session)] = self._certificates
             while len(chains) > _MOST_CHAINS:
                 try:
                     del chains[next(iter(chains))]
@@ -338,7 +343,7 @@ class _Guard:
     @session.setter
     def session(self, session: Any) -> None:
         self._raw.session = session
-        self._offered = self._chains.get(getattr(session, "id", None))
+        self._offered = self._chains.get(_id(session))
 
     @property
     def context(self) -> Any:
