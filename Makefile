@@ -35,6 +35,7 @@ help:
 	@echo '  make test-release the checks of a release, each with what it must catch'
 	@echo 'make test-stress    64 threads with 200 connections each, on every CPython found'
 	@echo 'make bundle         one none-any wheel of several platform wheels (WHEELS="…"), into dist/'
+	@echo 'make test-interpreters  PyPy, free-threaded and other Pythons; slow, as root'
 	@echo 'make bench          speed and memory beside peers, into benches/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make release-cross  after it: wheels for other systems, to look at'
@@ -118,6 +119,11 @@ test-release: setup
 	@scripts/venv .venv-release "$$(PYTHONS= scripts/pythons --newest)" release/requirements/tests.txt
 	@cargo fetch --quiet --locked
 	$(CLEAN) .venv-release/bin/python -m pytest tests/release
+
+# Not part of `test`: builds and fetches interpreters.
+.PHONY: test-interpreters
+test-interpreters: setup
+	scripts/test-interpreters
 
 # The rest -------------------------------------------------------------------------------------
 

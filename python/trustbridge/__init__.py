@@ -22,16 +22,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from . import _native
     from ._store import export_pem
     from ._verify import VerificationError, verify
 
-_native, _reason = _select.find()
-if _native is not None:
+_found, _reason = _select.find()
+if _found is not None:
     from . import _mode
 
     if not _mode.HANDSHAKE_MODE:
-        _native, _reason = None, _mode.explain(_mode.reasons)
-if _native is not None:
+        _found, _reason = None, _mode.explain(_mode.reasons)
+if not TYPE_CHECKING:
+    _native = _found  # None if it is not used
+if _found is not None:
     from ._context import SSLContext, SSLObject, SSLSocket
     from ._native import Verified
 

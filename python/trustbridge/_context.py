@@ -130,7 +130,7 @@ class _Itself:
     """An attribute that is the object itself, unless something else is put there."""
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return instance
+        return self if instance is None else instance
 
 
 class _ContextType(type):

@@ -83,8 +83,9 @@ class DeferredContext(ssl.SSLContext):
     """Keeps the user's settings and gives its connections a guard."""
 
     #: None in contexts for servers, which are the standard library's.
+    # PyPy's class beneath is Python too, with private names of its own: none of these is one.
     _verify_mode: int | None = None
-    _check_hostname = False
+    _checks_name = False
     _refuses_renegotiation = False
     #: Whether there is a callback for pre-shared keys.
     _shares_key = False
@@ -95,7 +96,7 @@ class DeferredContext(ssl.SSLContext):
     def _attach(self) -> _native.Trust:
         """Once, when the context is made."""
         verify_mode = int(super().verify_mode)
-        self._check_hostname = super().check_hostname
+        self._checks_name = super().check_hostname
         self._refuses_renegotiation = bool(super().options & _NO_RENEGOTIATION)
         self._chains = {}
         # The properties of the standard library's class find it by its global name, which may
@@ -121,7 +122,7 @@ class DeferredContext(ssl.SSLContext):
         mode = _c_int(value)
         if mode not in (ssl.CERT_NONE, ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED):
             raise ValueError("invalid value for verify_mode")
-        if mode == ssl.CERT_NONE and self._check_hostname:
+        if mode == ssl.CERT_NONE and self._checks_name:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
         self._verify_mode = mode
 
@@ -129,7 +130,7 @@ class DeferredContext(ssl.SSLContext):
     def check_hostname(self) -> bool:
         if self._verify_mode is None:
             return super().check_hostname
-        return self._check_hostname
+        return self._checks_name
 
     @check_hostname.setter
     def check_hostname(self, value: Any) -> None:
@@ -141,7 +142,7 @@ class DeferredContext(ssl.SSLContext):
         # that is not.
         if check and self._verify_mode == ssl.CERT_NONE:
             self._verify_mode = int(ssl.CERT_REQUIRED)
-        self._check_hostname = check
+        self._checks_name = check
 
     @property
     def options(self) -> Any:
@@ -199,21 +200,26 @@ class DeferredContext(ssl.SSLContext):
         self, server_hostname: Any = None, *, session: Any = None, **_: Any
     ) -> tuple[_Policy, str | None, dict[bytes | None, list[Any]], list[Any] | None]:
         policy = _Policy(self)
-        name = server_hostname if self._check_hostname else None
+        name = server_hostname if self._checks_name else None
         if isinstance(name, (bytes, bytearray)):
             name = bytes(name).decode("ascii")
-        return policy, name, self._chains, self._chains.get(getattr(session, "id", None))
+        return policy, name, self._chains, self._chains.get(_id(session))
 
     def _without_unknown_session(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """A session whose chain is not known any more could not be judged: without it there is
         a new handshake."""
         session = kwargs.get("session")
-        if session is None or getattr(session, "id", None) in self._chains:
+        if session is None or _id(session) in self._chains:
             return kwargs
         # The standard library's own complaints come first.
         scratch = ssl.MemoryBIO()
-        super()._wrap_bio(scratch, scratch, False, session=session)  # type: ignore[misc]
+        super()._wrap_bio(scratch, scratch, False, None, session=session)  # type: ignore[misc]
         return {**kwargs, "session": None}
+
+
+def _id(session: Any) -> bytes | None:
+    identity = getattr(session, "id", None)
+    return None if identity is None else bytes(identity)  # PyPy's is a list of numbers
 
 
 def _c_int(value: Any) -> int:
@@ -293,6 +299,11 @@ class _Guard:
             self.do_handshake()
         return self._raw.write(data)
 
+    def _write_with_length(self, *args: Any) -> Any:  # PyPy's
+        if not self._accepted:
+            self.do_handshake()
+        return self._raw._write_with_length(*args)
+
     def sendfile(self, *args: Any) -> Any:
         if not self._accepted:
             self.do_handshake()
@@ -330,7 +341,7 @@ class _Guard:
         if session is not None and self._certificates:
             # OpenSSL forgets the chain of a session that Python takes out of a connection.
             chains = self._chains
-            chains[session.id] = self._certificates
+            chains[_id(session)] = self._certificates
             while len(chains) > _MOST_CHAINS:
                 try:
                     del chains[next(iter(chains))]
@@ -341,7 +352,7 @@ class _Guard:
     @session.setter
     def session(self, session: Any) -> None:
         self._raw.session = session
-        self._offered = self._chains.get(getattr(session, "id", None))
+        self._offered = self._chains.get(_id(session))
 
     @property
     def context(self) -> Any:

@@ -131,7 +131,11 @@ def _cached_contexts() -> list[tuple[ModuleType, str, Callable[[], Any]]]:
             make = contents.get("_make_ssl_context")
             if make is not None:
                 for attribute, verified in _AIOHTTP:
-                    found.append((module, attribute, lambda make=make, yes=verified: make(yes)))
+                    found.append((module, attribute, _call(make, verified)))
         elif name.startswith("tornado.") and "_client_ssl_defaults" in contents:
             found.append((module, "_client_ssl_defaults", ssl.create_default_context))
     return found
+
+
+def _call(function: Callable[[bool], Any], value: bool) -> Callable[[], Any]:
+    return lambda: function(value)

@@ -293,7 +293,7 @@ def _explain(error: ssl.SSLCertVerificationError, connection: Any) -> None:
     depth = None
     if code in _MISSING_PATH:
         if not _count(context):
-            kind, words = "NoTrustAnchors", "no trusted root certificate was found on this system"
+            kind, words = "NoTrustAnchors", "no usable trust anchor was found"
             line = f"{_escape(host)}: {words}" if host else words
         depth, missing = _missing_issuer(sent)
         if missing:

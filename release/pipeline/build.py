@@ -207,10 +207,7 @@ def build_wheel(
     if target.endswith("windows-gnu"):
         linker = []
         name = target.replace("-", "_")
-        env[f"CARGO_TARGET_{name.upper()}_LINKER"] = f"{MINGW}gcc-posix"
-        # What the C parts' canary needs, from the archive and not from a DLL of the compiler's.
-        rust_flags.append("-Clink-arg=-l:libssp.a")
-        env["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(rust_flags)
+        env[f"CARGO_TARGET_{name.upper()}_LINKER"] = str(_mingw_linker(work))
         env |= {f"CC_{name}": f"{MINGW}gcc-posix", f"AR_{name}": f"{MINGW}ar"}
         # For which there is an interpreter to ask, elsewhere.
         env["PYO3_CROSS_PYTHON_VERSION"] = "3.10"
@@ -243,6 +240,26 @@ def build_wheel(
             "python": sys.version.split()[0],
         },
     }
+
+
+def _mingw_linker(work: Path) -> Path:
+    """GNU's, with the canary of the C parts from an archive and not from a DLL of the compiler's.
+
+    rustc asks for `-lssp`, which finds the DLL's import library, unless a folder before has only
+    the archive. That one needs more of Windows than the DLL does.
+    """
+    compiler = f"{MINGW}gcc-posix"
+    env = {"PATH": "/usr/bin:/bin"}
+    archive = run(compiler, "-print-file-name=libssp.a", env=env).strip()
+    folder = work / "ssp"
+    folder.mkdir()
+    (folder / "libssp.a").symlink_to(Path(archive).resolve())
+    linker = work / "linker"
+    linker.write_text(
+        f'#!/bin/sh\nexec {compiler} -L{folder} "$@" -lmsvcrt -ladvapi32 -lkernel32\n'
+    )
+    linker.chmod(0o755)
+    return linker
 
 
 def look_version() -> str:

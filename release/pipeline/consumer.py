@@ -274,7 +274,7 @@ def _compare_bundle(wheels: Path, work: Path) -> None:
     elif differences:
         fail(f"{found[0].name} is not made of the other wheels: " + "; ".join(differences))
     else:
-        note(f"same bytes: {found[0].name}, made again of the other wheels")
+        note(f"{found[0].name} is made of the other wheels")
 
 
 def _unpack(sources: Path, work: Path) -> list[Path]:

@@ -70,7 +70,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, handler: object) -> None:
         self.served = 0
-        super().__init__(("127.0.0.1", 0), handler)  # type: ignore[arg-type]
+        super().__init__(("127.0.0.1", 0), handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -98,10 +98,10 @@ class _Files(http.server.BaseHTTPRequestHandler):
 
     def __init__(self, folder: Path, *arguments: object) -> None:
         self.folder = folder
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        self.server.served += 1  # type: ignore[attr-defined]
+        self.server.served += 1
         part = self.path.strip("/").split("/")
         if part[0] == "simple" and len(part) == 2:
             names = sorted(path.name for path in self.folder.iterdir() if _is(path.name, part[1]))
@@ -143,7 +143,7 @@ class _Connect(http.server.BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         port = int(self.path.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), 60) as upstream:
-            self.server.served += 1  # type: ignore[attr-defined]
+            self.server.served += 1
             self.send_response(200)
             self.end_headers()
             relay(self.connection, upstream)

@@ -84,7 +84,7 @@ class Server:
                 while data := secured.recv(65536):
                     self.received.append(data)
                     secured.sendall(data)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # the last from PyPy's ssl
             self.errors.append(error)
         finally:
             connection.close()

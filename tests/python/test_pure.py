@@ -190,6 +190,7 @@ def test_no_store(monkeypatch, untrusted):
     use_store(monkeypatch, SSL_CERT_FILE="/nonexistent/ca.pem")
     error = refusal(make(), untrusted)
     assert error.kind == "NoTrustAnchors"
+    assert "localhost: no usable trust anchor was found: " in str(error)
     assert "searched SSL_CERT_FILE /nonexistent/ca.pem (0 certificates) [" in str(error)
 
 
@@ -283,6 +284,15 @@ def test_directories(monkeypatch, tmp_path, system_ca, other_ca):
     assert [source.certificates for source in context._sources] == [0, 0, 1]
     use_store(monkeypatch, SSL_CERT_DIR=f"{full}:{later}")
     assert len(make().get_ca_certs()) == 2
+
+
+def test_lists_in_a_directory(context, tmp_path, other_ca):
+    (tmp_path / "0a1b2c3d.0").write_bytes(other_ca.pem)
+    (tmp_path / "0a1b2c3d.r0").write_bytes(other_ca.crl())
+    (tmp_path / "0A1B2C3D.r1").write_bytes(Authority("another").crl())
+    context.load_verify_locations(capath=str(tmp_path))
+    stats = context.cert_store_stats()
+    assert (stats["x509"], stats["crl"]) == (2, 1)
 
 
 def test_verify_needs_the_native_module(monkeypatch):
