@@ -23,7 +23,8 @@ except ImportError as error:
     print("ImportError:", error)
 else:
     reasons = sys.modules["trustbridge._mode"].reasons.values()
-    print(trustbridge.HANDSHAKE_MODE, *reasons, getattr(sys.modules.get("trustbridge._pure"), "reason", ""))
+    pure = getattr(sys.modules.get("trustbridge._pure"), "reason", "")
+    print(trustbridge.HANDSHAKE_MODE, *reasons, pure)
 """
     command = [sys.executable, *options, "-c", script]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
