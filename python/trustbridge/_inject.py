@@ -27,6 +27,10 @@ _Function: Any = type(lambda: None)
 _AIOHTTP = (("_SSL_CONTEXT_VERIFIED", True), ("_SSL_CONTEXT_UNVERIFIED", False))
 
 
+def _making(make: Callable[[bool], Any], verified: bool) -> Callable[[], Any]:
+    return lambda: make(verified)
+
+
 def inject_into_ssl(*, respect_cafile: bool = False) -> None:
     """Makes `ssl.SSLContext` the class of this package, for the whole process.
 
@@ -131,11 +135,7 @@ def _cached_contexts() -> list[tuple[ModuleType, str, Callable[[], Any]]]:
             make = contents.get("_make_ssl_context")
             if make is not None:
                 for attribute, verified in _AIOHTTP:
-                    found.append((module, attribute, _call(make, verified)))
+                    found.append((module, attribute, _making(make, verified)))
         elif name.startswith("tornado.") and "_client_ssl_defaults" in contents:
             found.append((module, "_client_ssl_defaults", ssl.create_default_context))
     return found
-
-
-def _call(function: Callable[[bool], Any], value: bool) -> Callable[[], Any]:
-    return lambda: function(value)

@@ -2,9 +2,10 @@
 
 A wheel for one platform has it beside this file. The bundle has one for each platform, in
 `native/<system>-<machine>/`. It is a module for the stable ABI of CPython, or one made for this
-very interpreter: there is no other for free-threaded ones and those that are not CPython. Nothing
-is loaded that could end the process: a truncated file of ELF would be a SIGBUS, so it is measured
-first.
+very interpreter: there is no other for free-threaded ones and those that are not CPython.
+
+Nothing is loaded that could end the process: a truncated file of ELF would be a SIGBUS, so it is
+measured first.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The mode that the tests run in (`pytest --mode=MODE`), and what differs from one to the other.
 
+Every test runs in both modes. A difference is stated here, with its reason, and nowhere else; a
+difference that is not there any more fails too.
+
 `--mode=openssl` is for interpreters that have no native module, or in whose `ssl` it finds no way:
-the tests of what goes through a context, with the exceptions of pure_backend.py. Every test runs in
-both other modes. A difference is stated here, with its reason, and nowhere else; a difference that
-is not there any more fails too.
+the tests of what goes through a context, with the exceptions of pure_backend.py.
 """
 
 from __future__ import annotations
