@@ -287,9 +287,12 @@ def test_many_threads_many_connections(localhost, untrusted, other_file):
 
     # The first round takes what so many threads and sockets need at once.
     round(64, 200)
-    before, files = resident(), len(os.listdir("/proc/self/fd"))
-    round(64, 200)
-    grown = resident() - before
+    files, grown = len(os.listdir("/proc/self/fd")), []
+    # A leak grows in each of them; the allocator of free-threaded interpreters goes up and down.
+    for _ in range(2):
+        before = resident()
+        round(64, 200)
+        grown.append(resident() - before)
     assert len(os.listdir("/proc/self/fd")) <= files + 2
     # 12,800 connections; one leaked certificate each would be 12 MB and more.
-    assert grown < 8_000_000, grown
+    assert min(grown) < 8_000_000, grown
