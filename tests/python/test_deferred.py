@@ -176,7 +176,7 @@ def test_a_file_sent_by_openssl_waits(context, trusted_server, untrusted_server)
 
             class Kernel:
                 def __getattr__(self, name, raw=raw, sent=sent):
-                    return sent.append if name == "send_some" else getattr(raw, name)
+                    return sent.append if name == "sendfile" else getattr(raw, name)
 
             guard._raw = Kernel()
             if server is trusted_server:
