@@ -396,11 +396,13 @@ class SSLContext(_Base, metaclass=_ContextType):
         anchors = trust.anchors()
         try:
             if anchors:
-                scratch.load_verify_locations(cadata=b"".join(anchors))
+                scratch.load_verify_locations(
+                    cadata="".join(map(ssl.DER_cert_to_PEM_cert, anchors))
+                )
         except ssl.SSLError:
             for anchor in anchors:
                 try:
-                    scratch.load_verify_locations(cadata=anchor)
+                    scratch.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(anchor))
                 except ssl.SSLError:
                     pass  # OpenSSL cannot read it
         return scratch

@@ -460,7 +460,7 @@ class _Certificate:
 
     def get_info(self) -> dict[str, Any]:
         scratch = _ssl._SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        scratch.load_verify_locations(cadata=self._der)
+        scratch.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(self._der))
         (info,) = scratch.get_ca_certs()
         return info
 

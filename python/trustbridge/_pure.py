@@ -215,7 +215,7 @@ def _salvage(context: SSLContext, path: str, pem: bytes, source: _Source) -> Non
         if any(other.startswith(der) for other in with_settings):
             continue
         try:
-            _StdContext.load_verify_locations(context, cadata=der)
+            _StdContext.load_verify_locations(context, cadata=ssl.DER_cert_to_PEM_cert(der))
         except ssl.SSLError:
             source.problems.append(f"{path}: a certificate cannot be read")
     if with_settings:

@@ -22,7 +22,7 @@ def server_context(leaf: Leaf, *, client_ca: bytes | None = None) -> ssl.SSLCont
     load_chain(context, leaf)
     if client_ca is not None:
         context.verify_mode = ssl.CERT_OPTIONAL
-        context.load_verify_locations(cadata=client_ca)
+        context.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(client_ca))
     return context
 
 

@@ -217,7 +217,7 @@ def test_certificates_and_stats(context, system_ca, other_ca, localhost, tmp_pat
     assert sorted(context.get_ca_certs(True)) == sorted([system_ca.der, other_ca.der])
     assert context.cert_store_stats() == {"x509": 3, "crl": 1, "x509_ca": 2}
     reference = standard()
-    reference.load_verify_locations(cadata=other_ca.der)
+    reference.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(other_ca.der))
     (expected,) = reference.get_ca_certs()
     assert expected in context.get_ca_certs()
 
@@ -249,7 +249,7 @@ def test_crl_flags(system_ca, tmp_path):
 
     def make(flags, *crls):
         ours, theirs = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT), standard()
-        theirs.load_verify_locations(cadata=system_ca.der)
+        theirs.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(system_ca.der))
         for one in (ours, theirs):
             one.verify_flags |= flags
             if crls:
@@ -289,7 +289,7 @@ def test_strict(context, other_ca):
         with Server(server_context(leaf)) as server:
             for kind in (trustbridge.SSLContext, StdContext):
                 client = kind(ssl.PROTOCOL_TLS_CLIENT)
-                client.load_verify_locations(cadata=authority.der)
+                client.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(authority.der))
                 client.verify_flags &= ~ssl.VERIFY_X509_STRICT
                 assert exchange_socket(client, server.address) == b"ping"
                 client.verify_flags |= ssl.VERIFY_X509_STRICT

@@ -113,7 +113,7 @@ def test_other_faults(context, system_ca, fault):
         not_after=datetime.datetime(end, 1, 1, tzinfo=datetime.timezone.utc),
     )
     standard = StdContext(ssl.PROTOCOL_TLS_CLIENT)
-    standard.load_verify_locations(cadata=system_ca.der)
+    standard.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(system_ca.der))
     for client in (context, standard):
         with Server(server_context(leaf)) as server:
             with pytest.raises(ssl.SSLCertVerificationError) as caught:
@@ -362,7 +362,7 @@ def test_server_contexts_are_the_standard_librarys(system_ca, other_ca, localhos
     serving = trustbridge.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_chain(serving, localhost)
     serving.verify_mode = ssl.CERT_REQUIRED
-    serving.load_verify_locations(cadata=other_ca.der)
+    serving.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(other_ca.der))
     assert serving.cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 1}
     for issuer, accepted in ((other_ca, True), (system_ca, False)):
         client = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -383,7 +383,7 @@ def test_protocol_tls_serves_by_the_standard_rules(system_ca, other_ca, localhos
     both = trustbridge.SSLContext(ssl.PROTOCOL_TLS)
     load_chain(both, localhost)
     both.verify_mode = ssl.CERT_REQUIRED
-    both.load_verify_locations(cadata=other_ca.der)
+    both.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(other_ca.der))
     for issuer, accepted in ((other_ca, True), (system_ca, False)):
         client = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         load_chain(client, issuer.leaf("a client", client=True))
