@@ -25,17 +25,12 @@ class InHandshakeContext(ssl.SSLContext):
         return _native.Trust(self)
 
     def _wrap_socket(self, *args: Any, **kwargs: Any) -> Any:
-        wrap = super()._wrap_socket  # type: ignore[misc]
-        if self._trust is None:
-            return wrap(*args, **kwargs)
-        self._trust.offer()
-        try:
-            return wrap(*args, **kwargs)
-        finally:
-            _native.withdraw()
+        return self._offering(super()._wrap_socket, *args, **kwargs)  # type: ignore[misc]
 
     def _wrap_bio(self, *args: Any, **kwargs: Any) -> Any:
-        wrap = super()._wrap_bio  # type: ignore[misc]
+        return self._offering(super()._wrap_bio, *args, **kwargs)  # type: ignore[misc]
+
+    def _offering(self, wrap: Any, /, *args: Any, **kwargs: Any) -> Any:
         if self._trust is None:
             return wrap(*args, **kwargs)
         self._trust.offer()
