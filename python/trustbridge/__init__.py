@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 
 from . import _select
+from ._common import SSLObject, SSLSocket
 from ._version import __version__
 
 TYPE_CHECKING = False
@@ -23,58 +24,61 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import _native
+    from ._context import SSLContext
+    from ._inject import extract_from_ssl, inject_into_ssl
+    from ._native import Verified
     from ._store import export_pem
     from ._verify import VerificationError, verify
-
-_found, _reason = _select.find()
-if _found is not None:
-    from . import _mode
-
-    if not _mode.HANDSHAKE_MODE:
-        _found, _reason = None, _mode.explain(_mode.reasons)
-if not TYPE_CHECKING:
-    _native = _found  # None if it is not used
-if _found is not None:
-    from ._context import SSLContext, SSLObject, SSLSocket
-    from ._native import Verified
 
     #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
     #: sends a certificate or a byte of data. "deferred": right after the handshake, before a byte
     #: of data is sent or received; a client certificate has been sent by then. "openssl": by
     #: OpenSSL itself, inside the handshake, because the native module is not there or finds no
     #: way into the `ssl` module.
-    HANDSHAKE_MODE = _mode.HANDSHAKE_MODE
-elif sys.platform in _select.NATIVE_ONLY:
-    raise ImportError(f"trustbridge needs its native module on this system: {_reason}")
-else:
-    from . import _pure
-    from ._pure import (  # type: ignore[assignment]
-        SSLContext,
-        SSLObject,
-        SSLSocket,
-        VerificationError,
-        Verified,
-        export_pem,
-        verify,
-    )
+    HANDSHAKE_MODE: str
 
-    _pure.reason = _reason
-    HANDSHAKE_MODE = "openssl"
+_found, _no_native = _select.find()
+if not TYPE_CHECKING:
+    _native = _found
+if _found is None and sys.platform in _select.NATIVE_ONLY:
+    raise ImportError(f"trustbridge needs its native module on this system: {_no_native}")
+if sys.platform in _select.NATIVE_ONLY or _select.OPTION in getattr(sys, "_xoptions", {}):
+    # Decided now, because the answer may be ImportError, which comes at import or never.
+    from . import _mode as _mode
 
-from ._inject import extract_from_ssl, inject_into_ssl  # noqa: E402  (needs the class chosen)
+# The rest is imported when it is asked for. To decide on the mode takes a context, and the first
+# one of a process is most of what an import would cost: programs that never connect do not pay.
 
 if not TYPE_CHECKING:  # or every name would be known
 
     def __getattr__(name: str) -> Any:
-        """What no connection needs is imported when it is asked for."""
-        module: Any
-        if name in ("VerificationError", "verify"):
-            from . import _verify as module
-        elif name == "export_pem":
-            from . import _store as module
-        else:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(module, name)
+        from ._mode import HANDSHAKE_MODE, OPENSSL
+
+        if name == "HANDSHAKE_MODE":
+            value = HANDSHAKE_MODE
+        elif name in ("extract_from_ssl", "inject_into_ssl"):
+            from . import _inject
+
+            value = getattr(_inject, name)
+        elif HANDSHAKE_MODE == OPENSSL:
+            from . import _pure
+
+            value = getattr(_pure, name)
+        elif name in ("VerificationError", "verify"):
+            from . import _verify
+
+            value = getattr(_verify, name)
+        elif name == "export_pem":
+            from ._store import export_pem as value
+        elif name == "Verified":
+            value = _native.Verified
+        else:
+            from . import _context
+
+            value = getattr(_context, name)
+        globals()[name] = value
         return value
 
 

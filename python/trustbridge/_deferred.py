@@ -29,6 +29,7 @@ import ssl
 from _weakref import ref
 
 from . import _native
+from ._common import Context, StdContext, add_report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class _Policy:
         self.judge = context._trust.judge()
 
 
-class DeferredContext(ssl.SSLContext):
+class DeferredContext(Context):
     """Keeps the user's settings and gives its connections a guard."""
 
     #: None in contexts for servers, which are the standard library's.
@@ -159,7 +160,7 @@ class DeferredContext(ssl.SSLContext):
         _ssl._SSLContext.options.__set__(self, value)  # type: ignore[attr-defined]
 
     # From Python 3.13 on.
-    if hasattr(ssl.SSLContext, "set_psk_client_callback"):
+    if hasattr(StdContext, "set_psk_client_callback"):
 
         def set_psk_client_callback(self, callback: Any) -> None:
             super().set_psk_client_callback(callback)  # type: ignore[misc,unused-ignore]
@@ -472,8 +473,6 @@ def _der(certificate: Any) -> bytes:
 
 def _refused(failure: _native.Failure) -> ssl.SSLCertVerificationError:
     """The exception of a refused handshake, new each time."""
-    from ._context import add_report
-
     error = ssl.SSLCertVerificationError(
         int(ssl.SSLErrorNumber.SSL_ERROR_SSL),
         f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {failure.verify_message}: "
@@ -483,5 +482,5 @@ def _refused(failure: _native.Failure) -> ssl.SSLCertVerificationError:
     error.verify_message = failure.verify_message
     error.reason = "CERTIFICATE_VERIFY_FAILED"
     error.library = "SSL"
-    add_report(error, failure)
+    add_report(error, failure.kind, failure.depth, failure.report)
     return error

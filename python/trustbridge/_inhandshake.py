@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
-
 from . import _native
+from ._common import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class InHandshakeContext(ssl.SSLContext):
+class InHandshakeContext(Context):
     """Gives each connection the trust that the context has when the connection is made.
 
     OpenSSL copies the settings of a context when it makes a connection, but knows nothing of the

@@ -6,11 +6,8 @@ import ssl
 import sys
 from _thread import allocate_lock
 
-from . import SSLContext
-
-# The module of the backend that the package has chosen.
-_context: Any = sys.modules[SSLContext.__module__]
-_StdContext = _context._StdContext
+from . import SSLContext, _common
+from ._common import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,18 +45,18 @@ def inject_into_ssl(*, respect_cafile: bool = False) -> None:
     For applications; a library makes a `trustbridge.SSLContext` instead.
     """
     with _lock:
-        _context.respect_cafile = respect_cafile
+        _common.respect_cafile = respect_cafile
         if _changes:
             return
         for name, prop in _setters_by_global_name():
-            _change(_StdContext, name, prop)
-        _context.injected = True
+            _change(StdContext, name, prop)
+        _common.injected = SSLContext
         _change(ssl, "SSLContext", SSLContext)
         for module in _modules():
-            if vars(module).get("SSLContext") is _StdContext:
+            if vars(module).get("SSLContext") is StdContext:
                 _change(module, "SSLContext", SSLContext)
         for module, name, remake in _cached_contexts():
-            if isinstance(vars(module).get(name), _StdContext):
+            if isinstance(vars(module).get(name), StdContext):
                 _change(module, name, remake())
 
 
@@ -71,15 +68,15 @@ def extract_from_ssl() -> None:
             # Somebody else may have put something in its place since.
             if vars(owner).get(name) is put:
                 setattr(owner, name, before)
-        _context.injected = False
-        _context.respect_cafile = False
+        _common.injected = None
+        _common.respect_cafile = False
         if _changes:
             for module in _modules():
                 name = module.__name__
                 # Imported meanwhile, perhaps.
                 by_name = name == "urllib3.util.ssl_" or name.endswith(".urllib3.util.ssl_")
                 if by_name and vars(module).get("SSLContext") is SSLContext:
-                    vars(module)["SSLContext"] = _StdContext
+                    vars(module)["SSLContext"] = StdContext
         _changes.clear()
 
 
@@ -105,9 +102,9 @@ def _setters_by_global_name() -> list[tuple[str, property]]:
     They find their class by the module's global. With another class there, they would call
     themselves for ever. So they get globals of their own, in which the name keeps its meaning.
     """
-    own_globals = dict(vars(ssl), SSLContext=_StdContext)
+    own_globals = dict(vars(ssl), SSLContext=StdContext)
     found = []
-    for name, value in vars(_StdContext).items():
+    for name, value in vars(StdContext).items():
         setter = value.fset if isinstance(value, property) else None
         if setter is not None and "SSLContext" in setter.__code__.co_names:
             setter = _Function(

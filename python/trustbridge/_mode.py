@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from . import _select, _selftest
+from . import _found, _no_native, _select
 
 IN_HANDSHAKE = "in-handshake"
 DEFERRED = "deferred"
+OPENSSL = "openssl"
 
 # The best first. A name is here only if the whole test-suite passes in that mode.
 _MODES = (IN_HANDSHAKE, DEFERRED)
@@ -19,7 +20,7 @@ def _forced() -> str | None:
     Not an environment variable: whoever controls the environment of a program must not be able
     to choose when its client certificates are sent. No variable sets an -X option.
     """
-    mode = getattr(sys, "_xoptions", {}).get("trustbridge-mode")
+    mode = getattr(sys, "_xoptions", {}).get(_select.OPTION)
     if mode is not None and mode not in _MODES:
         raise ImportError(f"trustbridge has no mode {mode!r}: {', '.join(_MODES)}")
     return mode
@@ -27,7 +28,11 @@ def _forced() -> str | None:
 
 def _unavailable(mode: str) -> str | None:
     """Why a mode cannot be used here, if it cannot."""
+    if _found is None:
+        return _no_native
     if mode == IN_HANDSHAKE:
+        from . import _selftest
+
         return _selftest.unsupported() or _selftest.failure()
     from . import _deferred
 
@@ -46,7 +51,7 @@ def _decide() -> tuple[str, dict[str, str]]:
             return mode, reasons
         reasons[mode] = reason
     if forced is None and sys.platform not in _select.NATIVE_ONLY:
-        return "", reasons
+        return OPENSSL, reasons
     raise ImportError(f"trustbridge cannot verify the connections of ssl here: {explain(reasons)}")
 
 
@@ -55,5 +60,9 @@ def explain(reasons: dict[str, str]) -> str:
     return "; ".join(f"{mode}: {reason}" for mode, reason in reasons.items())
 
 
-#: The mode in use, empty if the native module is of no use; and why each better one is not.
+#: The mode in use, and why each better one is not.
 HANDSHAKE_MODE, reasons = _decide()
+#: Why the native module is not in use, if it is not.
+without_native = ""
+if HANDSHAKE_MODE == OPENSSL:
+    without_native = _no_native or explain(reasons)

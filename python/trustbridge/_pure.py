@@ -15,11 +15,12 @@ import os
 import re
 import ssl
 import stat
-import sys
 from _thread import RLock, allocate_lock
 from binascii import a2b_base64
 
-from . import _certifi
+from . import _certifi, _common
+from ._common import StdContext
+from ._mode import without_native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,8 @@ if TYPE_CHECKING:
 
     _Name = tuple[tuple[tuple[str, str], ...], ...]
 
-# The classes of the standard library, whatever has been injected since.
-_StdContext = ssl.SSLContext
-_CertificateError = ssl.SSLCertVerificationError
-
-#: Why this backend is in use; set at import.
-reason = ""
+#: Why this backend is in use.
+reason = without_native
 
 # The tables of the core, src/store/locations.rs. The first bundle that exists is the store.
 BUNDLES = (
@@ -158,7 +155,7 @@ def _read_into(context: SSLContext, place: Place) -> _Source:
 
 
 def _count(context: ssl.SSLContext) -> int:
-    return _StdContext.cert_store_stats(context)["x509"]
+    return StdContext.cert_store_stats(context)["x509"]
 
 
 def _read_directory(context: SSLContext, path: str, source: _Source) -> None:
@@ -184,7 +181,7 @@ def _read_file(context: SSLContext, path: str, source: _Source) -> None:
             source.problems.append(f"{path} is too large")
             return
         try:
-            _StdContext.load_verify_locations(context, path)
+            StdContext.load_verify_locations(context, path)
         except ssl.SSLError:
             with open(path, "rb") as file:
                 _salvage(context, path, file.read(_MAX_FILE_BYTES), source)
@@ -215,7 +212,7 @@ def _salvage(context: SSLContext, path: str, pem: bytes, source: _Source) -> Non
         if any(other.startswith(der) for other in with_settings):
             continue
         try:
-            _StdContext.load_verify_locations(context, cadata=ssl.DER_cert_to_PEM_cert(der))
+            StdContext.load_verify_locations(context, cadata=ssl.DER_cert_to_PEM_cert(der))
         except ssl.SSLError:
             source.problems.append(f"{path}: a certificate cannot be read")
     if with_settings:
@@ -280,11 +277,8 @@ def _sent(connection: Any) -> list[dict[str, Any]]:
         return []
 
 
-def _explain(error: ssl.SSLCertVerificationError, connection: Any) -> None:
+def _explain(error: ssl.SSLCertVerificationError, context: SSLContext, connection: Any) -> None:
     """Adds names and places to an exception that OpenSSL's verdict has raised just now."""
-    context = connection.context
-    if connection.server_side or not isinstance(context, SSLContext):
-        return  # the standard library's verdict on a client
     code = error.verify_code
     kind, words = _KINDS.get(code, ("CannotCheck", error.verify_message))
     host = connection.server_hostname
@@ -299,20 +293,8 @@ def _explain(error: ssl.SSLCertVerificationError, connection: Any) -> None:
         if missing:
             line += f': "{missing}"'
         line += f"; searched {', '.join(map(str, context._sources)) or 'nothing'}"
-    text = error.strerror or ""
-    # "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: <OpenSSL's words> (_ssl.c:1007)"
-    before, found, place = text.rpartition(" (_ssl.c:")
-    if not found:
-        before = text
-    text = f"{before}: {line}{found}{place if found else ''}"
-    error.args = (error.args[0], text)
-    error.strerror = text
-    report = _report(line, sent, depth, context)
-    error.kind = kind  # type: ignore[attr-defined]
-    error.depth = depth  # type: ignore[attr-defined]
-    error.report = report  # type: ignore[attr-defined]
-    if sys.version_info >= (3, 11):
-        error.add_note(report)
+    _common.add_words(error, line)
+    _common.add_report(error, kind, depth, _report(line, sent, depth, context))
 
 
 def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
@@ -347,101 +329,7 @@ def _report(line: str, sent: list[dict[str, Any]], depth: int | None, context: S
     return "\n".join(lines)
 
 
-class SSLSocket(ssl.SSLSocket):
-    """An `ssl.SSLSocket` whose certificate errors say more.
-
-    A certificate error has the attributes `report` (several lines), `kind` (one word) and `depth`
-    (which certificate, 0 being the server's own; None where OpenSSL does not tell).
-    """
-
-    # Every method that can run a handshake; the others call one of these.
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except _CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        try:
-            return super().read(len, buffer)
-        except _CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def write(self, data: Any) -> int:
-        try:
-            return super().write(data)
-        except _CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        try:
-            return super().send(data, flags)
-        except _CertificateError as error:
-            _explain(error, self)
-            raise
-
-
-class SSLObject(ssl.SSLObject):
-    """An `ssl.SSLObject` whose certificate errors say more, as with `SSLSocket`."""
-
-    def do_handshake(self) -> None:
-        try:
-            super().do_handshake()
-        except _CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        try:
-            return super().read(len, buffer)
-        except _CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def write(self, data: Any) -> int:
-        try:
-            return super().write(data)
-        except _CertificateError as error:
-            _explain(error, self)
-            raise
-
-
-#: Set by `inject_into_ssl`: old contexts count as instances of the class that took the place of
-#: theirs.
-injected = False
-#: Set by `inject_into_ssl`, for the contexts made from then on.
-respect_cafile = False
-
-#: The bits of verify_flags that the other modes honour. OpenSSL knows more, such as proxy
-#: certificates, but what a program may ask for must not depend on the mode.
-_PARTIAL_CHAIN = 0x80000
-_HONOURED = (
-    int(ssl.VERIFY_CRL_CHECK_CHAIN)  # CRL_CHECK_LEAF among them
-    | int(ssl.VERIFY_X509_STRICT)
-    | int(ssl.VERIFY_X509_TRUSTED_FIRST)
-    | _PARTIAL_CHAIN
-)
-
-
-class _ContextType(type):
-    """While injected, `isinstance(context, ssl.SSLContext)` is true for contexts made before."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        if injected and cls is SSLContext:
-            return isinstance(instance, _StdContext)
-        return super().__instancecheck__(instance)
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        if injected and cls is SSLContext:
-            return issubclass(subclass, _StdContext)
-        return super().__subclasscheck__(subclass)
-
-
-class SSLContext(_StdContext, metaclass=_ContextType):
+class SSLContext(_common.Context):
     """An `ssl.SSLContext` that has the system's trust store before its first client connection.
 
     Certificates loaded add to the system's, unless `system_trust` is False: then nothing else is
@@ -453,9 +341,6 @@ class SSLContext(_StdContext, metaclass=_ContextType):
     verifies servers or verifies clients: it has one store, and the system's is not for clients.
     """
 
-    sslsocket_class = SSLSocket
-    sslobject_class = SSLObject
-
     #: None in contexts for servers.
     _reading: Any = None
     _complete = False
@@ -463,10 +348,6 @@ class SSLContext(_StdContext, metaclass=_ContextType):
     _system_trust = False
     #: Whether somebody has set VERIFY_X509_PARTIAL_CHAIN, which is on in any case.
     _shows_partial_chain = False
-    #: Whether a CA file of its own ends the trust in the system; the default certificates, once
-    #: asked for, bring it back.
-    _respects_cafile = False
-    _asked_for_default = False
     #: What has been read, and the identities of the files.
     _sources: list[_Source]
     _files: set[tuple[int, ...]]
@@ -481,12 +362,14 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         **kwargs: Any,
     ) -> SSLContext:
         # Everything is set up here: some subclasses do not call __init__.
-        self = _StdContext.__new__(cls, protocol, *args, **kwargs)
+        self = StdContext.__new__(cls, protocol, *args, **kwargs)
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
+            self._judges = True
             self._reading = RLock()
             self._sources, self._files, self._bundles = [], set(), []
             self._system_trust = bool(system_trust)
-            self._respects_cafile = injected and respect_cafile and self._system_trust
+            injected = _common.injected is not None
+            self._respects_cafile = injected and _common.respect_cafile and self._system_trust
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
             self.verify_flags = self._flags()
@@ -517,38 +400,27 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         ValueError."""
         flags = self._flags()
         if self._reading is not None and not self._shows_partial_chain:
-            flags &= ~_PARTIAL_CHAIN
+            flags &= ~_common.PARTIAL_CHAIN
         return ssl.VerifyFlags(flags)
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         shows = False
         if self._reading is not None and isinstance(value, int):
-            refused = int(value) & ~_HONOURED & 0xFFFFFFFF
-            if refused:
-                raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
-            shows = bool(value & _PARTIAL_CHAIN)
+            _common.check_flags(value)
+            shows = bool(value & _common.PARTIAL_CHAIN)
             if not self._verifies_clients:
-                value |= _PARTIAL_CHAIN
-        _StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
+                value |= _common.PARTIAL_CHAIN
+        StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
         self._shows_partial_chain = shows
 
     def _flags(self) -> int:
-        return int(_StdContext.verify_flags.fget(self))  # type: ignore[attr-defined]
+        return int(StdContext.verify_flags.fget(self))  # type: ignore[attr-defined]
 
-    def _change_trust(self, value: bool) -> None:
-        if self._complete and value != self._system_trust:
+    def _change_trust(self, system: bool) -> None:
+        if self._complete and system != self._system_trust:
             raise ValueError("system_trust cannot change once the context has been used")
-        self._system_trust = value
-
-    def _default_asked(self) -> None:
-        self._asked_for_default = True
-        if self._respects_cafile:
-            self._change_trust(True)
-
-    def _own_loaded(self) -> None:
-        if self._respects_cafile and not self._asked_for_default:
-            self._change_trust(False)
+        self._system_trust = system
 
     def _read_system(self) -> None:
         """Reads the store, unless that has been done."""
@@ -568,20 +440,8 @@ class SSLContext(_StdContext, metaclass=_ContextType):
                     break
             self._complete = True
 
-    def wrap_bio(
-        self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,
-        server_hostname: Any = None,
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLObject:
-        """As in `ssl`, and raises ValueError for a name that is to be checked and missing, as
-        `wrap_socket` does."""
-        missing = not server_side and self.check_hostname and not server_hostname
-        if missing and self._reading is not None:
-            raise ValueError("check_hostname requires server_hostname")
-        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        _explain(error, self, connection)
 
     # What `ssl` calls for every connection, however it is made.
 
@@ -652,7 +512,7 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             else:
                 # Stands for the system's certificates, and is read only if those do not count.
                 self._bundles.append(os.fsdecode(cafile))
-            self._default_asked()
+            self._default_loaded()
         else:
             shown = os.fsdecode(cafile) if isinstance(cafile, (str, bytes, os.PathLike)) else ""
             before = _count(self)
@@ -668,10 +528,10 @@ class SSLContext(_StdContext, metaclass=_ContextType):
             names = os.listdir(path) if path else []
         except (OSError, TypeError, ValueError):
             # What is not a directory is accepted by ssl, what is not a path is not.
-            _StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
+            StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
             return
         if not path:
-            _StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
+            StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
         source = _Source(path)
         before = _count(self)
         for name in sorted(names):
@@ -688,14 +548,14 @@ class SSLContext(_StdContext, metaclass=_ContextType):
         elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if self._reading is not None:
-            self._default_asked()
+            self._default_loaded()
 
     def set_default_verify_paths(self) -> None:
         """Clients trust the system anyway."""
         if self._reading is None or self._verifies_clients:
             super().set_default_verify_paths()
         if self._reading is not None:
-            self._default_asked()
+            self._default_loaded()
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         """The CA certificates loaded and those of the system."""

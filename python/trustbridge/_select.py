@@ -27,6 +27,9 @@ FOLDER = "native"
 #: Systems whose own verifier only the native module can ask.
 NATIVE_ONLY = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
 
+#: `python -X trustbridge-mode=…`, for the tests.
+OPTION = "trustbridge-mode"
+
 _MODULE = "_native"
 _SUFFIX = ".pyd" if sys.platform == "win32" else ".abi3.so"
 #: For the stable ABI of free-threaded interpreters.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from . import _environment, _native
-from ._context import add_report
+from ._common import add_report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,5 +110,5 @@ def verify(
     refusal.verify_message = verdict.verify_message
     refusal.reason = "CERTIFICATE_VERIFY_FAILED"
     refusal.library = "SSL"
-    add_report(refusal, verdict)
+    add_report(refusal, verdict.kind, verdict.depth, verdict.report)
     raise refusal

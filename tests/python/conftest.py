@@ -49,7 +49,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     mode = config.getoption("--mode")
-    modes.force(mode)
+    if not config.pluginmanager.has_plugin("pure_backend"):  # which cannot be forced
+        modes.force(mode)
     modes.set_best(config.getoption("--best"))
     if mode == modes.OPENSSL:
         config.pluginmanager.import_plugin("pure_backend")

@@ -14,7 +14,7 @@ import pytest
 from pki import PAST, Authority, self_signed
 from servers import Server, StdContext, exchange_socket, server_context
 from test_select import copy
-from trustbridge import _context, _pure
+from trustbridge import _common, _pure
 
 ROOT = Path(__file__).parents[2]
 
@@ -368,7 +368,6 @@ def test_partial_chains_are_not_for_clients():
 
 
 def test_flags_are_those_of_the_other_modes(context):
-    assert _pure._HONOURED == _context._HONOURED
     before = context.verify_flags
     with pytest.raises(ValueError, match="cannot honour 0x40"):
         context.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
@@ -415,8 +414,8 @@ def test_certifi_counts_where_the_system_does_not(context, tmp_path, system_ca, 
 
 def test_respect_cafile(monkeypatch, context, tmp_path, system_ca, other_ca, other_file):
     bundle = certifi(tmp_path, Authority("certifi's").pem)
-    monkeypatch.setattr(_pure, "injected", True)
-    monkeypatch.setattr(_pure, "respect_cafile", True)
+    monkeypatch.setattr(_common, "injected", _pure.SSLContext)
+    monkeypatch.setattr(_common, "respect_cafile", True)
     own, default = [other_ca.der], [system_ca.der]
     for steps, expected in (
         ([], default),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ssl
 import subprocess
 import sys
+import types
 
 import modes
 import pytest
+from test_select import copy
 from trustbridge import _native, _selftest
 
 
@@ -22,9 +24,8 @@ try:
 except ImportError as error:
     print("ImportError:", error)
 else:
-    reasons = sys.modules["trustbridge._mode"].reasons.values()
-    pure = sys.modules.get("trustbridge._pure")
-    print(trustbridge.HANDSHAKE_MODE, *reasons, getattr(pure, "reason", ""))
+    mode = trustbridge.HANDSHAKE_MODE
+    print(mode, *sys.modules["trustbridge._mode"].reasons.values())
 """
     command = [sys.executable, *options, "-c", script]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -111,8 +112,8 @@ class _SSLSocket: version = None
 _ssl._SSLSocket = _SSLSocket
 version, sys.version_info = sys.version_info, (3, 99, 0, 'final', 0)
 import trustbridge
+assert trustbridge.HANDSHAKE_MODE == "openssl"
 sys.version_info = version  # or what 3.10 has not would be tried
-assert trustbridge._native is None
 for injected in (False, True):
     for port in ({trusted_server.port}, {untrusted_server.port}):
         context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -136,6 +137,68 @@ def test_switch():
     assert importing("", "-X", "trustbridge-mode=deferred") == "deferred deferred was asked for"
     assert "has no mode 'off'" in importing("", "-X", "trustbridge-mode=off")
     assert "has no mode True" in importing("", "-X", "trustbridge-mode")
+
+
+def test_a_mode_that_was_asked_for_needs_the_native_module(tmp_path):
+    copy(tmp_path)
+    found = importing(f"sys.path.insert(0, {str(tmp_path)!r})", "-X", "trustbridge-mode=deferred")
+    assert found.startswith("ImportError: trustbridge cannot verify the connections of ssl here:")
+    assert "there is no native module" in found
+
+
+def test_importing_makes_no_context():
+    """The first one of a process initialises OpenSSL. The mode is decided when it is asked for."""
+    importing(
+        """
+import trustbridge
+late = {"_mode", "_selftest", "_context", "_inhandshake", "_deferred", "_pure", "_inject"}
+early = late & {name.rpartition(".")[2] for name in sys.modules if "trustbridge" in name}
+assert not early, early
+"""
+    )
+
+
+def test_threads_that_ask_at_once():
+    found = importing(
+        """
+import threading, trustbridge
+names = [name for name in trustbridge.__all__ if name != "export_pem"] * 4
+start, found = threading.Barrier(len(names)), []
+def ask(name):
+    start.wait()
+    found.append((name, getattr(trustbridge, name)))
+threads = [threading.Thread(target=ask, args=(name,)) for name in names]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(found) == len(names) and len(set(found)) == len(set(names)), found
+"""
+    )
+    assert found.split()[0] == modes.best()
+
+
+def test_classes_are_those_of_the_import():
+    """Whatever has been put in their place before the first use."""
+    found = importing(
+        """
+import ssl, trustbridge
+standard = ssl.SSLContext, ssl.SSLSocket, ssl.SSLObject
+for one in standard:
+    setattr(ssl, one.__name__, type(one.__name__, (one,), {}))
+for one in standard:
+    ours = getattr(trustbridge, one.__name__)
+    assert one in ours.__mro__ and getattr(ssl, one.__name__) not in ours.__mro__
+"""
+    )
+    assert found.split()[0] == modes.best()
+
+
+@in_handshake
+def test_an_openssl_that_makes_no_context(monkeypatch):
+    def broken(protocol):
+        raise ssl.SSLError("no ciphers")
+
+    monkeypatch.setattr(_selftest, "_ssl", types.SimpleNamespace(_SSLContext=broken))
+    assert _selftest.failure() == "the self-test ended with SSLError: ('no ciphers',)"
 
 
 def test_other_interpreters(monkeypatch):
