@@ -71,33 +71,37 @@ def _explain(error: ssl.SSLCertVerificationError, connection: Any) -> None:
         explain(error, connection)
 
 
-class SSLSocket(StdSocket):
+class _Explaining:
+    """The methods of sockets and objects alike that can run a handshake."""
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        try:
+            return super().read(len, buffer)  # type: ignore[misc]
+        except CertificateError as error:
+            _explain(error, self)
+            raise
+
+    def write(self, data: Any) -> Any:
+        try:
+            return super().write(data)  # type: ignore[misc]
+        except CertificateError as error:
+            _explain(error, self)
+            raise
+
+
+class SSLSocket(_Explaining, StdSocket):
     """An `ssl.SSLSocket` whose certificate errors say more.
 
     A certificate error has the attributes `report` (several lines), `kind` (one word) and `depth`
     (which certificate, 0 being the server's own; None if none is, or nobody knows).
     """
 
-    # Every method that can run a handshake; the others call one of these.
+    # The others call one of these, or of the two above.
 
     def do_handshake(self, block: bool = False) -> None:
         try:
             # gevent's takes no argument.
             super().do_handshake(*([block] if block else []))
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        try:
-            return super().read(len, buffer)
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def write(self, data: Any) -> int:
-        try:
-            return super().write(data)
         except CertificateError as error:
             _explain(error, self)
             raise
@@ -110,26 +114,12 @@ class SSLSocket(StdSocket):
             raise
 
 
-class SSLObject(StdObject):
+class SSLObject(_Explaining, StdObject):
     """An `ssl.SSLObject` whose certificate errors say more, as with `SSLSocket`."""
 
     def do_handshake(self) -> None:
         try:
             super().do_handshake()
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        try:
-            return super().read(len, buffer)
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def write(self, data: Any) -> int:
-        try:
-            return super().write(data)
         except CertificateError as error:
             _explain(error, self)
             raise
