@@ -109,6 +109,95 @@ def test_any_name(tmp_path, name, native, localhost, untrusted, system_file):
         assert python(script, tmp_path, name=name) == expected
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_beside_an_injected_copy(tmp_path, native, localhost, untrusted, system_file):
+    """As `python -m trustbridge run` makes it for a program that has its own copy, such as pip."""
+    other = tmp_path / "vendor"
+    other.mkdir()
+    for folder in (tmp_path, other):
+        package = copy(folder)
+        if native:
+            shutil.copy(NATIVE, package / NAME)
+    (other / "__init__.py").touch()
+    with Server(server_context(localhost)) as good, Server(server_context(untrusted)) as bad:
+        script = f"""
+        import os, socket, ssl
+        os.environ["SSL_CERT_FILE"] = {system_file!r}
+        os.environ["SSL_CERT_DIR"] = ""
+        standard = ssl.SSLContext
+        import trustbridge
+        def connect(t, port):
+            context = t.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.verify_mode, context.options = ssl.CERT_REQUIRED, context.options
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                with context.wrap_socket(connection, server_hostname="localhost") as secured:
+                    return secured.version()
+        def check(*copies):
+            for t in copies:
+                assert isinstance(t.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext)
+                assert connect(t, {good.port})
+                try:
+                    connect(t, {bad.port})
+                except ssl.SSLCertVerificationError as error:
+                    assert str(error).count("issuer is not known") == 1, error
+                else:
+                    raise AssertionError
+        trustbridge.inject_into_ssl()
+        import vendor.trustbridge as t
+        assert t.SSLContext is not trustbridge.SSLContext
+        assert not issubclass(trustbridge.SSLContext, t.SSLContext)
+        check(trustbridge, t)
+        t.inject_into_ssl()
+        check(trustbridge, t)
+        t.extract_from_ssl()
+        check(trustbridge, t)
+        trustbridge.extract_from_ssl()
+        assert ssl.SSLContext is standard
+        check(trustbridge, t)
+        print(trustbridge.HANDSHAKE_MODE, t.HANDSHAKE_MODE)
+        """
+        mode = modes.best() if native else "openssl"
+        assert python(script, tmp_path) == f"{mode} {mode}"
+
+
+REPLACED = {
+    "one that stands for another": """
+        import ssl, types
+        fake = types.ModuleType("someone")
+        fake._original_SSLContext = ssl.SSLContext
+        class SSLContext(ssl.SSLContext): pass
+        SSLContext.__module__ = "someone"
+        sys.modules["someone"], ssl.SSLContext = fake, SSLContext
+        """,
+    "one with a metaclass": """
+        import ssl
+        class Meta(type): pass
+        class SSLContext(ssl.SSLContext, metaclass=Meta): pass
+        ssl.SSLContext = SSLContext
+        """,
+    "a function": "import ssl; ssl.SSLContext = lambda *arguments: None",
+}
+
+
+@pytest.mark.parametrize("case", REPLACED)
+@pytest.mark.parametrize("native", [True, False])
+def test_contexts_of_others(tmp_path, case, native):
+    """What has been put into `ssl` and cannot be built on is an ImportError."""
+    package = copy(tmp_path)
+    if native:
+        shutil.copy(NATIVE, package / NAME)
+    script = textwrap.dedent(REPLACED[case]) + textwrap.dedent(
+        """
+        try:
+            import PACKAGE
+        except ImportError as error:
+            print(error)
+        """
+    )
+    message = python(script, tmp_path)
+    assert message.startswith("trustbridge cannot build on ")
+
+
 def test_in_a_zip(tmp_path):
     package = copy(tmp_path)
     bundled = package / _select.FOLDER / _select.platform_name()
