@@ -21,7 +21,9 @@ use pyo3::prelude::*;
 mod _native {
     use std::ffi::{c_int, c_long, c_ulong};
 
+    use pyo3::exceptions::PyImportError;
     use pyo3::prelude::*;
+    use pyo3::sync::PyOnceLock;
 
     use crate::judge;
     use crate::openssl::Library;
@@ -71,8 +73,18 @@ mod _native {
         (check_word(asked.check), asked.strict, asked.common_name)
     }
 
+    /// `sys` of the interpreter that this module is for.
+    static SYS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+
+    /// Types and caches are shared by the whole process, so a second interpreter, such as another
+    /// application of a web server, must not have them: CPython looks up attributes by numbers
+    /// that mean something else there.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let sys = module.py().import("sys")?;
+        if !SYS.get_or_init(module.py(), || sys.clone().unbind()).bind(module.py()).is(&sys) {
+            return Err(PyImportError::new_err("another interpreter of this process has it"));
+        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

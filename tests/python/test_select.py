@@ -198,6 +198,63 @@ def test_contexts_of_others(tmp_path, case, native):
     assert message.startswith("trustbridge cannot build on ")
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="has one interpreter only")
+@pytest.mark.parametrize("order", ["main, second, third, main", "second, third, main, second"])
+def test_more_interpreters(tmp_path, order, localhost, untrusted, system_file):
+    """One interpreter of a process has the native module; the others verify without it.
+
+    As a server for several applications makes them, which lets modules in that have not said
+    that they are made for it.
+    """
+    shutil.copy(NATIVE, copy(tmp_path) / NAME)
+    with Server(server_context(localhost)) as good, Server(server_context(untrusted)) as bad:
+        talk = f"""
+        import os, socket, ssl, sys
+        os.environ["SSL_CERT_FILE"] = {system_file!r}
+        os.environ["SSL_CERT_DIR"] = ""
+        sys.path.insert(0, {str(tmp_path)!r})
+        import trustbridge
+        def connect(port):
+            context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                with context.wrap_socket(connection, server_hostname="localhost") as secured:
+                    return secured.version()
+        for _ in range(5):
+            assert connect({good.port})
+            try:
+                connect({bad.port})
+            except ssl.SSLCertVerificationError as error:
+                assert error.kind == "UnknownIssuer", error
+            else:
+                raise AssertionError
+        print(trustbridge.HANDSHAKE_MODE, flush=True)
+        """
+        script = f"""
+        talk = {textwrap.dedent(talk)!r}
+        try:
+            import _interpreters as interpreters
+            kind = ["legacy"]
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+            kind = []
+        settings = dict(isolated=False) if sys.version_info[:2] == (3, 12) else {{}}
+        ids = {{}}
+        for who in {order!r}.split(", "):
+            if who == "main":
+                exec(talk, {{}})
+                continue
+            if who not in ids:
+                ids[who] = interpreters.create(*kind, **settings)
+            failure = interpreters.run_string(ids[who], talk)
+            assert failure is None, failure
+        for number in ids.values():
+            interpreters.destroy(number)
+        """
+        modes_found = python(script, tmp_path).split()
+    first = order.split(", ")[0]
+    assert modes_found == [modes.best() if who == first else "openssl" for who in order.split(", ")]
+
+
 def test_in_a_zip(tmp_path):
     package = copy(tmp_path)
     bundled = package / _select.FOLDER / _select.platform_name()
