@@ -69,15 +69,11 @@ def _bundles() -> Iterator[str]:
     """Every bundle known to this process. Imports nothing."""
     for name, module in sys.modules.copy().items():
         if name == "certifi" or name.endswith(".certifi"):
-            source = getattr(module, "__file__", None)
-            if isinstance(source, str):
-                bundle = os.path.join(os.path.dirname(source), "cacert.pem")
-                if os.path.exists(bundle):
-                    yield bundle
-                    continue
-            # Distributions make where() name their own file.
-            try:
-                where = module.where()
+            try:  # a module can be lazy, and fail now
+                source = getattr(module, "__file__", None)
+                bundle = os.path.join(os.path.dirname(source or ""), "cacert.pem")
+                # Distributions make where() name their own file.
+                where = bundle if source and os.path.exists(bundle) else module.where()
             except Exception:
                 continue
             if isinstance(where, str):

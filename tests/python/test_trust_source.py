@@ -175,6 +175,20 @@ def test_odd_certifi_modules_are_harmless(both, other_file, monkeypatch, where):
     assert both(context) == (True, True)
 
 
+def test_lazy_certifi_modules_are_harmless(both, other_file, monkeypatch):
+    """One that is not there after all says so when it is looked at."""
+    import types
+
+    class Lazy(types.ModuleType):
+        def __getattribute__(self, name):
+            raise ImportError(name)
+
+    monkeypatch.setitem(sys.modules, "some.certifi", Lazy("some.certifi"))
+    context = make()
+    context.load_verify_locations(other_file)
+    assert both(context) == (True, True)
+
+
 def test_a_file_that_differs_from_the_bundle_is_loaded(both, other_ca, tmp_path, monkeypatch):
     package(tmp_path / "site", other_ca.pem)
     monkeypatch.syspath_prepend(tmp_path / "site")
