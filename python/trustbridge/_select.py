@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _frozen_importlib_external import PathFinder
 from _imp import extension_suffixes
 
 from ._version import __version__
@@ -64,6 +65,7 @@ def load() -> Any:
     package = sys.modules[__name__.rpartition(".")[0]]
     path = locate(package.__path__)
     check_file(path)
+    check_preference(package, path)
     try:
         native = _import()
         version = native.__version__
@@ -176,6 +178,14 @@ def check_file(path: str) -> None:
         raise Unavailable(f"{path} is no whole ELF file") from None
     if size < end:
         raise Unavailable(f"{path} is cut off: it has {size} bytes of {end}")
+
+
+def check_preference(package: ModuleType, path: str) -> None:
+    """Whether importing takes this very file, not another one that nobody has looked at."""
+    spec = PathFinder.find_spec(f"{package.__name__}.{_MODULE}", package.__path__)
+    found = spec and spec.origin
+    if not found or not os.path.samefile(found, path):
+        raise Unavailable(f"{found or 'something else'} is in the place of {path}")
 
 
 def _elf_end(file: Any, header: bytes, file_size: int) -> int:

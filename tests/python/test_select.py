@@ -372,6 +372,21 @@ def test_broken_files(tmp_path, case, bundled):
     assert words in reason and reason
 
 
+@pytest.mark.parametrize("name", ["_native.so", "_native.py", "_native/__init__.py"])
+def test_another_file_that_importing_prefers(tmp_path, name):
+    """Nobody has looked whether it is whole."""
+    package = copy(tmp_path)
+    bundled = package / _select.FOLDER / _select.platform_name()
+    bundled.mkdir(parents=True)
+    shutil.copy(NATIVE, bundled / NAME)
+    other = package / name
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(NATIVE.read_bytes()[: NATIVE.stat().st_size // 2])
+    mode, _, reason = python(OUTCOME, tmp_path).partition(" ")
+    assert mode == "openssl"
+    assert f"{other} is in the place of {bundled / NAME}" in reason
+
+
 def test_other_version(tmp_path):
     package = copy(tmp_path)
     shutil.copy(NATIVE, package / NAME)
