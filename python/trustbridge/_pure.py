@@ -68,10 +68,9 @@ _MAX_FILE_BYTES = 256 << 20
 # Compiled when they are used: that takes longer than the rest of the import.
 _HASHED = r"(?a:[0-9a-f]{8}\.[0-9]+)"
 _HASHED_CRL = r"(?a:[0-9a-f]{8}\.r[0-9]+)"
-_BLOCK = (
-    rb"(?ms)^-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----\s*?\n"
-    rb"(.*?)^-----END \1?CERTIFICATE-----"
-)
+_BEGIN = rb"-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----"
+# No dash within: a search goes no further than the next marker, and no marker is taken for content.
+_BLOCK = rb"(?m)^" + _BEGIN + rb"\s*?\n([^-]*)^-----END \1?CERTIFICATE-----"
 
 
 class Place:
@@ -199,14 +198,15 @@ def _salvage(context: SSLContext, path: str, pem: bytes, source: _Source) -> Non
         pem = pem[3:]
     plain: list[bytes] = []
     with_settings: list[bytes] = []
-    for block in re.finditer(_BLOCK, pem):
+    blocks = list(re.finditer(_BLOCK, pem))
+    for block in blocks:
         try:
             der = a2b_base64(block[2])
         except ValueError:
             source.problems.append(f"{path}: a certificate is damaged")
             continue
         (with_settings if block[1] == b"TRUSTED " else plain).append(der)
-    if pem.count(b"-----BEGIN ") != pem.count(b"-----END "):
+    if len(re.findall(_BEGIN, pem)) != len(blocks):
         source.problems.append(f"{path}: a certificate is cut off")
     for der in plain:
         if any(other.startswith(der) for other in with_settings):

@@ -238,6 +238,8 @@ def test_damaged_files(monkeypatch, tmp_path, system_ca, other_ca):
         (b"\xef\xbb\xbf" + system_ca.pem + third.pem, 2),
         (crlf + text + bad + third.pem, 2),
         (system_ca.pem + third.pem + half, 2),
+        (half + b"\n" + system_ca.pem + third.pem, 2),
+        (system_ca.pem.rstrip() + third.pem, 1),
         (bad, 0),
         (b"", 0),
     ):
@@ -249,6 +251,14 @@ def test_damaged_files(monkeypatch, tmp_path, system_ca, other_ca):
         (source,) = context._sources
         assert source.certificates == expected
         assert source.problems or contents.startswith(b"\xef")
+
+
+def test_damaged_files_are_read_in_one_pass(monkeypatch, tmp_path, system_ca):
+    """100,000 beginnings without an end, each of which a search could follow to the end."""
+    file = tmp_path / "store.pem"
+    file.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n" * 100_000 + system_ca.pem)
+    use_store(monkeypatch, SSL_CERT_FILE=str(file))
+    assert make().cert_store_stats()["x509"] == 1
 
 
 def test_settings_of_a_damaged_file_do_not_vanish(monkeypatch, tmp_path, system_ca):
