@@ -351,6 +351,7 @@ class SSLContext(_common.Context):
     #: What has been read, and the identities of the files.
     _sources: list[_Source]
     _files: set[tuple[int, ...]]
+    _in_directories: set[tuple[int, ...]]
     #: Bundles of certifi that were loaded, and not read.
     _bundles: list[str]
 
@@ -366,7 +367,8 @@ class SSLContext(_common.Context):
         if self.protocol != ssl.PROTOCOL_TLS_SERVER:
             self._judges = True
             self._reading = RLock()
-            self._sources, self._files, self._bundles = [], set(), []
+            self._sources, self._bundles = [], []
+            self._files, self._in_directories = set(), set()
             self._system_trust = bool(system_trust)
             injected = _common.injected is not None
             self._respects_cafile = injected and _common.respect_cafile and self._system_trust
@@ -496,11 +498,15 @@ class SSLContext(_common.Context):
     def _add(self, name: str, **location: Any) -> None:
         before = _count(self)
         super().load_verify_locations(**location)
-        source = next((known for known in self._sources if known.name == name), None)
-        if source is None:
-            source = _Source(name)
-            self._sources.append(source)
-        source.certificates += _count(self) - before
+        self._source(name).certificates += _count(self) - before
+
+    def _source(self, name: str) -> _Source:
+        """The one of that name, a new one if there is none."""
+        for source in self._sources:
+            if source.name == name:
+                return source
+        self._sources.append(_Source(name))
+        return self._sources[-1]
 
     def _load_file(self, cafile: Any) -> None:
         identity = _identity(cafile)
@@ -517,28 +523,42 @@ class SSLContext(_common.Context):
             shown = os.fsdecode(cafile) if isinstance(cafile, (str, bytes, os.PathLike)) else ""
             before = _count(self)
             self._add(shown, cafile=cafile)
-            if _count(self) > before:  # not for CRLs alone
+            # Not for CRLs alone.
+            if _count(self) > before or (identity is not None and self._repeats(cafile)):
                 self._own_loaded()
         if identity is not None:
             self._files.add(identity)
 
+    def _repeats(self, cafile: Any) -> bool:
+        """Whether a file that has added nothing has certificates, which were known before."""
+        if not self._respects_cafile:
+            return False  # it does not matter
+        scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
+        scratch.load_verify_locations(cafile)
+        return _count(scratch) > 0
+
     def _load_directory(self, capath: Any) -> None:
+        # What is not a directory is accepted by ssl, what is not a path is not.
+        StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
+        found = _Source(os.fsdecode(capath))
         try:
-            path = os.fsdecode(capath)
-            names = os.listdir(path) if path else []
-        except (OSError, TypeError, ValueError):
-            # What is not a directory is accepted by ssl, what is not a path is not.
-            StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
-            return
-        if not path:
-            StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
-        source = _Source(path)
+            names = sorted(os.listdir(found.name))
+        except OSError as error:
+            names = []
+            found.problems.append(str(error.strerror))
         before = _count(self)
-        for name in sorted(names):
+        for name in names:
             if re.fullmatch(_HASHED, name) or re.fullmatch(_HASHED_CRL, name):
-                _read_file(self, os.path.join(path, name), source)
-        source.certificates = _count(self) - before
-        self._sources.append(source)
+                path = os.path.join(found.name, name)
+                identity = _identity(path)
+                # Some load a directory for each connection, such as urllib3.
+                if identity is None or identity not in self._in_directories:
+                    _read_file(self, path, found)
+                if identity is not None:
+                    self._in_directories.add(identity)
+        source = self._source(found.name)
+        source.certificates += _count(self) - before
+        source.problems += [text for text in found.problems if text not in source.problems]
         self._own_loaded()
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:

@@ -305,6 +305,47 @@ def test_lists_in_a_directory(context, tmp_path, other_ca):
     assert (stats["x509"], stats["crl"]) == (2, 1)
 
 
+def test_a_directory_is_not_read_again(monkeypatch, context, tmp_path, other_ca, trusted_server):
+    """Some load it for each connection, into a context that is in use."""
+    (tmp_path / "0a1b2c3d.0").write_bytes(other_ca.pem)
+    (tmp_path / "0a1b2c3d.1").mkdir()
+    context.load_verify_locations(capath=str(tmp_path))
+    exchange_socket(context, trusted_server.address)
+    assert str(context._sources[0]) == (
+        f"{tmp_path} (1 certificate) [{tmp_path}/0a1b2c3d.1 is not a regular file]"
+    )
+    sources = [vars(source).copy() for source in context._sources]
+    reads = []
+    read = _pure._read_file
+    monkeypatch.setattr(_pure, "_read_file", lambda *where: (reads.append(where), read(*where)))
+    for _ in range(3):
+        context.load_verify_locations(capath=str(tmp_path))
+    assert {path for _, path, _ in reads} == {f"{tmp_path}/0a1b2c3d.1"}
+    assert [vars(source) for source in context._sources] == sources
+    reads.clear()
+    (tmp_path / "0a1b2c3d.2").write_bytes(Authority("another").pem)
+    context.load_verify_locations(capath=str(tmp_path))
+    assert f"{tmp_path}/0a1b2c3d.2" in {path for _, path, _ in reads}
+    assert context._sources[0].certificates == 2
+
+
+def test_a_missing_directory_is_named(context, tmp_path, untrusted):
+    context.load_verify_locations(capath=str(tmp_path / "missing"))
+    assert f"searched {tmp_path}/missing (0 certificates) [No such file" in str(
+        refusal(context, untrusted)
+    )
+
+
+def test_respect_cafile_of_certificates_known_before(monkeypatch, context, system_file):
+    """A context that has read the system's store cannot trust one of its certificates only."""
+    monkeypatch.setattr(_common, "injected", _pure.SSLContext)
+    monkeypatch.setattr(_common, "respect_cafile", True)
+    made = make()
+    assert made.get_ca_certs()
+    with pytest.raises(ValueError, match="cannot change"):
+        made.load_verify_locations(system_file)
+
+
 def test_verify_needs_the_native_module(monkeypatch):
     monkeypatch.setattr(_pure, "reason", "a reason")
     with pytest.raises(NotImplementedError, match="a reason"):

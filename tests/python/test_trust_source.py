@@ -331,6 +331,7 @@ def test_respect_cafile(respect):
             assert both(context) == (False, True), keywords
         # A directory without a certificate is a choice as well.
         assert both(ssl.create_default_context(capath=EMPTY)) == (False, False)
+        assert both(ssl.create_default_context(capath=EMPTY + "/missing")) == (False, False)
         # Nothing of its own.
         assert both(ssl.create_default_context()) == (True, False)
         assert both(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) == (True, False)
