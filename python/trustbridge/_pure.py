@@ -460,17 +460,19 @@ class SSLContext(_common.Context):
         )
 
     def _prepare(self, server_side: bool) -> None:
-        if self._reading is None:
+        if self._reading is None or (not server_side and self._complete):
             return
-        if not server_side:
-            if self._verifies_clients:
-                raise ValueError("this context verifies clients; make another one for servers")
-            # Also with CERT_NONE: the mode may change while the context is in use.
-            self._read_system()
-        elif self.verify_mode != ssl.CERT_NONE:
-            if self._complete:
+        if server_side and self.verify_mode == ssl.CERT_NONE:
+            return
+        with self._reading:  # or another thread makes it the other kind meanwhile
+            if not server_side:
+                if self._verifies_clients:
+                    raise ValueError("this context verifies clients; make another one for servers")
+                # Also with CERT_NONE: the mode may change while the context is in use.
+                self._read_system()
+            elif self._complete:
                 raise ValueError("this context verifies servers; make another one for clients")
-            if not self._verifies_clients:
+            elif not self._verifies_clients:
                 self._verifies_clients = True
                 self.verify_flags = self.verify_flags  # as `ssl` has them from now on
 
@@ -588,8 +590,10 @@ class SSLContext(_common.Context):
         return super().cert_store_stats()
 
     def _read_for_introspection(self) -> None:
-        if not self._verifies_clients:
-            self._read_system()
+        if self._reading is not None:
+            with self._reading:
+                if not self._verifies_clients:
+                    self._read_system()
 
 
 def _identity(cafile: Any) -> tuple[int, ...] | None:

@@ -155,6 +155,47 @@ def test_one_store_is_for_one_side(context, trusted_server, monkeypatch, system_
     assert both.get_ca_certs() == []
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("use", ["connect", "introspect"])
+def test_one_store_is_for_one_side_when_two_threads_begin(
+    monkeypatch, system_file, trusted_server, use
+):
+    """A server must not verify its clients with the system's certificates."""
+    use_store(monkeypatch, SSL_CERT_FILE=system_file)
+    both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+    both.verify_mode = ssl.CERT_REQUIRED
+    begun, go_on = threading.Event(), threading.Event()
+    read = _pure._read_into
+
+    def slow(*arguments):
+        begun.set()
+        assert go_on.wait(60)
+        return read(*arguments)
+
+    monkeypatch.setattr(_pure, "_read_into", slow)
+    outcome = []
+
+    def serve():
+        try:
+            both.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+        except ValueError as error:
+            outcome.append(str(error))
+        else:
+            outcome.append("serves")
+
+    first = {"connect": lambda: exchange_socket(both, trusted_server.address)}
+    client = threading.Thread(target=first.get(use, both.get_ca_certs))
+    client.start()
+    assert begun.wait(60)
+    server = threading.Thread(target=serve)
+    server.start()
+    server.join(0.2)
+    go_on.set()
+    client.join(60)
+    server.join(60)
+    assert outcome == ["this context verifies servers; make another one for clients"]
+
+
 def refusal(context, leaf) -> ssl.SSLCertVerificationError:
     with Server(server_context(leaf)) as server:
         with pytest.raises(ssl.SSLCertVerificationError) as caught:
