@@ -29,6 +29,11 @@ PLATFORMS = {
 }
 
 
+def record_line(path, data) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{path},sha256={digest},{len(data)}"
+
+
 def make(folder, platform, *, year=2020, tags="cp310-abi3", native="", **changed) -> Path:
     folder.mkdir(exist_ok=True)
     native = native or ("_native.pyd" if platform.startswith("win") else "_native.abi3.so")
@@ -36,13 +41,14 @@ def make(folder, platform, *, year=2020, tags="cp310-abi3", native="", **changed
         "trustbridge/__init__.py": b"",
         "trustbridge/_pure.py": b"pass\n",
         f"trustbridge/{native}": native.encode() + platform.encode(),
-        f"{INFO}/METADATA": b"Name: trustbridge\n",
+        f"{INFO}/METADATA": b"Name: trustbridge\nLicense-File: LICENSE-MIT\n",
         f"{INFO}/WHEEL": f"Tag: {tags}-{platform}\n".encode(),
-        f"{INFO}/RECORD": b"",
         f"{INFO}/licenses/LICENSE-MIT": b"free",
         f"{INFO}/sboms/trustbridge.cyclonedx.json": f"{tags}-{platform}".encode(),
         **changed,
     }
+    lines = [record_line(path, data) for path, data in files.items() if data is not None]
+    files.setdefault(f"{INFO}/RECORD", "\n".join([*lines, f"{INFO}/RECORD,,", ""]).encode())
     wheel = folder / f"trustbridge-1.2-{tags}-{platform}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, data in files.items():
@@ -82,8 +88,7 @@ def test_contents(tmp_path):
     expected = []
     for name, data in files.items():
         if name != f"{INFO}/RECORD":
-            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-            expected.append(f"{name},sha256={digest},{len(data)}")
+            expected.append(record_line(name, data))
     assert sorted(record) == sorted([*expected, f"{INFO}/RECORD,,"])
 
 
@@ -179,3 +184,65 @@ def test_refusals(tmp_path):
     finished = bundle(tmp_path / "out", good, later)
     assert "several releases" in finished.stderr
     assert not (tmp_path / "out").exists()
+
+
+BELONGS = "does not belong there"
+FAULTS = {
+    "above": ({"../../evil.py": b""}, BELONGS),
+    "above the package": ({"trustbridge/../evil.py": b""}, BELONGS),
+    "absolute": ({"/etc/evil": b""}, BELONGS),
+    "of another package": ({"requests/__init__.py": b""}, BELONGS),
+    "at the top": ({"evil.pth": b"import os"}, BELONGS),
+    "of another distribution": ({"other-1.0.dist-info/METADATA": b""}, BELONGS),
+    "script": ({"trustbridge-1.2.data/scripts/evil": b""}, BELONGS),
+    "backslash": ({"trustbridge\\..\\evil.py": b""}, BELONGS),
+    "comma": ({"trustbridge/a,b.py": b""}, BELONGS),
+    "one name on some systems": ({"trustbridge/_PURE.py": b""}, "two files of one name"),
+    "no licence": ({f"{INFO}/licenses/LICENSE-MIT": None}, "lacks its licences"),
+    "no metadata": ({f"{INFO}/METADATA": None}, "lacks its licences"),
+    "no record": ({f"{INFO}/RECORD": b""}, "not what its RECORD says"),
+    "other contents": (
+        {f"{INFO}/RECORD": f"trustbridge/__init__.py,sha256=AAAA,0\n{INFO}/RECORD,,\n".encode()},
+        "not what its RECORD says",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_odd_wheels(tmp_path, fault):
+    changed, words = FAULTS[fault]
+    finished = bundle(tmp_path / "out", make(tmp_path, "win_amd64", **changed))
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr.startswith("bundle: ") and words in finished.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_in_the_record(tmp_path):
+    """Such as a signature of the record, which is not one of the bundle's."""
+    wheel = make(tmp_path, "win_amd64")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr(f"{INFO}/RECORD.jws", b"")
+    assert "not what its RECORD says" in bundle(tmp_path / "out", wheel).stderr
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_there_twice(tmp_path):
+    wheel = make(tmp_path, "win_amd64")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("trustbridge/_pure.py", b"pass\n")
+    assert "two files of one name" in bundle(tmp_path / "out", wheel).stderr
+
+
+def test_what_is_no_wheel(tmp_path):
+    text = tmp_path / "trustbridge-1.2-cp310-abi3-win32.whl"
+    text.write_text("not a wheel")
+    with_build = tmp_path / "trustbridge-1.2-1-cp310-abi3-win32.whl"
+    for path, words in (
+        (text, "cannot be read"),
+        (tmp_path / "trustbridge-1.2-cp310-abi3-win_amd64.whl", "cannot be read"),
+        (tmp_path / "something", "no name of a wheel"),
+        (with_build, "no name of a wheel"),
+    ):
+        finished = bundle(tmp_path / "out", path)
+        assert finished.returncode == 1
+        assert finished.stderr.startswith("bundle: ") and words in finished.stderr
