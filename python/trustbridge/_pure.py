@@ -99,7 +99,7 @@ def places(
     for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
         value = environment.get(variable)
         if value:
-            found.append(Place(os.path.abspath(value), variable, directory=False))
+            found.append(Place(_absolute(value), variable, directory=False))
             break
     else:
         for path in bundles:
@@ -109,11 +109,18 @@ def places(
     bundle = bool(found)
     value = environment.get("SSL_CERT_DIR")
     if value:
-        for path in dict.fromkeys(os.path.abspath(part) for part in value.split(":") if part):
+        for path in dict.fromkeys(_absolute(part) for part in value.split(":") if part):
             found.append(Place(path, "SSL_CERT_DIR", directory=True))
     elif not bundle:
         found.extend(Place(path, None, directory=True) for path in directories)
     return found
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except OSError:  # the current directory has been removed
+        return path
 
 
 _lock = allocate_lock()
@@ -139,7 +146,7 @@ class _Source:
     def __str__(self) -> str:
         count = self.certificates
         text = f"{self.name} ({count} certificate{'' if count == 1 else 's'})"
-        return f"{text} [{self.problems[0]}]" if self.problems else text
+        return _escape(f"{text} [{self.problems[0]}]" if self.problems else text)
 
 
 def _read_into(context: SSLContext, place: Place) -> _Source:
@@ -322,7 +329,7 @@ def _report(line: str, sent: list[dict[str, Any]], depth: int | None, context: S
     lines += ["", "Searched for trust anchors:"]
     for source in context._sources:
         lines.append(f"  - {source}")
-        lines.extend(f"    {problem}" for problem in source.problems[1:])
+        lines.extend(f"    {_escape(problem)}" for problem in source.problems[1:])
     if not context._sources:
         lines.append("  (nothing)")
     lines += ["", f"The verdict is OpenSSL's, because the native module is not in use: {reason}"]

@@ -227,6 +227,24 @@ def test_words_of_names_are_safe(context):
     assert "evil\\u{1b}[31m\\u{a}\\u{22}root" in text
 
 
+def test_words_of_places_are_safe(monkeypatch, untrusted):
+    """A path comes from the environment, and is bytes."""
+    use_store(monkeypatch, SSL_CERT_FILE="/nowhere/\udcff\x1b[31m")
+    error = refusal(make(), untrusted)
+    for text in (str(error), error.report):
+        assert "searched" in text.lower()
+        assert "/nowhere/\\u{dcff}\\u{1b}[31m" in text
+        assert "\x1b" not in text and text.encode()
+
+
+def test_relative_places_without_a_current_directory(monkeypatch, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    settings = {"SSL_CERT_FILE": "ca.pem", "SSL_CERT_DIR": "certs"}
+    assert [path for path, *_ in paths(settings)] == ["ca.pem", "certs"]
+
+
 def test_no_store(monkeypatch, untrusted):
     use_store(monkeypatch, SSL_CERT_FILE="/nonexistent/ca.pem")
     error = refusal(make(), untrusted)
