@@ -29,7 +29,7 @@ help:
 	@echo '  make test-truststore  the public tests of truststore, run with our package'
 	@echo '  make test-docs    the Python examples of the READMEs'
 	@echo '  make test-install pip install from a checkout and from the sdist'
-	@echo '  make test-pip     pip with trustbridge in the place of its own library'
+	@echo '  make test-pip     pip with trustbridge in the place of its own library, and its tests'
 	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
 	@echo '  make test-targets compile and lint for other systems'
 	@echo '  make test-release the checks of a release, each with what it must catch'
