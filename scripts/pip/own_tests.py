@@ -141,7 +141,9 @@ def lay_out(folder: Path, source: Path, fetched: dict[str, Path]) -> None:
                 path = folder / rename(name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(edit(rename(name), rename(text)))
-    shutil.copy(HERE / CHECK, folder / "tests/cli/functional")
+    tests = folder / "tests/cli/functional"
+    assert {path.name for path in tests.iterdir()} == set(FILES)
+    shutil.copy(HERE / CHECK, tests)
     data = folder / "tests/cli/data"
     (data / "common_wheels").mkdir(parents=True)
     for name, path in fetched.items():
@@ -199,7 +201,7 @@ def run_pytest(
     log, report = folder / f"{how}.log", folder / f"{how}.xml"
     temporary = folder / "tmp"
     temporary.mkdir()
-    options = ["-n", str(os.cpu_count()), "-m", "not network", "--timeout", "300"]
+    options = ["-n", str(min(os.cpu_count() or 2, 8)), "-m", "not network", "--timeout", "300"]
     options += ["--color", "no", "--tb", "short"]
     options += ["-p", "no:cacheprovider", "--basetemp", str(temporary / "pytest")]
     options += ["--junit-xml", str(report)]
