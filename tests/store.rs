@@ -206,5 +206,14 @@ fn trusted_certificate_blocks_keep_their_settings() {
         assert!(command.args(setting).status().unwrap().success());
         let verdict = run(&leaf, &[("SSL_CERT_FILE", &store)]);
         assert!(verdict.starts_with(expected), "{setting:?}: {verdict}");
+        // A rejection holds for a copy without settings too, wherever that is and in any order.
+        if expected == "Distrusted" && setting[0] == "-addreject" {
+            let rejected = fs::read_to_string(&store).unwrap();
+            for both in [format!("{}{rejected}", pki.root), format!("{rejected}{}", pki.root)] {
+                fs::write(&store, both).unwrap();
+                let verdict = run(&leaf, &[("SSL_CERT_FILE", &store)]);
+                assert!(verdict.starts_with(expected), "{verdict}");
+            }
+        }
     }
 }

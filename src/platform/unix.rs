@@ -193,6 +193,10 @@ impl<'a> Search<'a> {
             if !self.step() {
                 return None;
             }
+            // The same certificate may come without trust settings from elsewhere.
+            let purpose = self.config.purpose;
+            let rejecting = self.sets.iter().find_map(|set| set.rejects_anchor(entry, purpose));
+            let entry = rejecting.unwrap_or(entry);
             if entry.certificate().as_ref() == head.der {
                 continue; // a certificate does not vouch for itself
             }

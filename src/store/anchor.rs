@@ -371,6 +371,18 @@ impl AnchorSet {
         self.entries().iter().any(|entry| entry.refusal(purpose, time).is_none())
     }
 
+    /// The entry that rejects the subject and key of an entry, of this set or another one.
+    pub(crate) fn rejects_anchor(
+        &self,
+        entry: &StoreEntry,
+        purpose: Purpose,
+    ) -> Option<&StoreEntry> {
+        if !self.index.any_rejected {
+            return None;
+        }
+        self.rejects(&Cert::parse(entry.certificate()).ok()?, purpose)
+    }
+
     /// Whether trust settings reject this subject and key for the purpose, under whatever
     /// certificate.
     pub(crate) fn rejects(&self, cert: &Cert<'_>, purpose: Purpose) -> Option<&StoreEntry> {
