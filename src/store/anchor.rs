@@ -186,7 +186,8 @@ impl StoreEntry {
         &self.source
     }
 
-    /// Its trust settings, if the store has any for it.
+    /// Its trust settings, if the store has any for it. What is rejected of another entry with the
+    /// same subject and key is rejected of this one.
     pub fn trust(&self) -> Option<&TrustSettings> {
         self.trust.as_ref()
     }
@@ -335,7 +336,37 @@ impl AnchorSetBuilder {
 
     pub(crate) fn build(mut self) -> AnchorSet {
         self.index.by_subject.sort_unstable();
+        if self.index.any_rejected {
+            self.index.spread_rejections();
+        }
         AnchorSet { index: Arc::new(self.index) }
+    }
+}
+
+impl Index {
+    /// A rejection holds for every entry with the same subject and key.
+    fn spread_rejections(&mut self) {
+        let identity = |entry: &StoreEntry| {
+            let cert = Cert::parse(&entry.certificate).ok()?;
+            Some((cert.subject.to_vec(), cert.spki.to_vec()))
+        };
+        let mut rejections: HashMap<_, Vec<String>> = HashMap::new();
+        for entry in &self.entries {
+            let rejected = entry.trust.iter().flat_map(|trust| &trust.rejected).cloned();
+            let mut rejected = rejected.peekable();
+            if rejected.peek().is_some() {
+                rejections.entry(identity(entry)).or_default().extend(rejected);
+            }
+        }
+        rejections.remove(&None);
+        for entry in &mut self.entries {
+            for purpose in rejections.get(&identity(entry)).into_iter().flatten() {
+                let known = &mut entry.trust.get_or_insert_default().rejected;
+                if !known.contains(purpose) {
+                    known.push(purpose.clone());
+                }
+            }
+        }
     }
 }
 
