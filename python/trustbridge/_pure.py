@@ -357,7 +357,7 @@ class SSLContext(_common.Context):
     _shows_partial_chain = False
     #: What has been read, and the identities of the files.
     _sources: list[_Source]
-    _files: set[tuple[int, ...]]
+    _files: dict[tuple[int, ...], _Source | None]
     _in_directories: set[tuple[int, ...]]
     #: Bundles of certifi that were loaded, and not read.
     _bundles: list[str]
@@ -375,7 +375,7 @@ class SSLContext(_common.Context):
             self._judges = True
             self._reading = RLock()
             self._sources, self._bundles = [], []
-            self._files, self._in_directories = set(), set()
+            self._files, self._in_directories = {}, set()
             self._system_trust = bool(system_trust)
             injected = _common.injected is not None
             self._respects_cafile = injected and _common.respect_cafile and self._system_trust
@@ -388,8 +388,9 @@ class SSLContext(_common.Context):
     def system_trust(self) -> bool:
         """Whether the system's trust anchors count. Always False in contexts for servers.
 
-        Can be set before the first connection: OpenSSL cannot forget a certificate. While it is
-        False only what was loaded is trusted, a bundle of certifi like any other file.
+        Can be set before the first connection, and before `get_ca_certs()` or `cert_store_stats()`,
+        which read the store too: OpenSSL cannot forget a certificate. While it is False only what
+        was loaded is trusted, a bundle of certifi like any other file.
         """
         return self._system_trust
 
@@ -443,11 +444,26 @@ class SSLContext(_common.Context):
                     self._add(bundle, cafile=bundle)
             for place in _system_places() if self._system_trust else ():
                 default_directory = place.directory and place.variable is None
-                source = _read_into(self, place)
-                self._sources.append(source)
+                source = self._read_place(place)
                 if default_directory and source.certificates:
                     break
             self._complete = True
+
+    def _read_place(self, place: Place) -> _Source:
+        identity = None if place.directory else _identity(place.path)
+        known = None if identity is None else self._files.get(identity)
+        if known is None:
+            source = _read_into(self, place)
+            # Loading it later must do what it does in `ssl`, or what respect_cafile asks for.
+            if identity is not None and not source.problems and not self._respects_cafile:
+                self._files.setdefault(identity, source)
+        elif known.name == str(place):
+            return known
+        else:  # loaded by the program, as with PIP_CERT
+            source = _Source(str(place))
+            source.certificates = known.certificates
+        self._sources.append(source)
+        return source
 
     def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
         _explain(error, self, connection)
@@ -504,10 +520,12 @@ class SSLContext(_common.Context):
             if capath is not None:
                 self._load_directory(capath)
 
-    def _add(self, name: str, **location: Any) -> None:
+    def _add(self, name: str, **location: Any) -> _Source:
         before = _count(self)
         super().load_verify_locations(**location)
-        self._source(name).certificates += _count(self) - before
+        source = self._source(name)
+        source.certificates += _count(self) - before
+        return source
 
     def _source(self, name: str) -> _Source:
         """The one of that name, a new one if there is none."""
@@ -521,6 +539,7 @@ class SSLContext(_common.Context):
         identity = _identity(cafile)
         if identity is not None and identity in self._files:
             return
+        source = None
         if identity is not None and _certifi.is_bundle(os.fsdecode(cafile)):
             if self._complete and not self._system_trust:
                 self._add(os.fsdecode(cafile), cafile=cafile)
@@ -531,12 +550,12 @@ class SSLContext(_common.Context):
         else:
             shown = os.fsdecode(cafile) if isinstance(cafile, (str, bytes, os.PathLike)) else ""
             before = _count(self)
-            self._add(shown, cafile=cafile)
+            source = self._add(shown, cafile=cafile)
             # Not for CRLs alone.
             if _count(self) > before or (identity is not None and self._repeats(cafile)):
                 self._own_loaded()
         if identity is not None:
-            self._files.add(identity)
+            self._files[identity] = source
 
     def _repeats(self, cafile: Any) -> bool:
         """Whether a file that has added nothing has certificates, which were known before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _ssl
 import os
 import re
 import ssl
@@ -130,6 +131,47 @@ def test_nothing_is_added_once_in_use(context, trusted_server, other_file):
         file.write(Authority("another").pem)
     context.load_verify_locations(other_file)
     assert len(adds) == 1
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", None])
+@pytest.mark.parametrize("first", ["loaded", "connected"])
+def test_the_stores_own_file_is_read_once(
+    monkeypatch, variable, first, trusted_server, untrusted_server, system_file
+):
+    """As `--cert` it is what some set for pip."""
+    if variable is None:
+        use_store(monkeypatch, bundles=[system_file])
+    else:
+        use_store(monkeypatch, **{variable: system_file})
+    context = make()
+    loads = []
+    monkeypatch.setattr(
+        StdContext,
+        "load_verify_locations",
+        lambda *arguments, **settings: loads.append(arguments) or load(*arguments, **settings),
+    )
+    load = _ssl._SSLContext.load_verify_locations
+    if first == "connected":
+        exchange_socket(context, trusted_server.address)
+    for _ in range(2):
+        context.load_verify_locations(system_file)
+    exchange_socket(context, trusted_server.address)
+    assert len(loads) == 1
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        exchange_socket(context, untrusted_server.address)
+    assert "(1 certificate)" in str(caught.value)
+    assert "(0 certificates)" not in str(caught.value)
+    assert str(caught.value).count(system_file) == (2 if variable and first == "loaded" else 1)
+
+
+def test_a_damaged_store_still_cannot_be_loaded(monkeypatch, tmp_path, system_ca, trusted_server):
+    path = tmp_path / "damaged.pem"
+    path.write_bytes(system_ca.pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n")
+    use_store(monkeypatch, SSL_CERT_FILE=str(path))
+    context = make()
+    exchange_socket(context, trusted_server.address)
+    with pytest.raises(ssl.SSLError):
+        context.load_verify_locations(path)
 
 
 def test_servers_do_not_read_the_store(monkeypatch, localhost):
