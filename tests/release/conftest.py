@@ -262,6 +262,7 @@ def make_wheel(
     members[f"trustbridge/{module_name}"] = module
     members[info + "METADATA"] = (
         f"Metadata-Version: 2.4\nName: trustbridge\nVersion: {version}\n"
+        "License-File: LICENSE-APACHE\nLicense-File: LICENSE-MIT\n"
         "Requires-Python: >=3.10\n\nText\n"
     ).encode()
     members[info + "WHEEL"] = (
