@@ -14,6 +14,7 @@ import types
 
 import pytest
 import trustme
+from OpenSSL.crypto import X509
 
 _folder = tempfile.TemporaryDirectory(prefix="trustbridge-tests-")
 FOLDER = pathlib.Path(_folder.name)
@@ -31,6 +32,23 @@ os.environ.update(
     MKCERT_FOLDER=str(FOLDER),
     PATH=f"{pathlib.Path(__file__).parent}{os.pathsep}{os.environ['PATH']}",
 )
+
+_CA = trustme.CA
+
+
+def _new_authority() -> trustme.CA:
+    """One whose name has a hash of eight digits.
+
+    One test names a file in a directory of CAs by that hash, and forgets the zeros that it may
+    begin with. OpenSSL would not look for such a file either.
+    """
+    while True:
+        made = _CA()
+        if X509.from_cryptography(made._certificate).subject_name_hash() >= 1 << 28:
+            return made
+
+
+trustme.CA = _new_authority
 
 # One file imports a private module by name; all of its tests but one do not use it.
 sys.modules["trustbridge._api"] = types.ModuleType("trustbridge._api")
