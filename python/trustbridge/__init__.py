@@ -54,31 +54,24 @@ if not TYPE_CHECKING:  # or every name would be known
     def __getattr__(name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from ._mode import HANDSHAKE_MODE, OPENSSL
+        module: Any
+        from . import _mode
 
         if name == "HANDSHAKE_MODE":
-            value = HANDSHAKE_MODE
+            module = _mode
         elif name in ("extract_from_ssl", "inject_into_ssl"):
-            from . import _inject
-
-            value = getattr(_inject, name)
-        elif HANDSHAKE_MODE == OPENSSL:
-            from . import _pure
-
-            value = getattr(_pure, name)
+            from . import _inject as module
+        elif _mode.HANDSHAKE_MODE == _mode.OPENSSL:
+            from . import _pure as module
         elif name in ("VerificationError", "verify"):
-            from . import _verify
-
-            value = getattr(_verify, name)
+            from . import _verify as module
         elif name == "export_pem":
-            from ._store import export_pem as value
+            from . import _store as module
         elif name == "Verified":
-            value = _native.Verified
+            module = _native
         else:
-            from . import _context
-
-            value = getattr(_context, name)
-        globals()[name] = value
+            from . import _context as module
+        value = globals()[name] = getattr(module, name)
         return value
 
 

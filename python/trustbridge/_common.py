@@ -179,8 +179,6 @@ class Context(StdContext, metaclass=_ContextType):
 
     #: For other copies of this package.
     _builds_on = StdContext
-    #: Whether the client connections of this context are judged here: not in contexts for servers.
-    _judges = False
     #: Whether a CA file of its own ends the trust in the system; the default certificates, once
     #: asked for, bring it back.
     _respects_cafile = False
@@ -188,6 +186,11 @@ class Context(StdContext, metaclass=_ContextType):
 
     # Code written for truststore finds the context that does the work by this name.
     _ctx = _Itself()
+
+    @property
+    def _judges(self) -> bool:
+        """Whether the client connections of this context are judged here."""
+        return self.protocol != ssl.PROTOCOL_TLS_SERVER
 
     def _change_trust(self, system: bool) -> None:
         """Whether the system's trust anchors count from now on."""

@@ -45,8 +45,7 @@ class SSLContext(_Base):
     ) -> SSLContext:
         # Everything is set up here: some subclasses do not call __init__.
         self = StdContext.__new__(cls, protocol, *args, **kwargs)
-        if self.protocol != ssl.PROTOCOL_TLS_SERVER:
-            self._judges = True
+        if self._judges:
             self._trust = self._attach()
             _environment.apply(self._trust)
             self._respects_cafile = _common.injected is not None and _common.respect_cafile

@@ -284,26 +284,6 @@ def _sent(connection: Any) -> list[dict[str, Any]]:
         return []
 
 
-def _explain(error: ssl.SSLCertVerificationError, context: SSLContext, connection: Any) -> None:
-    """Adds names and places to an exception that OpenSSL's verdict has raised just now."""
-    code = error.verify_code
-    kind, words = _KINDS.get(code, ("CannotCheck", error.verify_message))
-    host = connection.server_hostname
-    line = f"{_escape(host)}: {words}" if host else words
-    sent = _sent(connection)
-    depth = None
-    if code in _MISSING_PATH:
-        if not _count(context):
-            kind, words = "NoTrustAnchors", "no usable trust anchor was found"
-            line = f"{_escape(host)}: {words}" if host else words
-        depth, missing = _missing_issuer(sent)
-        if missing:
-            line += f': "{missing}"'
-        line += f"; searched {', '.join(map(str, context._sources)) or 'nothing'}"
-    _common.add_words(error, line)
-    _common.add_report(error, kind, depth, _report(line, sent, depth, context))
-
-
 def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
     """Follows the names as far as they go: whose issuer is missing, and its name."""
     if not sent:
@@ -371,8 +351,7 @@ class SSLContext(_common.Context):
     ) -> SSLContext:
         # Everything is set up here: some subclasses do not call __init__.
         self = StdContext.__new__(cls, protocol, *args, **kwargs)
-        if self.protocol != ssl.PROTOCOL_TLS_SERVER:
-            self._judges = True
+        if self._judges:
             self._reading = RLock()
             self._sources, self._bundles = [], []
             self._files, self._in_directories = {}, set()
@@ -466,7 +445,23 @@ class SSLContext(_common.Context):
         return source
 
     def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        _explain(error, self, connection)
+        """Adds names and places."""
+        code = error.verify_code
+        kind, words = _KINDS.get(code, ("CannotCheck", error.verify_message))
+        host = connection.server_hostname
+        line = f"{_escape(host)}: {words}" if host else words
+        sent = _sent(connection)
+        depth = None
+        if code in _MISSING_PATH:
+            if not _count(self):
+                kind, words = "NoTrustAnchors", "no usable trust anchor was found"
+                line = f"{_escape(host)}: {words}" if host else words
+            depth, missing = _missing_issuer(sent)
+            if missing:
+                line += f': "{missing}"'
+            line += f"; searched {', '.join(map(str, self._sources)) or 'nothing'}"
+        _common.add_words(error, line)
+        _common.add_report(error, kind, depth, _report(line, sent, depth, self))
 
     # What `ssl` calls for every connection, however it is made.
 
@@ -566,14 +561,16 @@ class SSLContext(_common.Context):
         return _count(scratch) > 0
 
     def _load_directory(self, capath: Any) -> None:
-        # What is not a directory is accepted by ssl, what is not a path is not.
-        StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
-        found = _Source(os.fsdecode(capath))
+        problems = []
         try:
-            names = sorted(os.listdir(found.name))
-        except OSError as error:
+            names = sorted(os.listdir(os.fsdecode(capath)))
+        except (OSError, TypeError, ValueError) as error:
+            # What is not a directory is accepted by ssl, what is not a path is not.
+            StdContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(capath=capath)
             names = []
-            found.problems.append(str(error.strerror))
+            problems.append(str(getattr(error, "strerror", error)))
+        found = _Source(os.fsdecode(capath))
+        found.problems += problems
         before = _count(self)
         for name in names:
             if re.fullmatch(_HASHED, name) or re.fullmatch(_HASHED_CRL, name):

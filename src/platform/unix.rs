@@ -193,7 +193,7 @@ impl<'a> Search<'a> {
             if !self.step() {
                 return None;
             }
-            // The same certificate may come without trust settings from elsewhere.
+            // Another set may reject what this one has without trust settings.
             let purpose = self.config.purpose;
             let rejecting = self.sets.iter().find_map(|set| set.rejects_anchor(entry, purpose));
             let entry = rejecting.unwrap_or(entry);
