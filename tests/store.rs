@@ -12,6 +12,7 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, ServerName};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
@@ -85,7 +86,9 @@ fn child() {
     }
     let chain = [CertificateDer::from(STANDARD.decode(mode).unwrap())];
     let peer = Peer::new(&chain, Some(ServerName::try_from(HOST).unwrap()));
-    match Verifier::system().verify(&peer) {
+    let own = std::env::var_os("OWN_ROOT");
+    let own = own.map(|file| CertificateDer::from_pem_file(file).unwrap());
+    match Verifier::builder().extra_roots(own).build().unwrap().verify(&peer) {
         Ok(verified) => println!("\nCHILD trusted by {}", verified.anchor.source),
         Err(error) => {
             println!("\nCHILD {:?}", error.kind());
@@ -192,6 +195,7 @@ fn trusted_certificate_blocks_keep_their_settings() {
     let pki = pki("with settings");
     let plain = directory.path().join("plain.pem");
     fs::write(&plain, &pki.root).unwrap();
+    let missing = directory.path().join("missing");
     let leaf = STANDARD.encode(&pki.leaf);
     for (setting, expected) in [
         (["-addtrust", "serverAuth"], "trusted by"),
@@ -215,6 +219,14 @@ fn trusted_certificate_blocks_keep_their_settings() {
                 assert!(verdict.starts_with(expected), "{verdict}");
                 assert!(verdict.contains(": 0 usable trust anchors, 2 refused"), "{verdict}");
             }
+            // And for one that the program itself trusts.
+            fs::write(&store, rejected).unwrap();
+            let own = ("OWN_ROOT", &*plain);
+            let verdict = run(&leaf, &[("SSL_CERT_FILE", &store), own]);
+            assert!(verdict.starts_with(expected), "{verdict}");
+            let line = format!("{}: the store rejects it for this purpose", store.display());
+            assert!(verdict.contains(&line), "{verdict}");
+            assert!(run(&leaf, &[("SSL_CERT_FILE", &missing), own]).starts_with("trusted by"));
         }
     }
 }
