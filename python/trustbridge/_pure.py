@@ -15,7 +15,7 @@ import os
 import re
 import ssl
 import stat
-from _thread import RLock, allocate_lock
+from _thread import RLock
 from binascii import a2b_base64
 
 from . import _certifi, _common
@@ -123,16 +123,15 @@ def _absolute(path: str) -> str:
         return path
 
 
-_lock = allocate_lock()
 _places: list[Place] | None = None
 
 
 def _system_places() -> list[Place]:
     global _places
-    with _lock:
-        if _places is None:
-            _places = places()
-        return _places
+    # No lock: two threads find the same, and the child of a fork would wait for the other one.
+    if _places is None:
+        _places = places()
+    return _places
 
 
 class _Source:
@@ -328,8 +327,9 @@ class SSLContext(_common.Context):
     verifies servers or verifies clients: it has one store, and the system's is not for clients.
     """
 
-    #: None in contexts for servers.
-    _reading: Any = None
+    #: A lock for each process: the child of a fork would wait for ever for one that another thread
+    #: of its parent had. None in contexts for servers.
+    _locks: dict[int, Any] | None = None
     _complete = False
     _verifies_clients = False
     _system_trust = False
@@ -352,7 +352,7 @@ class SSLContext(_common.Context):
         # Everything is set up here: some subclasses do not call __init__.
         self = StdContext.__new__(cls, protocol, *args, **kwargs)
         if self._judges:
-            self._reading = RLock()
+            self._locks = {}
             self._sources, self._bundles = [], []
             self._files, self._in_directories = {}, set()
             self._system_trust = bool(system_trust)
@@ -362,6 +362,10 @@ class SSLContext(_common.Context):
                 self.hostname_checks_common_name = False
             self.verify_flags = self._flags()
         return self
+
+    def _lock(self) -> Any:
+        assert self._locks is not None
+        return self._locks.setdefault(os.getpid(), RLock())
 
     @property
     def system_trust(self) -> bool:
@@ -375,11 +379,11 @@ class SSLContext(_common.Context):
 
     @system_trust.setter
     def system_trust(self, value: bool) -> None:
-        if self._reading is None:
+        if self._locks is None:
             if value:
                 raise ValueError("a context for servers does not trust the system's certificates")
             return
-        with self._reading:
+        with self._lock():
             self._change_trust(bool(value))
             self._respects_cafile = False
 
@@ -388,14 +392,14 @@ class SSLContext(_common.Context):
         """As in `ssl`. Setting a bit that not every mode of this package honours raises
         ValueError."""
         flags = self._flags()
-        if self._reading is not None and not self._shows_partial_chain:
+        if self._locks is not None and not self._shows_partial_chain:
             flags &= ~_common.PARTIAL_CHAIN
         return ssl.VerifyFlags(flags)
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         shows = False
-        if self._reading is not None and isinstance(value, int):
+        if self._locks is not None and isinstance(value, int):
             _common.check_flags(value)
             shows = bool(value & _common.PARTIAL_CHAIN)
             if not self._verifies_clients:
@@ -413,9 +417,9 @@ class SSLContext(_common.Context):
 
     def _read_system(self) -> None:
         """Reads the store, unless that has been done."""
-        if self._reading is None or self._complete:
+        if self._locks is None or self._complete:
             return
-        with self._reading:
+        with self._lock():
             if self._complete:
                 return
             if not self._system_trust:
@@ -478,11 +482,11 @@ class SSLContext(_common.Context):
         )
 
     def _prepare(self, server_side: bool) -> None:
-        if self._reading is None or (not server_side and self._complete):
+        if self._locks is None or (not server_side and self._complete):
             return
         if server_side and self.verify_mode == ssl.CERT_NONE:
             return
-        with self._reading:  # or another thread makes it the other kind meanwhile
+        with self._lock():  # or another thread makes it the other kind meanwhile
             if not server_side:
                 if self._verifies_clients:
                     raise ValueError("this context verifies clients; make another one for servers")
@@ -503,10 +507,10 @@ class SSLContext(_common.Context):
         hashed directory `capath` is read now, and the bundle of the certifi package counts as the
         system's store and adds nothing.
         """
-        if self._reading is None:
+        if self._locks is None:
             super().load_verify_locations(cafile, capath, cadata)
             return
-        with self._reading:
+        with self._lock():
             if cadata is not None or (cafile is None and capath is None):
                 self._add("certificates given to the context", cadata=cadata)
                 self._own_loaded()
@@ -588,18 +592,18 @@ class SSLContext(_common.Context):
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
         """Clients trust the system anyway."""
-        if self._reading is None or self._verifies_clients:
+        if self._locks is None or self._verifies_clients:
             super().load_default_certs(purpose)
         elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
-        if self._reading is not None:
+        if self._locks is not None:
             self._default_loaded()
 
     def set_default_verify_paths(self) -> None:
         """Clients trust the system anyway."""
-        if self._reading is None or self._verifies_clients:
+        if self._locks is None or self._verifies_clients:
             super().set_default_verify_paths()
-        if self._reading is not None:
+        if self._locks is not None:
             self._default_loaded()
 
     def get_ca_certs(self, binary_form: bool = False) -> Any:
@@ -613,8 +617,8 @@ class SSLContext(_common.Context):
         return super().cert_store_stats()
 
     def _read_for_introspection(self) -> None:
-        if self._reading is not None:
-            with self._reading:
+        if self._locks is not None:
+            with self._lock():
                 if not self._verifies_clients:
                     self._read_system()
 

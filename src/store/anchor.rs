@@ -211,8 +211,16 @@ impl StoreEntry {
         if let Some(refusal) = self.distrust(purpose) {
             return Err(refusal);
         }
-        let vetted =
-            self.vetted.get_or_init(|| vet(&self.certificate)).as_ref().map_err(Clone::clone)?;
+        // Nothing is computed inside `get_or_init`: while it was, the child of a fork would wait
+        // for a thread that it does not have.
+        let vetted = match self.vetted.get() {
+            Some(vetted) => vetted,
+            None => {
+                let vetted = vet(&self.certificate);
+                self.vetted.get_or_init(|| vetted)
+            }
+        };
+        let vetted = vetted.as_ref().map_err(Clone::clone)?;
         if let Some(refusal) = &vetted.unfit {
             return Err(refusal.clone());
         }

@@ -8,6 +8,7 @@ import re
 import ssl
 import subprocess
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -236,6 +237,53 @@ def test_one_store_is_for_one_side_when_two_threads_begin(
     client.join(60)
     server.join(60)
     assert outcome == ["this context verifies servers; make another one for clients"]
+
+
+FORK = """
+    import os, signal, ssl, sys, threading
+    from trustbridge import _pure
+
+    begun, go_on = threading.Event(), threading.Event()
+    usual = _pure.{function}
+
+    def slow(*arguments):
+        begun.set()
+        go_on.wait(60)
+        return usual(*arguments)
+
+    def make():
+        return _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    shared = make()
+    _pure.{function} = slow
+    reading = threading.Thread(target=shared.get_ca_certs)
+    reading.start()
+    assert begun.wait(60)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        _pure.{function} = usual
+        found = [len(context.get_ca_certs()) for context in (shared, make())]
+        os._exit(0 if found == [1, 1] else 1)
+    status = os.waitpid(child, 0)[1]
+    go_on.set()
+    reading.join(60)
+    assert len(shared.get_ca_certs()) == 1
+    sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.parametrize("function", ["places", "_read_into"])
+def test_fork_while_another_thread_reads(function):
+    """The child has the other thread's locks, and not the thread."""
+    finished = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK.format(function=function))],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
 
 
 def refusal(context, leaf) -> ssl.SSLCertVerificationError:
