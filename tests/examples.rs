@@ -6,7 +6,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -240,7 +240,10 @@ fn check_says_what_it_cannot_do() {
         assert_eq!(stderr(&output).contains("usage: check"), !about_file, "{args:?}");
     }
 
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    // A client's own port: in use, so that no other test gets it, and nobody listens.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let closed = client.local_addr().unwrap().to_string();
     let output = example("check").arg(&closed).output().unwrap();
     assert_code(&output, 3);
     assert!(stderr(&output).contains(&closed), "{}", stderr(&output));

@@ -198,8 +198,8 @@ def test_no_connection(no_port):
 
 
 def test_no_such_host():
-    """A name that no resolver may know (RFC 6761), too long a label, and none at all."""
-    for host in ("nowhere.invalid", "a" * 70 + ".invalid", "a..invalid"):
+    """Too long a label, and an empty one: names that are asked of no name server."""
+    for host in ("a" * 70 + ".invalid", "a..invalid"):
         done = call("check", host)
         assert done.returncode == 3
         assert one_line(done).startswith(f"no connection to {host}:443: ")

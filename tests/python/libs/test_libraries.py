@@ -60,7 +60,7 @@ CLIENTS = {
             if proxy:
                 secure = proxy.startswith("https:") and context
                 options["proxy"] = httpx.Proxy(proxy, ssl_context=context if secure else None)
-            with httpx.Client(trust_env=False, **options) as client:
+            with httpx.Client(trust_env=False, timeout=60, **options) as client:
                 return client.get(f"https://localhost:{port}/").content
     """,
     "httpx asynchronous": """
@@ -71,7 +71,7 @@ CLIENTS = {
                 if proxy:
                     secure = proxy.startswith("https:") and context
                     options["proxy"] = httpx.Proxy(proxy, ssl_context=context if secure else None)
-                async with httpx.AsyncClient(trust_env=False, **options) as client:
+                async with httpx.AsyncClient(trust_env=False, timeout=60, **options) as client:
                     return (await client.get(f"https://localhost:{port}/")).content
             return asyncio.run(run())
     """,
@@ -94,7 +94,8 @@ CLIENTS = {
                 options = dict(ssl=context) if context else {}
                 if context and proxy and proxy.startswith("https:"):
                     options["proxy_ssl"] = context
-                async with connect(f"wss://localhost:{port}/", proxy=proxy, **options) as talk:
+                url = f"wss://localhost:{port}/"
+                async with connect(url, proxy=proxy, open_timeout=60, **options) as talk:
                     return (await talk.recv()).encode()
             return asyncio.run(run())
     """,
@@ -106,7 +107,8 @@ CLIENTS = {
             if proxy and proxy.startswith("https:"):
                 # Must be given, or the connection through the proxy is no TLS in TLS.
                 options["proxy_ssl"] = context or ssl.create_default_context()
-            with connect(f"wss://localhost:{port}/", proxy=proxy, **options) as talk:
+            url = f"wss://localhost:{port}/"
+            with connect(url, proxy=proxy, open_timeout=60, **options) as talk:
                 return talk.recv().encode()
     """,
     "tornado": """
