@@ -8,13 +8,13 @@ import socket
 import ssl
 import sys
 
-import trustbridge
-
-from . import _starttls
+from . import HANDSHAKE_MODE, SSLContext, __version__, _starttls, export_pem, verify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from . import Verified
 
 TRUSTED, NOT_TRUSTED, USAGE, NO_CONNECTION = range(4)
 TIMEOUT_SECONDS = 20.0
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["run"] and arguments[1:2] not in (["-h"], ["--help"]):
         return run(arguments[1:])
     parsed = parser().parse_args(arguments)
-    if trustbridge.HANDSHAKE_MODE == "openssl":
+    if HANDSHAKE_MODE == "openssl":
         text = f"python -m trustbridge: error: {parsed.command} needs the native module"
         print(text, file=sys.stderr)
         return USAGE
@@ -58,9 +58,7 @@ def parser() -> argparse.ArgumentParser:
         description="Asks the operating system's trust store for its verdict.",
         epilog="Each command has its own --help.",
     )
-    top.add_argument(
-        "--version", action="version", version=f"trustbridge {trustbridge.__version__}"
-    )
+    top.add_argument("--version", action="version", version=f"trustbridge {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     one = commands.add_parser(
@@ -169,13 +167,13 @@ def check(parsed: argparse.Namespace) -> int:
     if parsed.only and not parsed.cafile:
         parsed.parser.error("--only needs --cafile")
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=not parsed.only)
+    context = SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=not parsed.only)
     roots: list[bytes] = []
     if parsed.cafile:
         try:
             context.load_verify_locations(parsed.cafile)
             # A context of its own tells what was loaded.
-            loaded = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
+            loaded = SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
             loaded.load_verify_locations(parsed.cafile)
             roots = loaded.get_ca_certs(True)
         except (OSError, ValueError) as error:
@@ -190,7 +188,7 @@ def check(parsed: argparse.Namespace) -> int:
                 answer.update(tls=secured.version(), cipher=secured.cipher())
         # The handshake has been accepted. This second look at its chain is for the names and
         # the source, which OpenSSL does not keep.
-        verified = trustbridge.verify(chain, host, extra_roots=roots, system_trust=not parsed.only)
+        verified = verify(chain, host, extra_roots=roots, system_trust=not parsed.only)
     except ssl.SSLCertVerificationError as error:
         return refused(parsed, answer, error)
     except (OSError, UnicodeError, ValueError) as error:
@@ -238,7 +236,7 @@ def verified_chain(secured: ssl.SSLSocket) -> list[bytes]:
     return [certificate.public_bytes(encoding_der) for certificate in chain]
 
 
-def certificates(verified: trustbridge.Verified) -> list[dict[str, str]]:
+def certificates(verified: Verified) -> list[dict[str, str]]:
     """The certificates of a chain, for JSON."""
     import hashlib
 
@@ -310,7 +308,7 @@ def count(number: int) -> str:
 
 def export(parsed: argparse.Namespace) -> int:
     try:
-        text = trustbridge.export_pem(parsed.file)
+        text = export_pem(parsed.file)
     except ValueError as error:
         print(f"nothing exported: {error}", file=sys.stderr)
         return NOT_TRUSTED

@@ -1,11 +1,12 @@
 """Finds the native module that fits this interpreter, or says why there is none.
 
 A wheel for one platform has it beside this file. The bundle has one for each platform, in
-`native/<system>-<machine>/`. It is a module for the stable ABI of CPython, or one made for this
-very interpreter: there is no other for free-threaded ones and those that are not CPython.
+`native/<system>-<machine>/`, on Linux `native/linux-<libc>-<machine>/`. It is a module for the
+stable ABI of CPython, or one made for this very interpreter: there is no other for free-threaded
+ones and those that are not CPython.
 
-Nothing is loaded that could end the process: a truncated file of ELF would be a SIGBUS, so it is
-measured first.
+A file that is cut off would end the process: with SIGBUS or, if its end is there and zero as after
+a power failure, with SIGSEGV. So it is measured first, and its end is looked at.
 """
 
 from __future__ import annotations
@@ -189,7 +190,10 @@ def check_preference(package: ModuleType, path: str) -> None:
 
 
 def _elf_end(file: Any, header: bytes, file_size: int) -> int:
-    """The least size of an ELF file: every segment and the table of sections are within it."""
+    """The least size of an ELF file: every segment and the table of sections are within it.
+
+    ValueError if the table of sections, which linkers write last, ends in nothing but zeros.
+    """
     order = sys.byteorder
     if header[5] != (2 if sys.byteorder == "big" else 1):
         raise ValueError
@@ -213,6 +217,10 @@ def _elf_end(file: Any, header: bytes, file_size: int) -> int:
         return end
     file.seek(program)
     table = file.read(program_size * program_count)
+    if section_count:
+        file.seek(sections + section_size * (section_count - 1))
+        if not any(file.read(section_size)):
+            raise ValueError
     for at in range(0, program_size * program_count, program_size):
         offset = number(table, at + (8 if wide else 4), word)
         length = number(table, at + (32 if wide else 16), word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -102,11 +103,18 @@ def test_any_name(tmp_path, name, native, localhost, untrusted, system_file):
         else:
             raise AssertionError
         t.extract_from_ssl()
+        import runpy  # as `python -m PACKAGE --version`
+        sys.argv = ["", "--version"]
+        try:
+            runpy.run_module("PACKAGE", run_name="__main__")
+        except SystemExit as end:
+            assert not end.code
         other = [name for name in sys.modules if "trustbridge" in name]
         assert all(name.startswith("PACKAGE") for name in other), other
         print(t.HANDSHAKE_MODE)
         """
-        assert python(script, tmp_path, name=name) == expected
+        version = f"trustbridge {trustbridge.__version__}"
+        assert python(script, tmp_path, name=name) == f"{version}\n{expected}"
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -329,6 +337,15 @@ def program_headers_nowhere(path):
     path.write_bytes(data)
 
 
+def zeros_from(share):
+    def zero(path):
+        data = path.read_bytes()
+        start = int(len(data) * share)
+        path.write_bytes(data[:start] + bytes(len(data) - start))
+
+    return zero
+
+
 def fifo(path):
     path.unlink()
     os.mkfifo(path)
@@ -344,6 +361,9 @@ BROKEN = {
     "headers beyond the end": (program_headers_beyond, "cut off"),
     "headers nowhere": (program_headers_nowhere, "cut off"),
     "headers of 4 GB": (huge_program_headers, "no whole ELF file"),
+    "zeros from an eighth": (zeros_from(0.125), "no whole ELF file"),
+    "zeros from half": (zeros_from(0.5), "no whole ELF file"),
+    "zeros at the very end": (zeros_from(0.999), "no whole ELF file"),
     "FIFO": (fifo, "is not a regular file"),
     "text": (lambda path: path.write_text("not a library"), "no ELF file"),
     "foreign machine": (foreign_machine, "cannot be loaded"),
@@ -528,9 +548,12 @@ def test_version_is_the_crates():
 
 def test_no_absolute_imports():
     """`vendoring` rewrites some of them and cannot rewrite others; relative ones just work."""
-    for path in PACKAGE.glob("_[!_]*.py"):
-        for line in path.read_text().splitlines():
-            assert not line.lstrip().startswith(("import trustbridge", "from trustbridge")), path
+    for path in PACKAGE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.append(node.module or "")
+            assert not any(name.partition(".")[0] == "trustbridge" for name in names), path
 
 
 def test_no_write_below_the_package(tmp_path):
