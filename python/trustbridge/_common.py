@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import sys
 
@@ -56,6 +57,17 @@ HONOURED = (
     | int(ssl.VERIFY_X509_TRUSTED_FIRST)
     | PARTIAL_CHAIN
 )
+
+
+def absolute(path: str) -> str:
+    """A path that stays what it is when the current directory changes. What ".." after a symbolic
+    link means is for the system to say."""
+    if os.name == "nt":
+        return os.path.abspath(path)
+    try:
+        return os.path.join(os.getcwd(), path)
+    except OSError:  # the current directory has been removed
+        return path
 
 
 def check_flags(value: int) -> None:

@@ -70,7 +70,7 @@ _HASHED = r"(?a:[0-9a-f]{8}\.[0-9]+)"
 _HASHED_CRL = r"(?a:[0-9a-f]{8}\.r[0-9]+)"
 _BEGIN = rb"-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----"
 # No dash within: a search goes no further than the next marker, and no marker is taken for content.
-_BLOCK = rb"(?m)^" + _BEGIN + rb"\s*?\n([^-]*)^-----END \1?CERTIFICATE-----"
+_BLOCK = rb"(?m)^" + _BEGIN + rb"[ \t\r]*\n([^-]*)^-----END \1?CERTIFICATE-----"
 
 
 class Place:
@@ -99,7 +99,7 @@ def places(
     for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
         value = environment.get(variable)
         if value:
-            found.append(Place(_absolute(value), variable, directory=False))
+            found.append(Place(_common.absolute(value), variable, directory=False))
             break
     else:
         for path in bundles:
@@ -109,18 +109,11 @@ def places(
     bundle = bool(found)
     value = environment.get("SSL_CERT_DIR")
     if value:
-        for path in dict.fromkeys(_absolute(part) for part in value.split(":") if part):
+        for path in dict.fromkeys(_common.absolute(part) for part in value.split(":") if part):
             found.append(Place(path, "SSL_CERT_DIR", directory=True))
     elif not bundle:
         found.extend(Place(path, None, directory=True) for path in directories)
     return found
-
-
-def _absolute(path: str) -> str:
-    try:
-        return os.path.abspath(path)
-    except OSError:  # the current directory has been removed
-        return path
 
 
 _places: list[Place] | None = None
@@ -137,19 +130,22 @@ def _system_places() -> list[Place]:
 class _Source:
     """What one place gave to one context."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, before: Iterable[_Source] = ()) -> None:
         self.name = name
+        #: How many it has that no place before it has.
         self.certificates = 0
+        self.later = any(source.certificates for source in before)
         self.problems: list[str] = []
 
     def __str__(self) -> str:
         count = self.certificates
-        text = f"{self.name} ({count} certificate{'' if count == 1 else 's'})"
+        more = "more " if self.later else ""
+        text = f"{self.name} ({count} {more}certificate{'' if count == 1 else 's'})"
         return _escape(f"{text} [{self.problems[0]}]" if self.problems else text)
 
 
 def _read_into(context: SSLContext, place: Place) -> _Source:
-    source = _Source(str(place))
+    source = _Source(str(place), context._sources)
     before = _count(context)
     if place.directory:
         _read_directory(context, place.path, source)
@@ -214,8 +210,9 @@ def _salvage(context: SSLContext, path: str, pem: bytes, source: _Source) -> Non
         (with_settings if block[1] == b"TRUSTED " else plain).append(der)
     if len(re.findall(_BEGIN, pem)) != len(blocks):
         source.problems.append(f"{path}: a certificate is cut off")
+    settled = set(map(_certificate, with_settings))
     for der in plain:
-        if any(other.startswith(der) for other in with_settings):
+        if _certificate(der) in settled:
             continue
         try:
             StdContext.load_verify_locations(context, cadata=ssl.DER_cert_to_PEM_cert(der))
@@ -225,6 +222,15 @@ def _salvage(context: SSLContext, path: str, pem: bytes, source: _Source) -> Non
         source.problems.append(f"{path}: the file is damaged, so trust settings do not count")
     if not plain and not with_settings:
         source.problems.append(f"{path}: no certificate")
+
+
+def _certificate(der: bytes) -> bytes:
+    """The first of some DER structures: a certificate without its settings."""
+    length, start = (der[1], 2) if len(der) > 1 else (0, 0)
+    if length >= 0x80:
+        start += length - 0x80
+        length = int.from_bytes(der[2:start], "big")
+    return der[: start + length]
 
 
 #: OpenSSL's X509_V_ERR_* codes for what has a name: our word, and words for people.
@@ -339,6 +345,7 @@ class SSLContext(_common.Context):
     _sources: list[_Source]
     _files: dict[tuple[int, ...], _Source | None]
     _in_directories: set[tuple[int, ...]]
+    _given: set[tuple[type, str | bytes]]
     #: Bundles of certifi that were loaded, and not read.
     _bundles: list[str]
 
@@ -354,7 +361,7 @@ class SSLContext(_common.Context):
         if self._judges:
             self._locks = {}
             self._sources, self._bundles = [], []
-            self._files, self._in_directories = {}, set()
+            self._files, self._in_directories, self._given = {}, set(), set()
             self._system_trust = bool(system_trust)
             injected = _common.injected is not None
             self._respects_cafile = injected and _common.respect_cafile and self._system_trust
@@ -503,7 +510,7 @@ class SSLContext(_common.Context):
     ) -> None:
         """Trusts certificates, and uses CRLs, beside the system's.
 
-        As in `ssl`, but a file that has not changed since it was loaded is not read again, the
+        As in `ssl`, but data and files that have not changed are not read again, the
         hashed directory `capath` is read now, and the bundle of the certifi package counts as the
         system's store and adds nothing.
         """
@@ -512,7 +519,12 @@ class SSLContext(_common.Context):
             return
         with self._lock():
             if cadata is not None or (cafile is None and capath is None):
-                self._add("certificates given to the context", cadata=cadata)
+                # With its type: to compare bytes with a str can be an error.
+                given = (type(cadata), cadata) if type(cadata) in (str, bytes) else None
+                if given not in self._given:
+                    self._add("certificates given to the context", cadata=cadata)
+                    if given:
+                        self._given.add(given)
                 self._own_loaded()
             if cafile is not None:
                 self._load_file(cafile)
@@ -531,7 +543,7 @@ class SSLContext(_common.Context):
         for source in self._sources:
             if source.name == name:
                 return source
-        self._sources.append(_Source(name))
+        self._sources.append(_Source(name, self._sources))
         return self._sources[-1]
 
     def _load_file(self, cafile: Any) -> None:

@@ -40,6 +40,7 @@ def use_store(monkeypatch, *, bundles=(), directories=(), **environment):
 @pytest.mark.skipif(
     "config.getoption('mode') == 'deferred'", reason="the same in every mode, and takes its time"
 )
+@pytest.mark.timeout(900)
 def test_suite(tmp_path):
     """Everything that goes through a context, in a process without the native module."""
     copy(tmp_path)
@@ -55,7 +56,7 @@ def test_suite(tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=840,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr
@@ -403,11 +404,70 @@ def test_damaged_files(monkeypatch, tmp_path, system_ca, other_ca):
 
 
 def test_damaged_files_are_read_in_one_pass(monkeypatch, tmp_path, system_ca):
-    """100,000 beginnings without an end, each of which a search could follow to the end."""
+    """What a search could follow to its end, or back, from each of many places."""
     file = tmp_path / "store.pem"
-    file.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n" * 100_000 + system_ca.pem)
+    begin = b"-----BEGIN CERTIFICATE-----"
+    settings = b"-----BEGIN TRUSTED CERTIFICATE-----\nMAAC\n-----END TRUSTED CERTIFICATE-----\n"
+    for damage in (
+        (begin + b"\nAAAA\n") * 100_000,
+        begin + b"\n" * 1_000_000 + b"x",
+        begin + b" \n" * 1_000_000 + b"x",
+        begin + b" " * 1_000_000 + b"x\n",
+        begin + b"\n" + b"A" * 1_000_000,
+        settings * 20_000,
+    ):
+        file.write_bytes(damage + b"\n" + system_ca.pem)
+        use_store(monkeypatch, SSL_CERT_FILE=str(file))
+        assert make().cert_store_stats()["x509"] == 1, damage[:80]
+
+
+def test_settings_are_those_of_a_certificate(monkeypatch, tmp_path, system_ca):
+    """Also of one with something behind it, which OpenSSL reads past."""
+    der = ssl.PEM_cert_to_DER_cert(system_ca.pem.decode())
+    pem = ssl.DER_cert_to_PEM_cert
+    file = tmp_path / "store.pem"
+    settings = pem(der + bytes.fromhex("300a300806062b0601050507")).replace(
+        "CERTIF", "TRUSTED CERTIF"
+    )
+    file.write_text(settings + pem(der + b"more") + system_ca.pem.decode()[:100])
     use_store(monkeypatch, SSL_CERT_FILE=str(file))
-    assert make().cert_store_stats()["x509"] == 1
+    assert make().cert_store_stats()["x509"] == 0
+
+
+def test_link_and_dots_are_the_systems(monkeypatch, tmp_path, system_ca, other_ca):
+    """`link/..` is where the link leads, not where it lies."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a/b")
+    (tmp_path / "a/ca.pem").write_bytes(system_ca.pem)
+    (tmp_path / "ca.pem").write_bytes(other_ca.pem)
+    monkeypatch.chdir(tmp_path)
+    for path in ("link/../ca.pem", f"{tmp_path}/link/../ca.pem"):
+        use_store(monkeypatch, SSL_CERT_FILE=path)
+        assert make().get_ca_certs(True) == [system_ca.der]
+
+
+def test_given_again_is_not_added_again(context, other_ca):
+    der, pem = other_ca.der, other_ca.pem.decode()
+    for data in (pem, der, bytearray(der)):
+        context.load_verify_locations(cadata=data)
+    added = []
+    context._add = lambda *arguments, **settings: added.append(settings)
+    for data in (pem, der):
+        context.load_verify_locations(cadata=data)
+    assert added == []
+
+
+def test_counts_of_places(monkeypatch, tmp_path, system_ca, other_ca, untrusted):
+    """Of a place after the first: what it adds."""
+    third = Authority("third root")
+    (tmp_path / "ca.pem").write_bytes(system_ca.pem + third.pem)
+    (tmp_path / "certs").mkdir()
+    (tmp_path / "certs/01234567.0").write_bytes(third.pem)
+    use_store(
+        monkeypatch, SSL_CERT_FILE=str(tmp_path / "ca.pem"), SSL_CERT_DIR=str(tmp_path / "certs")
+    )
+    searched = f"ca.pem (2 certificates), SSL_CERT_DIR {tmp_path}/certs (0 more certificates)"
+    assert searched in str(refusal(make(), untrusted))
 
 
 def test_settings_of_a_damaged_file_do_not_vanish(monkeypatch, tmp_path, system_ca):
