@@ -73,8 +73,9 @@ class Server:
             except OSError:
                 return
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            thread.start()
+            # In this order: a client that has heard from the thread may call finish() at once.
             self._threads.append(thread)
+            thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(TIMEOUT)
