@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 
-from . import HANDSHAKE_MODE, SSLContext, __version__, _starttls, export_pem, verify
+from . import __version__, _starttls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["run"] and arguments[1:2] not in (["-h"], ["--help"]):
         return run(arguments[1:])
     parsed = parser().parse_args(arguments)
+    from . import HANDSHAKE_MODE
+
     if HANDSHAKE_MODE == "openssl":
         text = f"python -m trustbridge: error: {parsed.command} needs the native module"
         print(text, file=sys.stderr)
@@ -159,6 +161,8 @@ def split(target: str, default: int = 443) -> tuple[str, int]:
 
 def check(parsed: argparse.Namespace) -> int:
     """Connects, verifies and prints; the exit status."""
+    from . import SSLContext, verify
+
     default = _starttls.PROTOCOLS[parsed.starttls][1] if parsed.starttls else 443
     try:
         host, port = split(parsed.host, default)
@@ -307,6 +311,8 @@ def count(number: int) -> str:
 
 
 def export(parsed: argparse.Namespace) -> int:
+    from . import export_pem
+
     try:
         text = export_pem(parsed.file)
     except ValueError as error:
