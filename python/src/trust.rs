@@ -137,18 +137,16 @@ impl Set {
 
     /// The verifier for a connection. Looks at no environment variable.
     pub(crate) fn verifier(&self, variant: Variant) -> Result<Verifier, BuildError> {
-        match self.verifiers.get(variant.index()) {
-            Some(slot) => match slot.get() {
-                Some(verifier) => verifier.clone(),
-                None => {
-                    // Outside `get_or_init`, or the child of a fork could wait for a thread that
-                    // it does not have.
-                    let verifier = self.build(variant);
-                    slot.get_or_init(|| verifier).clone()
-                }
-            },
-            None => self.build(variant), // there is one slot for every variant
+        let Some(slot) = self.verifiers.get(variant.index()) else {
+            return self.build(variant); // there is one slot for every variant
+        };
+        if let Some(verifier) = slot.get() {
+            return verifier.clone();
         }
+        // Outside `get_or_init`, or the child of a fork could wait for a thread that it does not
+        // have.
+        let verifier = self.build(variant);
+        slot.get_or_init(|| verifier).clone()
     }
 }
 
