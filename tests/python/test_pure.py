@@ -8,14 +8,13 @@ import re
 import ssl
 import subprocess
 import sys
-import textwrap
 import threading
 from pathlib import Path
 
 import pytest
 from pki import PAST, Authority, self_signed
 from servers import Server, StdContext, exchange_socket, server_context
-from test_select import copy
+from test_select import copy, python
 from trustbridge import _common, _pure
 
 ROOT = Path(__file__).parents[2]
@@ -241,8 +240,10 @@ def test_one_store_is_for_one_side_when_two_threads_begin(
 
 
 FORK = """
-    import os, signal, ssl, sys, threading
-    from trustbridge import _pure
+    import os, signal, ssl, sys, threading, warnings
+    from PACKAGE import _pure
+
+    warnings.simplefilter("ignore")  # of the fork
 
     begun, go_on = threading.Event(), threading.Event()
     usual = _pure.{function}
@@ -275,16 +276,10 @@ FORK = """
 
 
 @pytest.mark.parametrize("function", ["places", "_read_into"])
-def test_fork_while_another_thread_reads(function):
+def test_fork_while_another_thread_reads(function, tmp_path):
     """The child has the other thread's locks, and not the thread."""
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORK.format(function=function))],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (finished.returncode, finished.stderr) == (0, "")
+    copy(tmp_path)
+    python(FORK.format(function=function), tmp_path)
 
 
 def refusal(context, leaf) -> ssl.SSLCertVerificationError:
@@ -457,7 +452,7 @@ def test_given_again_is_not_added_again(context, other_ca):
     assert added == []
 
 
-def test_counts_of_places(monkeypatch, tmp_path, system_ca, other_ca, untrusted):
+def test_counts_of_places(monkeypatch, tmp_path, system_ca, untrusted):
     """Of a place after the first: what it adds."""
     third = Authority("third root")
     (tmp_path / "ca.pem").write_bytes(system_ca.pem + third.pem)
