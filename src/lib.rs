@@ -86,16 +86,18 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod cert;
 mod checks;
-mod der;
 mod error;
 mod hints;
+mod path;
 mod platform;
 mod policy;
 mod store;
-mod time;
 mod verifier;
-mod x509;
+
+use cert as x509;
+use cert::{der, time};
 
 #[cfg(feature = "rustls")]
 pub mod rustls;

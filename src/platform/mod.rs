@@ -5,21 +5,15 @@ use crate::error::{BuildError, VerifyError};
 use crate::verifier::{Config, Peer, Verified};
 use crate::x509::Cert;
 
-#[cfg(target_vendor = "apple")]
-mod apple;
 #[cfg(any(target_vendor = "apple", test))]
-mod apple_rules;
-#[cfg(not(any(windows, target_vendor = "apple")))]
-mod unix;
-#[cfg(windows)]
-mod windows;
+mod apple;
 #[cfg(any(windows, test))]
-mod windows_codes;
+mod windows;
 
+#[cfg(not(any(windows, target_vendor = "apple")))]
+pub(crate) use crate::path::Engine;
 #[cfg(target_vendor = "apple")]
 pub(crate) use apple::Engine;
-#[cfg(not(any(windows, target_vendor = "apple")))]
-pub(crate) use unix::Engine;
 #[cfg(windows)]
 pub(crate) use windows::Engine;
 

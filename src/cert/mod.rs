@@ -2,12 +2,15 @@
 //!
 //! Signatures are not verified here, names are not compared; `webpki` does both.
 
+pub(crate) mod der;
+pub(crate) mod time;
+
 use pki_types::{CertificateDer, IpAddr};
 
-use crate::der::{self, Malformed, Reader};
+use self::der::{Malformed, Reader};
+use self::time::Timestamp;
 use crate::error::{Summary, escape};
 use crate::policy::Purpose;
-use crate::time::Timestamp;
 
 /// A parsed certificate that borrows from its DER.
 #[derive(Clone, Debug)]

@@ -24,8 +24,8 @@ use windows_sys::Win32::Security::Cryptography as crypt;
 use windows_sys::Win32::System::Diagnostics::Debug as debug;
 use windows_sys::core::BOOL;
 
-use super::Platform;
-use super::windows_codes::{self as codes, OwnRoots, Status};
+use super::super::Platform;
+use super::codes::{self, OwnRoots, Status};
 use crate::checks;
 use crate::error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, Summary, VerifyError};
 use crate::policy::Purpose;

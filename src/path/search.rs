@@ -11,9 +11,9 @@ use webpki::{
     RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
-use super::Platform;
 use crate::checks;
 use crate::error::{BuildError, ErrorKind, NearMiss, Searched, Summary, VerifyError};
+use crate::platform::Platform;
 use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::store::{AnchorSet, Refusal, Source, StoreEntry, SystemStore};
 use crate::verifier::{Anchor, Config, Peer, Verified};

@@ -1,0 +1,9 @@
+//! The verifier of Windows: the calls, and what their answers mean. The second is compiled and
+//! tested on every system.
+
+pub(crate) mod codes;
+#[cfg(windows)]
+mod engine;
+
+#[cfg(windows)]
+pub(crate) use engine::Engine;
