@@ -5,19 +5,17 @@
 //! short paths before long ones. A path is verified only once it reaches a vetted trust anchor. The
 //! work is bounded by [`MAX_STEPS`] and [`MAX_SIGNATURES`], whatever the peer sends.
 
-use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
-    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
-};
+use pki_types::UnixTime;
+use webpki::CertRevocationList;
 
+use super::validate::{Candidate, signed_by};
+use crate::cert::{self, Cert, Summary};
 use crate::checks;
-use crate::error::{BuildError, ErrorKind, NearMiss, Searched, Summary, VerifyError};
-use crate::platform::Platform;
-use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
-use crate::store::{AnchorSet, Refusal, Source, StoreEntry, SystemStore};
-use crate::verifier::{Anchor, Config, Peer, Verified};
-use crate::x509::{self, Cert};
+use crate::error::{ErrorKind, NearMiss, VerifyError};
+use crate::peer::{Anchor, Peer, Verified};
+use crate::policy::RevocationOutcome;
+use crate::settings::Config;
+use crate::store::{AnchorSet, Refusal, StoreEntry, SystemStore};
 
 /// Most intermediates in a path, as in `webpki`.
 const MAX_INTERMEDIATES: usize = 6;
@@ -27,68 +25,20 @@ const MAX_STEPS: usize = 2_000;
 /// Most signatures verified, as in `webpki` for one search. A path counts with all of its own.
 const MAX_SIGNATURES: usize = 100;
 
-/// The CRLs given by the caller, parsed.
-#[derive(Debug, Default)]
-pub(crate) struct Engine {
-    crls: Vec<CertRevocationList<'static>>,
-}
-
-impl Platform for Engine {
-    fn new(config: &Config) -> Result<Self, BuildError> {
-        if config.revocation.network {
-            return Err(BuildError::NetworkRevocationUnsupported);
-        }
-        let crls = config.revocation.crls.iter().enumerate().map(|(index, crl)| {
-            OwnedCertRevocationList::from_der(crl)
-                .map(CertRevocationList::from)
-                .map_err(|error| BuildError::BadCrl { index, reason: format!("{error:?}") })
-        });
-        Ok(Self { crls: crls.collect::<Result<_, _>>()? })
-    }
-
-    fn verify(
-        &self,
-        config: &Config,
-        leaf: &Cert<'_>,
-        peer: &Peer<'_>,
-    ) -> Result<Verified, VerifyError> {
-        if config.algorithms.is_empty() {
-            return Err(VerifyError::new(ErrorKind::CannotCheck).detail(
-                "no signature algorithms: turn on the feature aws-lc-rs or ring, or give them to \
-                 signature_algorithms",
-            ));
-        }
-        let system = config.system.as_ref().map(|handle| handle.store());
-        let mut search = Search::new(self, config, leaf, peer, system.as_deref());
-        search.run().map_err(|mut error| {
-            let inner = error.inner_mut();
-            inner.searched = searched(config, &search.sets, system.as_deref(), peer.time);
-            // What the store has under the right name matters only where a path is missing.
-            let anchor_at_fault = inner.depth.is_some_and(|depth| depth > 0);
-            if inner.kind.is_missing_path()
-                || anchor_at_fault
-                || inner.kind == ErrorKind::BadSignature
-            {
-                inner.near_misses = std::mem::take(&mut search.near_misses);
-            }
-            error
-        })
-    }
-}
-
-struct Search<'a> {
-    engine: &'a Engine,
+/// One search for a path to a trust anchor.
+pub(crate) struct Search<'a> {
+    crls: &'a [CertRevocationList<'static>],
     config: &'a Config,
     peer: &'a Peer<'a>,
     time: UnixTime,
     leaf: &'a Cert<'a>,
     /// Everything the peer sent besides the end entity and everything the caller knows.
     pool: Vec<Cert<'a>>,
-    sets: Vec<&'a AnchorSet>,
+    pub(crate) sets: Vec<&'a AnchorSet>,
     steps: usize,
     signatures: usize,
     failure: Option<VerifyError>,
-    near_misses: Vec<NearMiss>,
+    pub(crate) near_misses: Vec<NearMiss>,
 }
 
 /// One path from the end entity upwards, while it is being built.
@@ -103,8 +53,8 @@ struct Path<'s, 'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(
-        engine: &'a Engine,
+    pub(crate) fn new(
+        crls: &'a [CertRevocationList<'static>],
         config: &'a Config,
         leaf: &'a Cert<'a>,
         peer: &'a Peer<'a>,
@@ -125,7 +75,7 @@ impl<'a> Search<'a> {
             .filter(|cert| cert.der != leaf.der)
             .collect();
         Self {
-            engine,
+            crls,
             config,
             peer,
             time: peer.time,
@@ -139,7 +89,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn run(&mut self) -> Result<Verified, VerifyError> {
+    pub(crate) fn run(&mut self) -> Result<Verified, VerifyError> {
         let purpose = self.config.purpose;
         for set in &self.sets {
             if let Some(entry) = set.rejects(self.leaf, purpose) {
@@ -306,7 +256,16 @@ impl<'a> Search<'a> {
             Some(flaw) => flaw,
             None => {
                 self.signatures += depth;
-                match self.attempt(path, &vetted.anchor) {
+                let candidate = Candidate {
+                    config: self.config,
+                    crls: self.crls,
+                    time: self.time,
+                    leaf: self.leaf,
+                    issuers: &path.issuers,
+                    anchor: &vetted.anchor,
+                    entry,
+                };
+                match candidate.validate() {
                     Ok(revocation) => {
                         let constrained = vetted.constrains_names
                             || path
@@ -315,7 +274,7 @@ impl<'a> Search<'a> {
                                 .any(|cert| cert.extensions.name_constraints.is_some());
                         return Some((self.verified(path, entry, revocation), constrained));
                     }
-                    Err(error) => self.explain(error, path, entry),
+                    Err(error) => error,
                 }
             }
         };
@@ -329,69 +288,6 @@ impl<'a> Search<'a> {
         }
         self.fail(with_path(flaw, self.leaf, path, Some(entry)));
         None
-    }
-
-    /// Verifies exactly this path with `webpki`.
-    fn attempt(
-        &self,
-        path: &Path<'_, 'a>,
-        anchor: &pki_types::TrustAnchor<'_>,
-    ) -> Result<RevocationOutcome, webpki::Error> {
-        let leaf = CertificateDer::from(self.leaf.der);
-        let leaf = EndEntityCert::try_from(&leaf)?;
-        let intermediates: Vec<_> =
-            path.issuers.iter().map(|cert| CertificateDer::from(cert.der)).collect();
-        let usage = match self.config.purpose {
-            Purpose::ServerAuth => KeyUsage::server_auth(),
-            Purpose::ClientAuth => KeyUsage::client_auth(),
-        };
-        let exactly = |found: &webpki::VerifiedPath<'_>| {
-            let found = found.intermediate_certificates().map(|cert| cert.der());
-            if found.eq(intermediates.iter().cloned()) {
-                Ok(())
-            } else {
-                Err(webpki::Error::UnknownIssuer)
-            }
-        };
-        let crls: Vec<_> = self.engine.crls.iter().collect();
-        let run = |check, unknown| {
-            leaf.verify_for_usage(
-                self.config.algorithms,
-                std::slice::from_ref(anchor),
-                &intermediates,
-                self.time,
-                usage,
-                revocation_options(&crls, check, unknown),
-                Some(&exactly),
-            )
-            .map(|_| ())
-        };
-
-        let requested = self.config.revocation.check;
-        let outcome = |checked| RevocationOutcome { requested, checked };
-        if requested == RevocationCheck::Off {
-            return run(requested, UnknownRevocation::Allow).map(|()| outcome(requested));
-        }
-        if crls.is_empty() {
-            run(RevocationCheck::Off, UnknownRevocation::Allow)?;
-            return match self.config.revocation.unknown {
-                UnknownRevocation::Allow => Ok(outcome(RevocationCheck::Off)),
-                UnknownRevocation::Reject => Err(webpki::Error::UnknownRevocationStatus),
-            };
-        }
-        if self.config.revocation.unknown == UnknownRevocation::Reject {
-            return run(requested, UnknownRevocation::Reject).map(|()| outcome(requested));
-        }
-        // The verdict first, then how much of it rests on a valid answer.
-        run(requested, UnknownRevocation::Allow)?;
-        let answered = |check| run(check, UnknownRevocation::Reject).is_ok();
-        Ok(outcome(if answered(requested) {
-            requested
-        } else if requested == RevocationCheck::Chain && answered(RevocationCheck::Leaf) {
-            RevocationCheck::Leaf
-        } else {
-            RevocationCheck::Off
-        }))
     }
 
     fn verified(
@@ -469,7 +365,7 @@ impl<'a> Search<'a> {
         };
         let mut error = VerifyError::new(kind).at(depth);
         if let (false, Some(head)) = (self_issued, path.last()) {
-            error = error.detail(format!("\"{}\"", x509::name_text(head.issuer)));
+            error = error.detail(format!("\"{}\"", cert::name_text(head.issuer)));
         }
         let leaf_names_url = self.leaf.ca_issuers_url().filter(|_| depth == 0 && !self_issued);
         if let Some(url) = leaf_names_url {
@@ -489,170 +385,6 @@ impl<'a> Search<'a> {
             self.near_misses.push(miss);
         }
     }
-
-    /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
-    fn explain(
-        &self,
-        error: webpki::Error,
-        path: &Path<'_, 'a>,
-        entry: &StoreEntry,
-    ) -> VerifyError {
-        use webpki::Error as E;
-        let certs = || std::iter::once(self.leaf).chain(path.issuers.iter().copied());
-        let kind = match &error {
-            E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
-            E::CertDistrusted => ErrorKind::Distrusted,
-            E::CertExpired { .. } => ErrorKind::Expired,
-            E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
-            E::CertRevoked => ErrorKind::Revoked,
-            E::CrlExpired { .. } => ErrorKind::RevocationOutdated,
-            E::UnknownRevocationStatus => ErrorKind::RevocationUnknown,
-            E::InvalidCrlSignatureForPublicKey
-            | E::IssuerNotCrlSigner
-            | E::InvalidCrlNumber
-            | E::UnsupportedCrlIssuingDistributionPoint
-            | E::UnsupportedCrlVersion
-            | E::UnsupportedDeltaCrl
-            | E::UnsupportedIndirectCrl
-            | E::UnsupportedRevocationReason
-            | E::UnsupportedRevocationReasonsPartitioning
-            | E::UnsupportedCrlSignatureAlgorithmContext(_)
-            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::BadRevocationData
-            }
-            E::EndEntityUsedAsCa => ErrorKind::NotACa,
-            E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
-            E::MaximumNameConstraintComparisonsExceeded
-            | E::MaximumPathBuildCallsExceeded
-            | E::MaximumPathDepthExceeded
-            | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
-            E::NameConstraintViolation
-            | E::InvalidNetworkMaskConstraint
-            | E::MalformedNameConstraint => ErrorKind::NameConstraints,
-            E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
-            E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
-            E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
-            E::UnsupportedSignatureAlgorithmContext(_)
-            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::UnsupportedAlgorithm
-            }
-            E::UnsupportedCertVersion
-            | E::BadDer
-            | E::BadDerTime
-            | E::ExtensionValueInvalid
-            | E::InvalidCertValidity
-            | E::InvalidSerialNumber
-            | E::MalformedDnsIdentifier
-            | E::MalformedExtensions
-            | E::SignatureAlgorithmMismatch
-            | E::TrailingData(_) => ErrorKind::BadEncoding,
-            _ => ErrorKind::CannotCheck,
-        };
-        let depth = match kind {
-            ErrorKind::BadSignature | ErrorKind::UnsupportedAlgorithm => {
-                self.first_bad_link(path, entry)
-            }
-            ErrorKind::Revoked => certs().position(|cert| {
-                self.engine.crls.iter().any(|crl| {
-                    crl.issuer() == cert.issuer
-                        && matches!(crl.find_serial(cert.serial), Ok(Some(_)))
-                })
-            }),
-            ErrorKind::CaAsEndEntity | ErrorKind::NameConstraints => Some(0),
-            ErrorKind::RevocationUnknown
-            | ErrorKind::RevocationOutdated
-            | ErrorKind::BadRevocationData
-                if self.config.revocation.check == RevocationCheck::Leaf =>
-            {
-                Some(0)
-            }
-            ErrorKind::RevocationUnknown => certs()
-                .position(|cert| self.engine.crls.iter().all(|crl| crl.issuer() != cert.issuer)),
-            _ => None,
-        };
-        let out = VerifyError::new(kind);
-        let out = match depth {
-            Some(depth) => out.at(depth),
-            None => out,
-        };
-        match &error {
-            E::UnsupportedSignatureAlgorithmContext(context) => {
-                let oid = oid_of(&context.signature_algorithm_id);
-                let outdated = checks::OUTDATED_SIGNATURES.contains(&oid.as_str());
-                let out = out.detail(format!("signature algorithm {oid}"));
-                // X509_V_ERR_CA_MD_TOO_WEAK
-                if outdated { out.code(68) } else { out }
-            }
-            E::UnsupportedCertVersion => out.detail("not an X.509 version 3 certificate"),
-            _ if matches!(
-                kind,
-                ErrorKind::BadEncoding | ErrorKind::BadRevocationData | ErrorKind::CannotCheck
-            ) =>
-            {
-                out.detail(format!("{error:?}"))
-            }
-            _ => out,
-        }
-    }
-
-    /// The depth of the first certificate, from the end entity up, whose signature was not made
-    /// with the key of the next. Only asked after `webpki` refused the path.
-    fn first_bad_link(&self, path: &Path<'_, 'a>, entry: &StoreEntry) -> Option<usize> {
-        let anchor = Cert::parse(entry.certificate()).ok()?;
-        let certs: Vec<_> = std::iter::once(self.leaf)
-            .chain(path.issuers.iter().copied())
-            .chain([&anchor])
-            .collect();
-        certs.windows(2).position(|pair| match pair {
-            [cert, issuer] => !signed_by(cert, issuer, self.config.algorithms),
-            _ => false,
-        })
-    }
-}
-
-fn signed_by(
-    cert: &Cert<'_>,
-    issuer: &Cert<'_>,
-    algorithms: &[&dyn SignatureVerificationAlgorithm],
-) -> bool {
-    let Ok((key_algorithm, key)) = x509::split_spki(issuer.spki) else { return false };
-    algorithms
-        .iter()
-        .filter(|algorithm| {
-            algorithm.signature_alg_id().as_ref() == cert.signature_algorithm
-                && algorithm.public_key_alg_id().as_ref() == key_algorithm
-        })
-        .any(|algorithm| algorithm.verify_signature(key, cert.tbs, cert.signature).is_ok())
-}
-
-/// The object identifier of an AlgorithmIdentifier's contents.
-fn oid_of(algorithm: &[u8]) -> String {
-    let oid = crate::der::Reader::new(algorithm).expect(crate::der::OID, "").unwrap_or_default();
-    crate::der::dotted(oid)
-}
-
-fn revocation_options<'c>(
-    crls: &'c [&'c CertRevocationList<'c>],
-    check: RevocationCheck,
-    unknown: UnknownRevocation,
-) -> Option<RevocationOptions<'c>> {
-    let depth = match check {
-        RevocationCheck::Off => return None,
-        RevocationCheck::Leaf => RevocationCheckDepth::EndEntity,
-        RevocationCheck::Chain => RevocationCheckDepth::Chain,
-    };
-    let (status, expiration) = match unknown {
-        UnknownRevocation::Allow => (UnknownStatusPolicy::Allow, ExpirationPolicy::Ignore),
-        UnknownRevocation::Reject => (UnknownStatusPolicy::Deny, ExpirationPolicy::Enforce),
-    };
-    let builder = RevocationOptionsBuilder::new(crls).ok()?;
-    Some(
-        builder
-            .with_depth(depth)
-            .with_status_policy(status)
-            .with_expiration_policy(expiration)
-            .build(),
-    )
 }
 
 fn distrusted(entry: &StoreEntry) -> VerifyError {
@@ -677,48 +409,4 @@ fn with_path(
     );
     error.inner_mut().chain = chain;
     error
-}
-
-/// Every place that was searched, with what it gave.
-fn searched(
-    config: &Config,
-    sets: &[&AnchorSet],
-    system: Option<&SystemStore>,
-    time: UnixTime,
-) -> Vec<Searched> {
-    let place = |source: &Source| Searched {
-        source: source.clone(),
-        usable: Some(0),
-        refused: 0,
-        problems: Vec::new(),
-    };
-    let mut out: Vec<Searched> = Vec::new();
-    if let Some(store) = system {
-        out.extend(store.places.iter().map(|searched| place(&searched.source)));
-        for problem in &store.problems {
-            match out.iter_mut().find(|searched| searched.source.holds(&problem.path)) {
-                Some(searched) => searched.problems.push(problem.to_string()),
-                None => out.push(Searched {
-                    problems: vec![problem.to_string()],
-                    ..place(&Source::File(problem.path.as_path().into()))
-                }),
-            }
-        }
-    }
-    for entry in sets.iter().flat_map(|set| set.entries()) {
-        let found = out.iter().position(|searched| match (&searched.source, entry.source()) {
-            (searched, Source::File(path)) => searched.holds(path),
-            (searched, source) => searched == source,
-        });
-        let index = found.unwrap_or(out.len());
-        if found.is_none() {
-            out.push(place(entry.source()));
-        }
-        let Some(searched) = out.get_mut(index) else { continue };
-        match entry.refusal(config.purpose, time) {
-            None => searched.usable = searched.usable.map(|usable| usable + 1),
-            Some(_) => searched.refused += 1,
-        }
-    }
-    out
 }

@@ -1,19 +1,22 @@
 //! The seam between the verifier and the operating system. One file per system, each with an
 //! `Engine` that implements [`Platform`]; `unsafe` lives in this directory only.
 
+use crate::cert::Cert;
 use crate::error::{BuildError, VerifyError};
-use crate::verifier::{Config, Peer, Verified};
-use crate::x509::Cert;
+use crate::peer::{Peer, Verified};
+use crate::settings::Config;
 
 #[cfg(any(target_vendor = "apple", test))]
 mod apple;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod unix;
 #[cfg(any(windows, test))]
 mod windows;
 
-#[cfg(not(any(windows, target_vendor = "apple")))]
-pub(crate) use crate::path::Engine;
 #[cfg(target_vendor = "apple")]
 pub(crate) use apple::Engine;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+pub(crate) use unix::Engine;
 #[cfg(windows)]
 pub(crate) use windows::Engine;
 

@@ -30,9 +30,10 @@ use security_framework_sys::trust::SecTrustEvaluateWithError;
 
 use super::super::Platform;
 use super::rules::{self, Answer, OsError, Question};
+use crate::cert::Cert;
 use crate::error::{BuildError, ErrorKind, VerifyError};
-use crate::verifier::{Config, Peer, Verified};
-use crate::x509::Cert;
+use crate::peer::{Peer, Verified};
+use crate::settings::Config;
 
 /// The certificates given by the caller, as the system reads them.
 #[derive(Default)]

@@ -1,7 +1,9 @@
 //! The verifier of Windows: the calls, and what their answers mean. The second is compiled and
 //! tested on every system.
 
-pub(crate) mod codes;
+mod codes;
+#[cfg(windows)]
+mod cryptoapi;
 #[cfg(windows)]
 mod engine;
 
