@@ -15,7 +15,7 @@ use crate::error::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::Source;
 use crate::time::Timestamp;
-use crate::x509::{self, Cert, EKU_ANY, KEY_CERT_SIGN, Key};
+use crate::x509::{self, Cert, EKU_ANY, KEY_CERT_SIGN};
 
 /// Why a store entry cannot be a trust anchor, or was not used as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,7 +258,7 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         Some(Refusal::NotACa)
     } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
         Some(Refusal::NoCertSign)
-    } else if cert.key().is_weak() {
+    } else if cert.key().weakness().is_some() {
         Some(Refusal::WeakKey)
     } else {
         None
@@ -277,18 +277,6 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         client_auth: cert.extended_key_usage_allows(Purpose::ClientAuth),
         unfit,
     })
-}
-
-impl Key {
-    /// Shorter than 112 bits of strength (NIST SP 800-57 part 1, table 2), or DSA, or a curve
-    /// that TLS does not use.
-    pub(crate) fn is_weak(self) -> bool {
-        match self {
-            Self::Rsa(bits) => bits < 2048,
-            Self::Dsa | Self::OtherCurve => true,
-            Self::Ec | Self::Other => false,
-        }
-    }
 }
 
 /// Store entries, found by subject. Cheap to clone.

@@ -24,7 +24,7 @@ use pki_types::UnixTime;
 
 use crate::policy::Purpose;
 
-pub(crate) use anchor::AnchorSet;
+pub(crate) use anchor::{AnchorSet, Vetted};
 pub use anchor::{Refusal, StoreEntry, TrustSettings};
 #[cfg(not(any(windows, target_vendor = "apple")))]
 pub(crate) use cache::Handle;
