@@ -2,6 +2,8 @@
 //!
 //! `webpki` treats a trust anchor as a name and a key and checks nothing else, so everything
 //! OpenSSL would check of a trusted certificate is checked here.
+//!
+//! Tests: the table in `tests/cases`, `tests/store.rs`, `load/tests.rs`.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
@@ -9,10 +11,10 @@ use std::sync::{Arc, OnceLock};
 
 use pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
+use super::refusal::{Refusal, TrustSettings};
+use super::source::Source;
 use crate::der;
 use crate::policy::Purpose;
-use crate::store::refusal::{Refusal, TrustSettings};
-use crate::store::source::Source;
 use crate::time::Timestamp;
 use crate::x509::{self, Cert, KEY_CERT_SIGN, Key};
 
@@ -25,7 +27,7 @@ pub struct StoreEntry {
     vetted: OnceLock<Result<Vetted, Refusal>>,
 }
 
-/// What does not depend on the time or the purpose, found out once, when first needed.
+/// What does not depend on the time or the purpose, computed once, when first needed.
 #[derive(Debug)]
 pub(crate) struct Vetted {
     pub(crate) anchor: TrustAnchor<'static>,
@@ -99,6 +101,8 @@ impl StoreEntry {
             Purpose::ServerAuth => vetted.server_auth,
             Purpose::ClientAuth => vetted.client_auth,
         };
+        // RFC 5280 section 6.1 leaves the validity of a trust anchor to local policy; OpenSSL
+        // checks it like that of any other certificate, and so do we.
         let now = Timestamp::from(time);
         if !allowed {
             Err(Refusal::WrongPurpose)
@@ -123,6 +127,9 @@ impl StoreEntry {
 
 fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
     let cert = Cert::parse(der).map_err(|malformed| Refusal::Malformed(malformed.0.to_owned()))?;
+    // RFC 5280 section 4.2 (critical extensions), sections 4.2.1.9 and 4.2.1.3: the same that
+    // section 6.1.4 (k) to (o) demands of an intermediate. The key comes last: what a certificate
+    // says of itself explains more than its length.
     let unfit = if let Some(oid) = cert.extensions.unknown_critical {
         Some(Refusal::UnknownCriticalExtension(der::dotted(oid)))
     } else if !cert.is_ca() {

@@ -1,4 +1,6 @@
-//! Reads a file safely: regular, bounded, whole.
+//! Reads a file safely: it is regular, of bounded size, and stays the same while it is read.
+//!
+//! Tests: `load/tests.rs`.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -17,8 +19,8 @@ const SETTLES: Duration = Duration::from_secs(2);
 /// Reads a regular file that stays the same while it is read. The stamp comes with an error too,
 /// where there is one.
 ///
-/// Opening a FIFO would wait for its writer, so the kind is looked at before and, lest the file
-/// was replaced in between, after opening. Whoever wins the race between the two can write to
+/// Opening a FIFO would wait for its writer, so its type is checked before opening and, in case
+/// the file was replaced in between, after it. Anyone who wins the race between the two can write to
 /// the store and needs no FIFO.
 pub(super) fn read_file(
     path: &Path,

@@ -1,7 +1,9 @@
 //! Reads the places of the store into one snapshot.
 //!
-//! Partial failure is data: what can be read counts, what cannot is a [`Problem`]. Only regular
+//! Partial failure is data: what can be read is used, what cannot is a [`Problem`]. Only regular
 //! files are read, directories are not entered, and everything has a limit.
+//!
+//! Tests: `load/tests.rs` beside it; `tests/store.rs` through the variables of a process.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,13 +14,13 @@ use std::time::Duration;
 
 use pki_types::CertificateDer;
 
-use super::SystemStore;
 use super::anchor::{AnchorSetBuilder, StoreEntry};
 use super::file::{DANGLING, MAX_BYTES, Stamp, Unreadable, io_reason, is_missing, now, read_file};
 use super::locations::{DEFAULT, Defaults, Environment, is_bundle};
 use super::pem::{self, Fault, Item};
 use super::refusal::TrustSettings;
 use super::source::{Place, Problem, Source};
+use super::system::SystemStore;
 use super::watch::Watch;
 use crate::x509;
 
@@ -105,7 +107,7 @@ impl Loader {
                     self.named(path, variable, Self::directory);
                 }
                 if paths.is_empty() {
-                    self.problem(Path::new(variable), None, "is set, but names no directory");
+                    self.problem(Path::new(variable), None, "is set but names no directory");
                 }
             }
             None if !bundle => self.default_directories(&defaults.directories),
@@ -121,7 +123,7 @@ impl Loader {
         read: fn(&mut Self, &Path, &'static str) -> usize,
     ) {
         if read(self, path, variable) == 0 {
-            let reason = format!("{variable} is set to it, but it gives no certificate");
+            let reason = format!("{variable} points here, but no certificate was found");
             self.problem(path, None, reason);
         }
     }
@@ -200,7 +202,7 @@ impl Loader {
         let (mut hashed, mut others) = (Vec::new(), Vec::new());
         for (index, entry) in fs::read_dir(path)?.enumerate() {
             if index == MAX_NAMES {
-                let reason = format!("has more than {MAX_NAMES} names; the others do not count");
+                let reason = format!("has more than {MAX_NAMES} names; the others are ignored");
                 self.problem(path, None, reason);
                 break;
             }
@@ -228,10 +230,10 @@ impl Loader {
             })
             .count();
         if count > 0 {
-            let (files, are, do_not) =
-                if count == 1 { ("file", "is", "does not") } else { ("files", "are", "do not") };
+            let (files, are, again) =
+                if count == 1 { ("file", "is", "is") } else { ("files", "are", "are") };
             let reason = format!(
-                "{count} {files} {are} not named by subject hash and {do_not} count, as in OpenSSL; \
+                "{count} {files} {are} not named by subject hash and {again} ignored, as in OpenSSL; \
                  run `openssl rehash {}`",
                 crate::error::escape(&directory.to_string_lossy())
             );
@@ -259,7 +261,7 @@ impl Loader {
         for (certificate, trust) in contents.certificates {
             if self.anchors.len() == MAX_CERTIFICATES {
                 let reason = format!(
-                    "the store has more than {MAX_CERTIFICATES} certificates; the others do not count"
+                    "the store has more than {MAX_CERTIFICATES} certificates; the others are ignored"
                 );
                 return self.problem(path, None, reason);
             }
@@ -371,7 +373,7 @@ fn nothing(path: &Path, text: &[u8]) -> String {
         "is empty".to_owned()
     } else if text.first() == Some(&crate::der::SEQUENCE) && is_der() {
         format!(
-            "is a certificate in DER, which does not count, as in OpenSSL; convert it with \
+            "is a certificate in DER, which is ignored, as in OpenSSL; convert it with \
              `openssl x509 -inform DER -in {} -out FILE.pem`",
             crate::error::escape(&path.to_string_lossy())
         )

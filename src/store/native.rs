@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use super::SystemStore;
 use super::anchor::{AnchorSet, StoreEntry};
 use super::source::{Place, Problem, Source};
+use super::system::SystemStore;
 
 /// What the store that holds the roots is called.
 pub(crate) const STORE: &str =

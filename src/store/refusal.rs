@@ -1,4 +1,7 @@
-//! Why a certificate of the store is not trusted, and the trust settings of OpenSSL.
+//! Why a certificate of the store is not trusted, and OpenSSL's trust settings.
+//!
+//! Tests: `load/tests.rs` (trust settings, against the `openssl` command), `tests/store.rs`, and
+//! the table in `tests/cases`.
 
 use std::fmt;
 
@@ -29,7 +32,7 @@ pub enum Refusal {
     NotACa,
     /// Its key usage lacks keyCertSign (RFC 5280 section 4.2.1.3).
     NoCertSign,
-    /// Its extended key usage leaves the purpose out (RFC 5280 section 4.2.1.12).
+    /// Its extended key usage does not include the purpose (RFC 5280 section 4.2.1.12).
     WrongPurpose,
     /// It has a critical extension that is not understood; the text is its object identifier.
     UnknownCriticalExtension(String),
@@ -83,7 +86,9 @@ impl fmt::Display for Refusal {
             }
             Self::NotACa => f.write_str("not a CA certificate"),
             Self::NoCertSign => f.write_str("its key usage does not allow signing certificates"),
-            Self::WrongPurpose => f.write_str("its extended key usage leaves this purpose out"),
+            Self::WrongPurpose => {
+                f.write_str("its extended key usage does not include this purpose")
+            }
             Self::UnknownCriticalExtension(oid) => {
                 write!(f, "has an unknown critical extension ({oid})")
             }

@@ -1,24 +1,26 @@
-//! The snapshot that a process shares: read once, looked after at most once a second, swapped
-//! as a whole.
+//! The snapshot that a process shares: read once, checked for changes at most once a second,
+//! swapped as a whole.
 //!
 //! There is no background thread, and nothing is read while a lock is held, so that the child
 //! of a `fork()` in a program with threads can go on: locks and claims that the threads of the
 //! parent held at that moment are never given back in the child.
+//!
+//! Tests: `snapshot/tests.rs`.
 
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 
-use super::SystemStore;
 use super::load::{self, Reading};
 use super::locations::{Defaults, Environment};
 use super::source::Problem;
+use super::system::SystemStore;
 use super::watch::Watch;
 
-/// How often the files are looked at.
+/// How often the files are checked for changes.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// At most this part of the time goes into looking at the files.
+/// At most this part of the time goes into checking them.
 const SHARE: u32 = 100;
 /// Handles kept for environments that no verifier uses at the moment.
 const MAX_HANDLES: usize = 16;
@@ -34,7 +36,7 @@ pub(crate) struct Handle {
     current: Mutex<Option<Arc<Current>>>,
     /// What times count from.
     epoch: Instant,
-    /// When the files are looked at again, in nanoseconds.
+    /// When the files are checked again, in nanoseconds.
     due: AtomicU64,
     /// The process whose thread is reading; 0 if none is.
     reader: AtomicU32,
@@ -67,7 +69,7 @@ impl Handle {
     }
 
     fn for_environment(environment: Environment) -> Arc<Self> {
-        let Some(mut handles) = patiently(|| HANDLES.try_lock()) else {
+        let Some(mut handles) = with_retries(|| HANDLES.try_lock()) else {
             return Arc::new(Self::new(environment, Defaults::of_distributions(), INTERVAL));
         };
         let known = handles.iter().position(|handle| handle.environment == environment);
@@ -100,7 +102,7 @@ impl Handle {
     /// files have changed. While one thread reads, the others go on with the snapshot before.
     pub(crate) fn store(&self) -> Arc<SystemStore> {
         loop {
-            let Some(current) = patiently(|| self.current.try_lock()).map(|guard| guard.clone())
+            let Some(current) = with_retries(|| self.current.try_lock()).map(|guard| guard.clone())
             else {
                 return Arc::new(self.read(true).store);
             };
@@ -123,7 +125,7 @@ impl Handle {
         // Another thread may have been faster between the look and the claim.
         let current = match seen {
             Some(current) => Some(current),
-            None => patiently(|| self.current.try_lock()).and_then(|guard| guard.clone()),
+            None => with_retries(|| self.current.try_lock()).and_then(|guard| guard.clone()),
         };
         let next = match &current {
             Some(current) if !self.is_due() || !current.watch.has_changed() => None,
@@ -134,7 +136,7 @@ impl Handle {
             (Some(next), _) => {
                 let store = next.store.clone();
                 let next = Some(Arc::new(next));
-                if let Some(mut guard) = patiently(|| self.current.try_lock()) {
+                if let Some(mut guard) = with_retries(|| self.current.try_lock()) {
                     *guard = next;
                 }
                 store
@@ -163,7 +165,7 @@ impl Current {
         Self { good: store.clone(), store, damaged: reading.damaged, watch: reading.watch }
     }
 
-    /// What follows: the new reading, or this one with the reason why the new one does not count.
+    /// What follows: the new reading, or this one with the reason why the new one is ignored.
     fn after(&self, reading: Reading) -> Self {
         let failures = self.failures(&reading);
         if failures.is_empty() {
@@ -182,7 +184,7 @@ impl Current {
     /// Why a new reading is not to be believed: files are damaged that were not, or nothing is
     /// where certificates were.
     fn failures(&self, reading: &Reading) -> Vec<Problem> {
-        const KEPT: &str = "the certificates read from it before still count";
+        const KEPT: &str = "keeping those read earlier";
         let new = &reading.store;
         let failure = |path: &std::path::Path| {
             let found = new.problems.iter().find(|problem| problem.path == path);
@@ -191,7 +193,7 @@ impl Current {
                 line: found.and_then(|problem| problem.line),
                 reason: match found {
                     Some(problem) => format!("{}; {KEPT}", problem.reason),
-                    None => format!("gives no certificate any more; {KEPT}"),
+                    None => format!("no longer contains a certificate; {KEPT}"),
                 },
             }
         };
@@ -239,8 +241,8 @@ impl Drop for Claim<'_> {
 }
 
 /// Takes a lock that is never held for longer than it takes to copy a pointer. `None` if it is
-/// not to be had all the same: a thread held it while the process was forked.
-fn patiently<G>(mut lock: impl FnMut() -> TryLockResult<G>) -> Option<G> {
+/// not available all the same: a thread held it while the process was forked.
+fn with_retries<G>(mut lock: impl FnMut() -> TryLockResult<G>) -> Option<G> {
     const YIELDS: u32 = 100;
     const SLEEPS: u32 = 1_000;
     for attempt in 0..YIELDS + SLEEPS {

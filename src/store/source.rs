@@ -1,4 +1,6 @@
 //! Where certificates come from, and what went wrong there.
+//!
+//! Tests: `load/tests.rs`, and the reports in `tests/store.rs`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -55,15 +57,15 @@ impl fmt::Display for Source {
     }
 }
 
-/// A place where the system store was looked for, whether or not anything was there.
+/// A place that was searched for the system store, whether or not anything was there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place {
     /// The file, directory or system store.
     pub source: Source,
-    /// Why it was looked at: an environment variable's name, or `default`.
+    /// Why it was searched: an environment variable's name, or `default`.
     pub reason: &'static str,
-    /// How many distinct certificates it gave.
+    /// How many distinct certificates were found there.
     pub entries: usize,
 }
 
@@ -75,7 +77,7 @@ pub struct Problem {
     pub path: PathBuf,
     /// The line in the file, from 1, where there is one to blame.
     pub line: Option<usize>,
-    /// What is wrong, for people.
+    /// What is wrong, for humans.
     pub reason: String,
 }
 

@@ -1,4 +1,6 @@
-//! Sees whether the files of a reading have changed since.
+//! Detects that the files of a reading have changed since.
+//!
+//! Tests: `changes_are_seen` in `load/tests.rs`, and `snapshot/tests.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

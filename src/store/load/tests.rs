@@ -36,7 +36,7 @@ fn write(directory: &TempDir, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-const NOTHING: &str = "SSL_CERT_FILE is set to it, but it gives no certificate";
+const NOTHING: &str = "SSL_CERT_FILE points here, but no certificate was found";
 
 #[test]
 fn a_bundle() {
@@ -76,7 +76,10 @@ fn files_that_give_nothing_say_why() {
         (write(&directory, "text", "hello\n"), "has no PEM block with a certificate"),
         (write(&directory, "utf16", utf16), "has no PEM block with a certificate"),
         (write(&directory, "key", pem("PRIVATE KEY", b"x")), "has no PEM block with a certificate"),
-        (write(&directory, "half", &text[..text.len() / 2]), "the block has no end: cut in half?"),
+        (
+            write(&directory, "half", &text[..text.len() / 2]),
+            "the block has no END line (truncated?)",
+        ),
     ] {
         let reading = of_file(&path);
         assert_eq!(reasons(&reading), [reason, NOTHING], "{path:?}");
@@ -197,7 +200,7 @@ fn a_directory_counts_hashed_names_only() {
             "is a directory, not a file",
             DANGLING,
             &*format!(
-                "2 files are not named by subject hash and do not count, as in OpenSSL; run \
+                "2 files are not named by subject hash and are ignored, as in OpenSSL; run \
                  `openssl rehash {path}`"
             ),
         ]
@@ -273,7 +276,7 @@ fn each_half_is_replaced_on_its_own() {
 fn a_list_without_directories_is_a_problem() {
     let directories = Some((vec![], "SSL_CERT_DIR"));
     let reading = read(&Environment { file: None, directories }, &nothing_by_default(), false);
-    assert_eq!(reasons(&reading), ["is set, but names no directory"]);
+    assert_eq!(reasons(&reading), ["is set but names no directory"]);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_failed_refresh_keeps_the_last_good_snapshot() {
     for (what, broken, reason) in [
         ("emptied", Some(""), "is empty"),
         ("garbage", Some("garbage"), "has no PEM block with a certificate"),
-        ("cut in half", Some(&both[..both.len() - 100]), "the block has no end: cut in half?"),
+        ("cut in half", Some(&both[..both.len() - 100]), "the block has no END line (truncated?)"),
         ("removed", None, "No such file or directory (os error 2)"),
     ] {
         fs::write(&path, &both).unwrap();
@@ -134,11 +134,7 @@ fn a_failed_refresh_keeps_the_last_good_snapshot() {
             assert_eq!(kept.places(), good.places(), "{what}");
             let [problem] = kept.problems() else { panic!("{what}: {kept:?}") };
             assert_eq!(problem.path, path, "{what}");
-            assert_eq!(
-                problem.reason,
-                format!("{reason}; the certificates read from it before still count"),
-                "{what}"
-            );
+            assert_eq!(problem.reason, format!("{reason}; keeping those read earlier"), "{what}");
             handle.settle();
         }
         fs::write(&path, &two).unwrap();
