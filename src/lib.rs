@@ -86,24 +86,33 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod algorithms;
+mod cert;
 mod checks;
-mod der;
 mod error;
 mod hints;
+mod kind;
+mod path;
+mod peer;
 mod platform;
 mod policy;
+mod settings;
 mod store;
-mod time;
+mod text;
 mod verifier;
-mod x509;
+
+use cert as x509;
+use cert::{der, time};
 
 #[cfg(feature = "rustls")]
 pub mod rustls;
 
-pub use error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
+pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
+pub use kind::ErrorKind;
+pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
-pub use verifier::{Anchor, Peer, Verified, Verifier, VerifierBuilder};
+pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.
 #[cfg(all(doctest, feature = "rustls"))]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use pki_types::UnixTime;
 
+use super::der::{self, Malformed, Reader};
+
 /// Seconds since 1970-01-01 00:00 UTC; negative before. RFC 5280 section 4.1.2.5 allows years
 /// 1950 to 9999 in certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +72,34 @@ impl fmt::Display for Timestamp {
         let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
         write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
     }
+}
+
+/// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ` (RFC 5280 section 4.1.2.5).
+pub(super) fn read(reader: &mut Reader<'_>, what: &'static str) -> Result<Timestamp, Malformed> {
+    let error = Malformed(what);
+    let element = reader.next().ok_or(error)?;
+    let (digits, year_digits) = match (element.tag, element.value) {
+        (der::UTC_TIME, [digits @ .., b'Z']) if digits.len() == 12 => (digits, 2),
+        (der::GENERALIZED_TIME, [digits @ .., b'Z']) if digits.len() == 14 => (digits, 4),
+        _ => return Err(error),
+    };
+    let (year, rest) = digits.split_at_checked(year_digits).ok_or(error)?;
+    let year = match (decimal(year, error)?, year_digits) {
+        (year, 2) if year >= 50 => 1900 + year,
+        (year, 2) => 2000 + year,
+        (year, _) => year,
+    };
+    let mut pairs = rest.chunks_exact(2).map(|pair| decimal(pair, error));
+    let mut pair = || pairs.next().unwrap_or(Err(error));
+    let (date, clock) = ((year, pair()?, pair()?), (pair()?, pair()?, pair()?));
+    Timestamp::from_utc(date, clock).ok_or(error)
+}
+
+fn decimal(digits: &[u8], error: Malformed) -> Result<i64, Malformed> {
+    digits.iter().try_fold(0, |number, &digit| match digit {
+        b'0'..=b'9' => Ok(number * 10 + i64::from(digit - b'0')),
+        _ => Err(error),
+    })
 }
 
 #[cfg(test)]

@@ -9,20 +9,19 @@
 
 use pki_types::{CertificateDer, UnixTime};
 
+use super::codes::{kind_of, os_text};
+use super::profile::broken_rules;
+use crate::cert::{self, Cert};
 use crate::checks;
-use crate::der::{self, Reader};
-use crate::error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError, escape};
+use crate::error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
+use crate::kind::ErrorKind;
+use crate::peer::{Anchor, Peer, Verified};
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
+use crate::settings::Config;
 use crate::store::{Refusal, Source, StoreEntry};
-use crate::time::Timestamp;
-use crate::verifier::{Anchor, Config, Peer, Verified};
-use crate::x509::{self, Cert, Key};
 
 /// The roots that come with the system and those that its user or administrator added.
 const TRUST_STORE: &str = "Apple's trust store";
-
-/// Most characters kept of the system's text: it repeats names from the peer's certificates.
-const MAX_TEXT: usize = 400;
 
 /// What the system is asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -296,101 +295,6 @@ fn yields_to_whole_leaf(kind: ErrorKind) -> bool {
         )
 }
 
-/// The kind of each `OSStatus` that an evaluation can end in. The first part is what the checks
-/// of Apple's policies give (`SecPolicyChecks.list` in the published sources of Security), the
-/// second what else its
-/// [result codes](https://developer.apple.com/documentation/security/security-framework-result-codes)
-/// say about certificates and revocation. All others say that nothing was decided.
-const KINDS: &[(i64, ErrorKind)] = &[
-    (ERR_SEC_CREATE_CHAIN_FAILED, ErrorKind::UnknownIssuer),
-    (ERR_SEC_NOT_TRUSTED, ErrorKind::UnknownIssuer),
-    (-67602, ErrorKind::NameMismatch), // errSecHostNameMismatch
-    // The check of validity periods gives this one before they begin, too.
-    (-67818, ErrorKind::Expired),           // errSecCertificateExpired
-    (-67819, ErrorKind::NotYetValid),       // errSecCertificateNotValidYet
-    (-67820, ErrorKind::Revoked),           // errSecCertificateRevoked
-    (-67635, ErrorKind::RevocationUnknown), // errSecIncompleteCertRevocationCheck
-    (-67654, ErrorKind::Distrusted),        // errSecTrustSettingDeny
-    (-67899, ErrorKind::Distrusted),        // errSecCertificatePolicyNotAllowed
-    (-67612, ErrorKind::Distrusted),        // errSecInvalidRoot: Apple pins its own hosts
-    (-67811, ErrorKind::Distrusted),        // errSecPublicKeyInconsistent: likewise
-    (-9880, ErrorKind::Distrusted),         // errSSLATSCertificateTrustViolation: likewise
-    (-67735, ErrorKind::WeakKey),           // errSecUnsupportedKeySize
-    (-67815, ErrorKind::UnsupportedAlgorithm), // errSecInvalidDigestAlgorithm
-    (-67608, ErrorKind::WrongPurpose),      // errSecInvalidKeyUsageForPolicy
-    (-67609, ErrorKind::WrongPurpose),      // errSecInvalidExtendedKeyUsage
-    (-67902, ErrorKind::CaAsEndEntity),     // errSecCertificateIsCA
-    (-67604, ErrorKind::NotACa),            // errSecNoBasicConstraints
-    (-67605, ErrorKind::NotACa),            // errSecNoBasicConstraintsCA
-    (-67611, ErrorKind::PathLengthExceeded), // errSecPathLengthConstraintExceeded
-    (-67689, ErrorKind::NameConstraints),   // errSecInvalidName
-    (-67900, ErrorKind::NameConstraints),   // errSecCertificateNameNotAllowed
-    (-67603, ErrorKind::UnknownCriticalExtension), // errSecUnknownCriticalExtensionFlag
-    (-67618, ErrorKind::BadEncoding),       // errSecUnknownCertExtension: unparseable
-    (-67903, ErrorKind::BadEncoding),       // errSecCertificateDuplicateExtension
-    (-67901, ErrorKind::NotStandardsCompliant), // errSecCertificateValidityPeriodTooLong
-    (-67825, ErrorKind::NotStandardsCompliant), // errSecVerifyActionFailed: transparency
-    (-67655, ErrorKind::NotStandardsCompliant), // errSecInvalidSubjectName
-    (-67610, ErrorKind::NotStandardsCompliant), // errSecInvalidIDLinkage
-    (-67690, ErrorKind::NotStandardsCompliant), // errSecInvalidCertificateRef
-    (-67835, ErrorKind::NotStandardsCompliant), // errSecInvalidPolicyIdentifiers
-    (-67880, ErrorKind::NotStandardsCompliant), // errSecMissingRequiredExtension
-    // Not from a policy's check.
-    (-25257, ErrorKind::BadEncoding), // errSecUnknownFormat
-    (-26275, ErrorKind::BadEncoding), // errSecDecode
-    (-67853, ErrorKind::BadEncoding), // errSecInvalidEncoding
-    (-67836, ErrorKind::BadEncoding), // errSecInvalidTimeString
-    (-67854, ErrorKind::BadEncoding), // errSecInvalidValidityPeriod
-    (-67606, ErrorKind::NotStandardsCompliant), // errSecInvalidAuthorityKeyID
-    (-67607, ErrorKind::NotStandardsCompliant), // errSecInvalidSubjectKeyID
-    (-67881, ErrorKind::NotStandardsCompliant), // errSecExtendedKeyUsageNotCritical
-    (-67629, ErrorKind::WrongPurpose), // errSecSSLBadExtendedKeyUsage
-    (-67688, ErrorKind::BadSignature), // errSecInvalidSignature
-    (-67686, ErrorKind::BadSignature), // errSecVerificationFailure
-    (-67808, ErrorKind::BadSignature), // errSecVerifyFailed
-    (-67747, ErrorKind::UnsupportedAlgorithm), // errSecInvalidAlgorithm
-    (-67730, ErrorKind::UnsupportedAlgorithm), // errSecAlgorithmMismatch
-    (-67734, ErrorKind::UnsupportedAlgorithm), // errSecUnsupportedKeyFormat
-    (-67826, ErrorKind::NotACa),      // errSecInvalidCertAuthority
-    (-67821, ErrorKind::Revoked),     // errSecCertificateSuspended
-    (-67613, ErrorKind::RevocationOutdated), // errSecCRLExpired
-    (-67614, ErrorKind::RevocationUnknown), // errSecCRLNotValidYet
-    (-67615, ErrorKind::RevocationUnknown), // errSecCRLNotFound
-    (-67616, ErrorKind::RevocationUnknown), // errSecCRLServerDown
-    (-67617, ErrorKind::RevocationUnknown), // errSecCRLBadURI
-    (-67619, ErrorKind::BadRevocationData), // errSecUnknownCRLExtension
-    (-67620, ErrorKind::BadRevocationData), // errSecCRLNotTrusted
-    (-67621, ErrorKind::BadRevocationData), // errSecCRLPolicyFailed
-    (-67622, ErrorKind::BadRevocationData), // errSecIDPFailure
-    (-67827, ErrorKind::BadRevocationData), // errSecInvalidCRLAuthority
-    (-67828, ErrorKind::BadRevocationData), // errSecInvalidCRLEncoding
-    (-67830, ErrorKind::BadRevocationData), // errSecInvalidCRL
-    (-67630, ErrorKind::BadRevocationData), // errSecOCSPBadResponse
-    (-67631, ErrorKind::RevocationUnknown), // errSecOCSPBadRequest
-    (-67632, ErrorKind::RevocationUnknown), // errSecOCSPUnavailable
-    (-67633, ErrorKind::RevocationUnknown), // errSecOCSPStatusUnrecognized
-    (-67636, ErrorKind::RevocationUnknown), // errSecNetworkFailure
-    (-67637, ErrorKind::BadRevocationData), // errSecOCSPNotTrustedToAnchor
-    (-67639, ErrorKind::BadRevocationData), // errSecOCSPSignatureError
-    (-67640, ErrorKind::BadRevocationData), // errSecOCSPNoSigner
-    (-67641, ErrorKind::RevocationUnknown), // errSecOCSPResponderMalformedReq
-    (-67642, ErrorKind::RevocationUnknown), // errSecOCSPResponderInternalError
-    (-67643, ErrorKind::RevocationUnknown), // errSecOCSPResponderTryLater
-    (-67644, ErrorKind::RevocationUnknown), // errSecOCSPResponderSignatureRequired
-    (-67645, ErrorKind::RevocationUnknown), // errSecOCSPResponderUnauthorized
-    (-67646, ErrorKind::BadRevocationData), // errSecOCSPResponseNonceMismatch
-];
-
-/// An issuer is neither in the chain nor known to the system.
-const ERR_SEC_CREATE_CHAIN_FAILED: i64 = -25318;
-/// The chain ends in a certificate that is no trust anchor. Apple gives the same code for a
-/// certificate it has put on a list of its own; asked a second time it does so again.
-const ERR_SEC_NOT_TRUSTED: i64 = -67843;
-
-fn kind_of(code: i64) -> ErrorKind {
-    KINDS.iter().find(|(known, _)| *known == code).map_or(ErrorKind::CannotCheck, |(_, kind)| *kind)
-}
-
 /// An `OSStatus` of a call that prepares the evaluation: nothing was decided.
 pub(super) fn cannot_check(call: &str, code: i64, text: Option<String>) -> VerifyError {
     VerifyError::new(ErrorKind::CannotCheck)
@@ -451,18 +355,6 @@ fn refused(
     explained
 }
 
-/// Apple's text on one line, with what it says of each certificate, and nothing in it that could
-/// disturb a terminal.
-fn os_text(text: &str, details: Option<&str>) -> String {
-    let details = details.filter(|details| !details.trim().is_empty() && *details != text);
-    let whole = match details {
-        Some(details) => format!("{text} ({})", details.trim_end_matches(';')),
-        None => text.to_owned(),
-    };
-    let whole: String = whole.replace('"', "'").chars().take(MAX_TEXT).collect();
-    escape(whole.trim())
-}
-
 /// Whose issuer is missing: the system builds as much of a path as it can.
 fn missing_path(path: &[Cert<'_>]) -> VerifyError {
     let depth = path.len().saturating_sub(1);
@@ -472,7 +364,7 @@ fn missing_path(path: &[Cert<'_>]) -> VerifyError {
         (true, _) => VerifyError::new(ErrorKind::UntrustedRoot).at(depth),
         (false, _) => VerifyError::new(ErrorKind::UnknownIssuer)
             .at(depth)
-            .detail(format!("\"{}\"", x509::name_text(last.issuer))),
+            .detail(format!("\"{}\"", cert::name_text(last.issuer))),
     }
 }
 
@@ -493,110 +385,6 @@ fn fault(
         };
         found.err().filter(|error| such(error.kind()))
     })
-}
-
-/// A limit on the lifetime of end entities.
-struct Lifetime {
-    /// For certificates whose validity begins at this time or later.
-    issued: Timestamp,
-    days: i64,
-    /// Whose end entities it holds for.
-    whose: &'static str,
-    source: &'static str,
-}
-
-/// From the limit that holds for most to the one that holds for fewest.
-const LIFETIMES: &[Lifetime] = &[
-    Lifetime {
-        issued: Timestamp(1_561_939_200), // 2019-07-01
-        days: 825,
-        whose: "any root",
-        source: "support.apple.com/103769",
-    },
-    Lifetime {
-        issued: Timestamp(1_598_918_400), // 2020-09-01
-        days: 398,
-        whose: "the roots that come with the system",
-        source: "support.apple.com/102028",
-    },
-    // What the CA/Browser Forum's ballot SC-081v3 asks of CAs, from the last step to the first.
-    // Apple has not published that its systems enforce it.
-    Lifetime {
-        issued: Timestamp(1_868_227_200), // 2029-03-15
-        days: 47,
-        whose: "public CAs",
-        source: "CA/Browser Forum Baseline Requirements 6.3.2",
-    },
-    Lifetime {
-        issued: Timestamp(1_805_068_800), // 2027-03-15
-        days: 100,
-        whose: "public CAs",
-        source: "CA/Browser Forum Baseline Requirements 6.3.2",
-    },
-    Lifetime {
-        issued: Timestamp(1_773_532_800), // 2026-03-15
-        days: 200,
-        whose: "public CAs",
-        source: "CA/Browser Forum Baseline Requirements 6.3.2",
-    },
-];
-
-/// Which of Apple's published requirements for TLS certificates the end entity does not meet
-/// ([103769](https://support.apple.com/103769), [102028](https://support.apple.com/102028)).
-/// Only asked after the system refused it: it explains a verdict and never gives one.
-fn broken_rules(leaf: &Cert<'_>, purpose: Purpose) -> Vec<String> {
-    /// A day of 86,400 seconds, as 102028 counts.
-    const DAY: i64 = 86_400;
-    const MORE_RULES_FROM: Timestamp = Timestamp(1_561_939_200); // 2019-07-01
-    const PAGE: &str = "support.apple.com/103769";
-
-    let mut broken = Vec::new();
-    let seconds = leaf.not_after.0.saturating_sub(leaf.not_before.0);
-    let lifetime = LIFETIMES
-        .iter()
-        .find(|limit| leaf.not_before >= limit.issued && seconds > limit.days * DAY)
-        .filter(|_| purpose == Purpose::ServerAuth);
-    if let Some(Lifetime { issued, days, whose, source }) = lifetime {
-        let issued = issued.to_string();
-        let (date, _) = issued.split_once(' ').unwrap_or((&issued, ""));
-        broken.push(format!(
-            "it is valid for {} days, at most {days} are allowed under {whose} since {date} ({source})",
-            seconds.saturating_add(DAY - 1) / DAY
-        ));
-    }
-    if let Key::Rsa(bits) = leaf.key() {
-        if bits < 2048 {
-            broken
-                .push(format!("its RSA key has {bits} bits, at least 2048 are required ({PAGE})"));
-        }
-    }
-    if let Some(hash) = weak_hash(leaf) {
-        broken.push(format!("it is signed with {hash}, SHA-2 is required ({PAGE})"));
-    }
-    if purpose == Purpose::ServerAuth {
-        if leaf.presented_names().is_empty() {
-            broken.push(format!("it has no subject alternative name ({PAGE})"));
-        }
-        let listed =
-            leaf.extensions.extended_key_usage.is_some() && leaf.extended_key_usage_allows(purpose);
-        if leaf.not_before >= MORE_RULES_FROM && !listed {
-            broken.push(format!("its extended key usage does not list serverAuth ({PAGE})"));
-        }
-    }
-    broken
-}
-
-/// The hash of a signature, if it is not of the SHA-2 family.
-fn weak_hash(cert: &Cert<'_>) -> Option<&'static str> {
-    const MD5_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4];
-    const SHA1_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5];
-    const SHA1_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 3];
-    const SHA1_ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1];
-    match Reader::new(cert.signature_algorithm).expect(der::OID, "algorithm").ok()? {
-        MD5_RSA => Some("MD5"),
-        SHA1_RSA | SHA1_DSA | SHA1_ECDSA => Some("SHA-1"),
-        _ => None,
-    }
 }
 
 /// Every place that was searched.

@@ -144,6 +144,33 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
     arcs.join(".")
 }
 
+/// The elements of some contents, up to the first that is not DER.
+pub(super) fn elements(contents: &[u8]) -> impl Iterator<Item = Element<'_>> {
+    let mut reader = Reader::new(contents);
+    std::iter::from_fn(move || reader.next())
+}
+
+/// The contents of a SEQUENCE that fills `bytes`.
+pub(super) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+    let mut reader = Reader::new(bytes);
+    let contents = reader.expect(SEQUENCE, what)?;
+    reader.end(what)?;
+    Ok(contents)
+}
+
+/// A BIT STRING that is a whole number of octets.
+pub(super) fn octets<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+    match value {
+        [0, octets @ ..] => Ok(octets),
+        _ => Err(Malformed(what)),
+    }
+}
+
+/// The object identifiers in the contents of a SEQUENCE OF OBJECT IDENTIFIER.
+pub(crate) fn oids(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    elements(list).filter(|element| element.tag == OID).map(|element| element.value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,5 @@
 //! What a verdict of Windows means, in this crate's terms. Pure functions over the error bits and
-//! codes that [`windows`](super) hands over, compiled and tested on every system.
+//! codes that the engine hands over, compiled and tested on every system.
 //!
 //! Sources: [`CERT_TRUST_STATUS`](https://learn.microsoft.com/windows/win32/api/wincrypt/ns-wincrypt-cert_trust_status)
 //! and [`CertVerifyCertificateChainPolicy`](https://learn.microsoft.com/windows/win32/api/wincrypt/nf-wincrypt-certverifycertificatechainpolicy).
@@ -9,11 +9,11 @@
 
 use pki_types::UnixTime;
 
+use crate::cert::der;
+use crate::cert::{self, Cert, KEY_CERT_SIGN};
 use crate::checks;
-use crate::der;
 use crate::error::{ErrorKind, VerifyError};
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-use crate::x509::{self, Cert, KEY_CERT_SIGN};
 
 /// Bits of `CERT_TRUST_STATUS::dwErrorStatus` that decide about more than the kind of error.
 pub(crate) const IS_NOT_TIME_VALID: u32 = 0x1;
@@ -216,7 +216,7 @@ impl Status {
                 _ => VerifyError::new(ErrorKind::UntrustedRoot),
             },
             (IS_PARTIAL_CHAIN, Some(cert)) => {
-                VerifyError::new(kind).detail(format!("\"{}\"", x509::name_text(cert.issuer)))
+                VerifyError::new(kind).detail(format!("\"{}\"", cert::name_text(cert.issuer)))
             }
             // One bit for two faults: not a CA, or too many intermediates below it.
             (INVALID_BASIC_CONSTRAINTS, Some(cert)) if cert.is_ca() => {

@@ -1,5 +1,5 @@
 //! The verifier of Apple systems: `SecTrust` decides. This file only asks; what is asked and what
-//! the answers mean is in [`apple_rules`](super::apple_rules), which is tested everywhere.
+//! the answers mean is in [`rules`](super::rules), which is tested everywhere.
 //!
 //! The oldest systems are macOS 10.14 (`SecTrustEvaluateWithError`), and iOS and tvOS 15,
 //! watchOS 8 and visionOS 1 (`SecTrustCopyCertificateChain`).
@@ -28,11 +28,12 @@ use security_framework_sys::certificate::SecCertificateCopyData;
 use security_framework_sys::policy::{SecPolicyCreateRevocation, SecPolicyCreateSSL};
 use security_framework_sys::trust::SecTrustEvaluateWithError;
 
-use super::Platform;
-use super::apple_rules::{self as rules, Answer, OsError, Question};
+use super::super::Platform;
+use super::rules::{self, Answer, OsError, Question};
+use crate::cert::Cert;
 use crate::error::{BuildError, ErrorKind, VerifyError};
-use crate::verifier::{Config, Peer, Verified};
-use crate::x509::Cert;
+use crate::peer::{Peer, Verified};
+use crate::settings::Config;
 
 /// The certificates given by the caller, as the system reads them.
 #[derive(Default)]

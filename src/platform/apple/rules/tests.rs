@@ -8,7 +8,10 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 
+use super::super::codes::{ERR_SEC_CREATE_CHAIN_FAILED, ERR_SEC_NOT_TRUSTED, KINDS, MAX_TEXT};
 use super::*;
+use crate::cert::der;
+use crate::cert::time::Timestamp;
 use crate::verifier::{Verifier, VerifierBuilder};
 
 /// 2027-01-15 08:00:00 UTC.
