@@ -102,7 +102,6 @@ mod text;
 mod verifier;
 
 use cert as x509;
-use cert::{der, time};
 
 #[cfg(feature = "rustls")]
 pub mod rustls;

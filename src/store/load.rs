@@ -22,7 +22,7 @@ use super::refusal::TrustSettings;
 use super::source::{Place, Problem, Source};
 use super::system::SystemStore;
 use super::watch::Watch;
-use crate::x509;
+use crate::cert::{self, der};
 
 /// Most certificates kept.
 pub(super) const MAX_CERTIFICATES: usize = 250_000;
@@ -235,7 +235,7 @@ impl Loader {
             let reason = format!(
                 "{count} {files} {are} not named by subject hash and {again} ignored, as in OpenSSL; \
                  run `openssl rehash {}`",
-                crate::error::escape(&directory.to_string_lossy())
+                crate::text::escape(&directory.to_string_lossy())
             );
             self.problem(directory, None, reason);
         }
@@ -368,14 +368,14 @@ fn contents(path: &Path, text: &[u8]) -> Contents {
 
 /// Why a file has no certificate.
 fn nothing(path: &Path, text: &[u8]) -> String {
-    let is_der = || x509::subject_of(text).is_some();
+    let is_der = || cert::subject_of(text).is_some();
     if text.is_empty() {
         "is empty".to_owned()
-    } else if text.first() == Some(&crate::der::SEQUENCE) && is_der() {
+    } else if text.first() == Some(&der::SEQUENCE) && is_der() {
         format!(
             "is a certificate in DER, which is ignored, as in OpenSSL; convert it with \
              `openssl x509 -inform DER -in {} -out FILE.pem`",
-            crate::error::escape(&path.to_string_lossy())
+            crate::text::escape(&path.to_string_lossy())
         )
     } else {
         "has no PEM block with a certificate".to_owned()
