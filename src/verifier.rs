@@ -55,7 +55,7 @@ pub(crate) struct Settings {
     /// The system store, where the caller wants it.
     pub(crate) system: Option<Arc<Handle>>,
     /// Whether the caller said so, one way or the other.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) system_chosen: bool,
     pub(crate) extra: AnchorSet,
     pub(crate) fallback: AnchorSet,
@@ -262,7 +262,7 @@ impl Verifier {
     }
 
     /// The same verifier with other signature algorithms; everything else is shared.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn with_algorithms(
         &self,
         algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
@@ -272,7 +272,7 @@ impl Verifier {
         Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
     }
 
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
     }
@@ -443,7 +443,7 @@ impl VerifierBuilder {
         };
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
-            #[cfg(feature = "rustls")]
+            #[cfg(feature = "rustls-0_23")]
             system_chosen: self.system_roots.is_some(),
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),

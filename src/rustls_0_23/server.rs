@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use ::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use ::rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::{ConfigError, Judge, default_provider};
 use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
@@ -15,10 +15,10 @@ use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 /// ```
 /// use std::sync::Arc;
 ///
-/// use trustbridge::{Verifier, rustls::ServerVerifier};
+/// use trustbridge::{Verifier, rustls_0_23::ServerChainVerifier};
 ///
 /// let provider = rustls::crypto::ring::default_provider();
-/// let verifier = ServerVerifier::with_provider(Verifier::system(), &provider)?
+/// let verifier = ServerChainVerifier::with_provider(Verifier::system(), &provider)?
 ///     .plain_errors(true)
 ///     .on_verdict(|_, verdict| {
 ///         if let Err(error) = verdict {
@@ -30,14 +30,14 @@ use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 ///     .dangerous() // rustls's word for every verifier that is not its own
 ///     .with_custom_certificate_verifier(Arc::new(verifier))
 ///     .with_no_client_auth();
-/// # Ok::<(), trustbridge::rustls::ConfigError>(())
+/// # Ok::<(), trustbridge::rustls_0_23::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct ServerVerifier {
+pub struct ServerChainVerifier {
     judge: Judge,
 }
 
-impl ServerVerifier {
+impl ServerChainVerifier {
     /// With the process's default provider, or else the one that the features of this crate
     /// name.
     ///
@@ -78,7 +78,7 @@ impl ServerVerifier {
     }
 }
 
-impl ServerCertVerifier for ServerVerifier {
+impl ServerCertVerifier for ServerChainVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::{fmt, io};
 
-use ::rustls::{CertificateError, Error, ExtendedKeyPurpose, OtherError};
+use rustls::{CertificateError, Error, ExtendedKeyPurpose, OtherError};
 
 use crate::{ErrorKind, Purpose, VerifyError};
 
@@ -120,7 +120,7 @@ fn key_purpose(dotted: &str) -> ExtendedKeyPurpose {
 ///
 /// ```
 /// # fn show(error: &(dyn std::error::Error + 'static)) {
-/// match trustbridge::rustls::verify_error(error) {
+/// match trustbridge::rustls_0_23::verify_error(error) {
 ///     Some(error) => eprintln!("{}", error.report()),
 ///     None => eprintln!("{error}"),
 /// }
@@ -211,7 +211,7 @@ impl StdError for ConfigError {
 }
 #[cfg(test)]
 mod tests {
-    use ::rustls::AlertDescription as Alert;
+    use rustls::AlertDescription as Alert;
 
     use std::io;
 
@@ -433,7 +433,7 @@ mod tests {
         let leaf = make::server().issued_by(&ca);
         let verifier = Verifier::builder()
             .signature_algorithms(
-                ::rustls::crypto::ring::default_provider().signature_verification_algorithms.all,
+                rustls::crypto::ring::default_provider().signature_verification_algorithms.all,
             )
             .system_roots(false)
             .extra_roots([CertificateDer::from(&*ca.der)])

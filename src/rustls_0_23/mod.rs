@@ -5,9 +5,9 @@
 //! ```
 //! use trustbridge::Verifier;
 //!
-//! let config = trustbridge::rustls::client_config(Verifier::system())?;
+//! let config = trustbridge::rustls_0_23::client_config(Verifier::system())?;
 //! # assert!(config.alpn_protocols.is_empty());
-//! # Ok::<(), trustbridge::rustls::ConfigError>(())
+//! # Ok::<(), trustbridge::rustls_0_23::ConfigError>(())
 //! ```
 //!
 //! With a provider, protocol versions or a client certificate of your own:
@@ -16,17 +16,17 @@
 //! use std::sync::Arc;
 //!
 //! use rustls::{ClientConfig, crypto::aws_lc_rs};
-//! use trustbridge::{Verifier, rustls::ConfigBuilderExt};
+//! use trustbridge::{Verifier, rustls_0_23::WithVerifier};
 //!
 //! let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
 //!     .with_protocol_versions(&[&rustls::version::TLS13])?
 //!     .with_verifier(Verifier::system())?
 //!     .with_no_client_auth();
 //! # assert!(config.alpn_protocols.is_empty());
-//! # Ok::<(), trustbridge::rustls::ConfigError>(())
+//! # Ok::<(), trustbridge::rustls_0_23::ConfigError>(())
 //! ```
 //!
-//! A server that asks for client certificates takes a [`ClientVerifier`].
+//! A server that asks for client certificates takes a [`ClientChainVerifier`].
 //!
 //! # Build it once
 //!
@@ -71,16 +71,16 @@
 //! `unknown_ca`, and a program can match the variant, but the error has no text. Nothing in
 //! rustls carries both; [`on_verdict`] gives the text beside a plain error.
 //!
-//! [`plain_errors`]: ServerVerifier::plain_errors
-//! [`on_verdict`]: ServerVerifier::on_verdict
+//! [`plain_errors`]: ServerChainVerifier::plain_errors
+//! [`on_verdict`]: ServerChainVerifier::on_verdict
 //! [`VerifierBuilder::signature_algorithms`]: crate::VerifierBuilder::signature_algorithms
 use std::sync::Arc;
 use std::{fmt, iter};
 
-use ::rustls::client::WantsClientCert;
-use ::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use ::rustls::{ClientConfig, ConfigBuilder, Error, WantsVerifier};
 use pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::WantsClientCert;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::{ClientConfig, ConfigBuilder, Error, WantsVerifier};
 
 use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 
@@ -88,9 +88,9 @@ mod client;
 mod error;
 mod server;
 
-pub use client::ClientVerifier;
+pub use client::ClientChainVerifier;
 pub use error::{ConfigError, certificate_error, verify_error};
-pub use server::ServerVerifier;
+pub use server::ServerChainVerifier;
 
 use error::plain;
 
@@ -110,10 +110,10 @@ pub fn client_config(verifier: Verifier) -> Result<ClientConfig, ConfigError> {
 }
 
 /// Adds [`with_verifier`](Self::with_verifier) to rustls's builder of client configurations.
-pub trait ConfigBuilderExt {
+pub trait WithVerifier {
     /// Verifies servers with this verifier, and with the algorithms of the builder's provider.
     ///
-    /// Short for `dangerous().with_custom_certificate_verifier(…)` with a [`ServerVerifier`].
+    /// Short for `dangerous().with_custom_certificate_verifier(…)` with a [`ServerChainVerifier`].
     ///
     /// # Errors
     ///
@@ -124,12 +124,12 @@ pub trait ConfigBuilderExt {
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, ConfigError>;
 }
 
-impl ConfigBuilderExt for ConfigBuilder<ClientConfig, WantsVerifier> {
+impl WithVerifier for ConfigBuilder<ClientConfig, WantsVerifier> {
     fn with_verifier(
         self,
         verifier: Verifier,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, ConfigError> {
-        let verifier = ServerVerifier::with_provider(verifier, self.crypto_provider())?;
+        let verifier = ServerChainVerifier::with_provider(verifier, self.crypto_provider())?;
         Ok(self.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
     }
 }
@@ -203,9 +203,9 @@ fn default_provider() -> Result<Arc<CryptoProvider>, ConfigError> {
 fn compiled_in_provider() -> Result<Arc<CryptoProvider>, ConfigError> {
     // With both, as for the core's own algorithms: a feature must not turn a success into an error.
     #[cfg(feature = "aws-lc-rs")]
-    return Ok(Arc::new(::rustls::crypto::aws_lc_rs::default_provider()));
+    return Ok(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-    return Ok(Arc::new(::rustls::crypto::ring::default_provider()));
+    return Ok(Arc::new(rustls::crypto::ring::default_provider()));
     #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
     return Err(ConfigError::NoProvider);
 }

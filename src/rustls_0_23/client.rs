@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ::rustls::client::danger::HandshakeSignatureValid;
-use ::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use ::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use ::rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use pki_types::{CertificateDer, UnixTime};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 use super::{ConfigError, Judge, default_provider};
 use crate::x509::Cert;
@@ -25,7 +25,7 @@ use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 /// # let ca = params.self_signed(&KeyPair::generate()?)?.der().clone();
 /// use std::sync::Arc;
 ///
-/// use trustbridge::{Purpose, Verifier, rustls::ClientVerifier};
+/// use trustbridge::{Purpose, Verifier, rustls_0_23::ClientChainVerifier};
 ///
 /// let verifier = Verifier::builder()
 ///     .purpose(Purpose::ClientAuth)
@@ -36,17 +36,17 @@ use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 ///     rustls::crypto::aws_lc_rs::default_provider(),
 /// ))
 /// .with_safe_default_protocol_versions()?
-/// .with_client_cert_verifier(Arc::new(ClientVerifier::new(verifier)?));
+/// .with_client_cert_verifier(Arc::new(ClientChainVerifier::new(verifier)?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct ClientVerifier {
+pub struct ClientChainVerifier {
     judge: Judge,
     hints: Vec<DistinguishedName>,
     mandatory: bool,
 }
 
-impl ClientVerifier {
+impl ClientChainVerifier {
     /// With the process's default provider, or else the one that the features of this crate
     /// name.
     ///
@@ -82,13 +82,13 @@ impl ClientVerifier {
         self
     }
 
-    /// As [`ServerVerifier::plain_errors`].
+    /// As [`ServerChainVerifier::plain_errors`].
     pub fn plain_errors(mut self, yes: bool) -> Self {
         self.judge.plain_errors = yes;
         self
     }
 
-    /// As [`ServerVerifier::on_verdict`].
+    /// As [`ServerChainVerifier::on_verdict`].
     pub fn on_verdict<F>(mut self, observer: F) -> Self
     where
         F: Fn(&Peer<'_>, Result<&Verified, &VerifyError>) + Send + Sync + 'static,
@@ -98,7 +98,7 @@ impl ClientVerifier {
     }
 }
 
-impl ClientCertVerifier for ClientVerifier {
+impl ClientCertVerifier for ClientChainVerifier {
     fn client_auth_mandatory(&self) -> bool {
         self.mandatory
     }
