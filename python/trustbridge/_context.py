@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import ssl
 
-from . import _certifi, _common, _environment, _native
-from ._common import StdContext
+from . import _certifi, _context_base, _environment, _native
+from ._context_base import StdContext
 from ._mode import DEFERRED, HANDSHAKE_MODE
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 if HANDSHAKE_MODE == DEFERRED:
     from ._deferred import DeferredContext as _Base
 else:
-    from ._inhandshake import InHandshakeContext as _Base  # type: ignore[assignment]
+    from ._in_handshake import InHandshakeContext as _Base  # type: ignore[assignment]
 
 
 class SSLContext(_Base):
@@ -48,7 +48,9 @@ class SSLContext(_Base):
         if self._judges:
             self._trust = self._attach()
             _environment.apply(self._trust)
-            self._respects_cafile = _common.injected is not None and _common.respect_cafile
+            self._respects_cafile = (
+                _context_base.injected is not None and _context_base.respect_cafile
+            )
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
             if not system_trust:
@@ -89,7 +91,7 @@ class SSLContext(_Base):
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         if self._judges and isinstance(value, int):
-            _common.check_flags(value)
+            _context_base.check_flags(value)
         StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
 
     @staticmethod
@@ -97,8 +99,8 @@ class SSLContext(_Base):
         failure = _native.take_failure()
         if failure is None or failure.verify_code != error.verify_code:
             return
-        _common.add_words(error, failure.line)
-        _common.add_report(error, failure.kind, failure.depth, failure.report)
+        _context_base.add_words(error, failure.line)
+        _context_base.add_report(error, failure.kind, failure.depth, failure.report)
 
     @property
     def _standard_too(self) -> bool:

@@ -29,7 +29,7 @@ import ssl
 from _weakref import ref
 
 from . import _native
-from ._common import Context, StdContext, add_report
+from ._context_base import Context, StdContext, add_report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

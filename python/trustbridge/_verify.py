@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from . import _environment, _native
-from ._common import add_report
+from ._context_base import add_report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

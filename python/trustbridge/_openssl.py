@@ -18,8 +18,8 @@ import stat
 from _thread import RLock
 from binascii import a2b_base64
 
-from . import _certifi, _common
-from ._common import StdContext
+from . import _certifi, _context_base
+from ._context_base import StdContext
 from ._mode import without_native
 
 TYPE_CHECKING = False
@@ -99,7 +99,7 @@ def places(
     for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
         value = environment.get(variable)
         if value:
-            found.append(Place(_common.absolute(value), variable, directory=False))
+            found.append(Place(_context_base.absolute(value), variable, directory=False))
             break
     else:
         for path in bundles:
@@ -109,7 +109,9 @@ def places(
     bundle = bool(found)
     value = environment.get("SSL_CERT_DIR")
     if value:
-        for path in dict.fromkeys(_common.absolute(part) for part in value.split(":") if part):
+        for path in dict.fromkeys(
+            _context_base.absolute(part) for part in value.split(":") if part
+        ):
             found.append(Place(path, "SSL_CERT_DIR", directory=True))
     elif not bundle:
         found.extend(Place(path, None, directory=True) for path in directories)
@@ -321,7 +323,7 @@ def _report(line: str, sent: list[dict[str, Any]], depth: int | None, context: S
     return "\n".join(lines)
 
 
-class SSLContext(_common.Context):
+class SSLContext(_context_base.Context):
     """An `ssl.SSLContext` that has the system's trust store before its first client connection.
 
     Certificates loaded add to the system's, unless `system_trust` is False: then nothing else is
@@ -363,8 +365,8 @@ class SSLContext(_common.Context):
             self._sources, self._bundles = [], []
             self._files, self._in_directories, self._given = {}, set(), set()
             self._system_trust = bool(system_trust)
-            injected = _common.injected is not None
-            self._respects_cafile = injected and _common.respect_cafile and self._system_trust
+            injected = _context_base.injected is not None
+            self._respects_cafile = injected and _context_base.respect_cafile and self._system_trust
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
             self.verify_flags = self._flags()
@@ -400,17 +402,17 @@ class SSLContext(_common.Context):
         ValueError."""
         flags = self._flags()
         if self._locks is not None and not self._shows_partial_chain:
-            flags &= ~_common.PARTIAL_CHAIN
+            flags &= ~_context_base.PARTIAL_CHAIN
         return ssl.VerifyFlags(flags)
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
         shows = False
         if self._locks is not None and isinstance(value, int):
-            _common.check_flags(value)
-            shows = bool(value & _common.PARTIAL_CHAIN)
+            _context_base.check_flags(value)
+            shows = bool(value & _context_base.PARTIAL_CHAIN)
             if not self._verifies_clients:
-                value |= _common.PARTIAL_CHAIN
+                value |= _context_base.PARTIAL_CHAIN
         StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
         self._shows_partial_chain = shows
 
@@ -471,8 +473,8 @@ class SSLContext(_common.Context):
             if missing:
                 line += f': "{missing}"'
             line += f"; searched {', '.join(map(str, self._sources)) or 'nothing'}"
-        _common.add_words(error, line)
-        _common.add_report(error, kind, depth, _report(line, sent, depth, self))
+        _context_base.add_words(error, line)
+        _context_base.add_report(error, kind, depth, _report(line, sent, depth, self))
 
     # What `ssl` calls for every connection, however it is made.
 

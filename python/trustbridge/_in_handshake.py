@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import _native
-from ._common import Context
+from ._context_base import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

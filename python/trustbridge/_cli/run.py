@@ -18,7 +18,7 @@ def run(target: str, arguments: list[str], *, module: bool) -> int:
     import atexit
     import builtins
 
-    from . import inject_into_ssl
+    from .. import inject_into_ssl
 
     # Registered first, so it runs last.
     atexit.register(_die_of_interrupt)
