@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 
 from . import _select
-from ._context_base import SSLObject, SSLSocket
+from ._sockets import SSLObject, SSLSocket
 from ._version import __version__
 
 TYPE_CHECKING = False

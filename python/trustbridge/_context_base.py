@@ -1,46 +1,19 @@
-"""What the backends share: the classes of `ssl` beneath, what injection changes, the sockets."""
+"""What the contexts of every mode do alike, and what a mode is to a context."""
 
 from __future__ import annotations
 
-import os
+import _ssl
 import ssl
-import sys
+import warnings
+
+from ._sockets import SSLObject, SSLSocket
+from ._std import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from socket import socket
-    from typing import Any
+    from typing import Any, TypeVar
 
-
-def _standard_context() -> Any:
-    """The standard library's class of contexts, or gevent's, which is made to be built on.
-
-    Another copy of this package may have been injected: `python -m trustbridge run` with a
-    program that has one of its own, such as pip. Copies of every version leave the mark
-    `_builds_on`.
-    """
-    found: Any = ssl.SSLContext
-    while isinstance(found, type):
-        marked = [vars(base)["_builds_on"] for base in found.__mro__ if "_builds_on" in vars(base)]
-        if not marked:
-            break
-        found = marked[0]
-    # truststore's instances only stand for contexts, and its injection breaks the setters of the
-    # class beneath. A metaclass would conflict with ours.
-    home = sys.modules.get(getattr(found, "__module__", ""))
-    if type(found) is not type or hasattr(home, "_original_SSLContext"):
-        raise ImportError(f"trustbridge cannot build on {found!r}, which is ssl.SSLContext now")
-    return found
-
-
-# The classes of the standard library as they are now, whatever is injected later.
-if TYPE_CHECKING:
-    StdContext = ssl.SSLContext
-else:
-    StdContext = _standard_context()
-StdObject = ssl.SSLObject
-StdSocket = ssl.SSLSocket
-CertificateError = ssl.SSLCertVerificationError
+    _Self = TypeVar("_Self", bound="ContextBase")
 
 #: Set by `inject_into_ssl`: the class that is now `ssl.SSLContext`.
 injected: type | None = None
@@ -48,9 +21,9 @@ injected: type | None = None
 respect_cafile = False
 
 PARTIAL_CHAIN = 0x80000
-#: The bits of verify_flags that have their meaning here. TRUSTED_FIRST and PARTIAL_CHAIN are how
-#: paths are always built. OpenSSL knows more, such as proxy certificates, but what a program may
-#: ask for must not depend on the mode.
+#: The bits of verify_flags that have an effect here. TRUSTED_FIRST and PARTIAL_CHAIN are how
+#: paths are always built. OpenSSL knows more, such as proxy certificates, but what a program can
+#: request must not depend on the mode.
 HONOURED = (
     int(ssl.VERIFY_CRL_CHECK_CHAIN)  # CRL_CHECK_LEAF among them
     | int(ssl.VERIFY_X509_STRICT)
@@ -58,108 +31,9 @@ HONOURED = (
     | PARTIAL_CHAIN
 )
 
-
-def absolute(path: str) -> str:
-    """A path that stays what it is when the current directory changes. What ".." after a symbolic
-    link means is for the system to say."""
-    if os.name == "nt":
-        return os.path.abspath(path)
-    try:
-        return os.path.join(os.getcwd(), path)
-    except OSError:  # the current directory has been removed
-        return path
-
-
-def check_flags(value: int) -> None:
-    """Raises ValueError for a bit of verify_flags without an effect on the verdict."""
-    refused = int(value) & ~HONOURED & 0xFFFFFFFF
-    if refused:
-        raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
-
-
-def add_words(error: ssl.SSLCertVerificationError, line: str) -> None:
-    """Puts a line behind OpenSSL's words in the message of an exception that `ssl` has made."""
-    text = error.strerror or ""
-    # "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: <OpenSSL's words> (_ssl.c:1007)"
-    words, found, place = text.rpartition(" (_ssl.c:")
-    if not found:
-        words = text
-    text = f"{words}: {line}{found}{place if found else ''}"
-    error.args = (error.args[0], text)
-    error.strerror = text
-
-
-def add_report(
-    error: ssl.SSLCertVerificationError, kind: str, depth: int | None, report: str
-) -> None:
-    """Puts what is known beside the message of an exception."""
-    error.kind = kind  # type: ignore[attr-defined]
-    error.depth = depth  # type: ignore[attr-defined]
-    error.report = report  # type: ignore[attr-defined]
-    if sys.version_info >= (3, 11):
-        error.add_note(report)
-
-
-def _explain(error: ssl.SSLCertVerificationError, connection: Any) -> None:
-    """Adds the backend's words to an exception that its verdict has raised just now."""
-    explain = getattr(connection.context, "_explain", None)
-    # On servers it is the standard library's verdict on a client.
-    if explain is not None and not connection.server_side:
-        explain(error, connection)
-
-
-class _Explaining:
-    """The methods of sockets and objects alike that can run a handshake."""
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        try:
-            return super().read(len, buffer)  # type: ignore[misc]
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def write(self, data: Any) -> Any:
-        try:
-            return super().write(data)  # type: ignore[misc]
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-
-class SSLSocket(_Explaining, StdSocket):
-    """An `ssl.SSLSocket` whose certificate errors say more.
-
-    A certificate error has the attributes `report` (several lines), `kind` (one word) and `depth`
-    (which certificate, 0 being the server's own; None if none is, or nobody knows).
-    """
-
-    # The others call one of these, or of the two above.
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            # gevent's takes no argument.
-            super().do_handshake(*([block] if block else []))
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-    def send(self, data: Any, flags: int = 0, **keywords: Any) -> int:
-        try:
-            return super().send(data, flags, **keywords)  # gevent's takes a timeout
-        except CertificateError as error:
-            _explain(error, self)
-            raise
-
-
-class SSLObject(_Explaining, StdObject):
-    """An `ssl.SSLObject` whose certificate errors say more, as with `SSLSocket`."""
-
-    def do_handshake(self) -> None:
-        try:
-            super().do_handshake()
-        except CertificateError as error:
-            _explain(error, self)
-            raise
+#: The class of contexts in C. The setters of `ssl` find it by the global name of their own class,
+#: which may be injected; and its warnings name the line of whoever calls the caller.
+c_context: Any = _ssl._SSLContext
 
 
 class _ContextType(type):
@@ -183,8 +57,8 @@ class _Itself:
         return self if instance is None else instance
 
 
-class Context(StdContext, metaclass=_ContextType):
-    """What the contexts of every backend do alike."""
+class ContextBase(StdContext, metaclass=_ContextType):
+    """An `ssl.SSLContext` whose client connections are verified by this package, in some mode."""
 
     sslsocket_class = SSLSocket
     sslobject_class = SSLObject
@@ -192,65 +66,169 @@ class Context(StdContext, metaclass=_ContextType):
     #: For other copies of this package.
     _builds_on = StdContext
     #: Whether a CA file of its own ends the trust in the system; the default certificates, once
-    #: asked for, bring it back.
+    #: requested, bring it back.
     _respects_cafile = False
-    _asked_for_default = False
+    _default_requested = False
 
     # Code written for truststore finds the context that does the work by this name.
     _ctx = _Itself()
 
+    def __new__(
+        cls: type[_Self],
+        protocol: int | None = None,
+        *args: Any,
+        system_trust: bool = True,
+        **kwargs: Any,
+    ) -> _Self:
+        # Everything is set up here: some subclasses do not call __init__.
+        if StdContext.__module__ == "ssl":
+            # As its __new__ does, but then warnings would name this line.
+            if protocol is None:
+                text = "ssl.SSLContext() without protocol argument is deprecated."
+                warnings.warn(text, DeprecationWarning, stacklevel=2)
+                protocol = ssl.PROTOCOL_TLS
+            self: _Self = c_context.__new__(cls, protocol)
+        else:
+            self = StdContext.__new__(cls, protocol, *args, **kwargs)
+        if self._verifies_servers:
+            self._respects_cafile = injected is not None and respect_cafile and system_trust
+            self._set_up(bool(system_trust))
+            if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+                self.hostname_checks_common_name = False
+        return self
+
     @property
-    def _judges(self) -> bool:
-        """Whether the client connections of this context are judged here."""
+    def _verifies_servers(self) -> bool:
+        """Whether the client connections of this context are verified here."""
         return self.protocol != ssl.PROTOCOL_TLS_SERVER
 
-    def _change_trust(self, system: bool) -> None:
-        """Whether the system's trust anchors count from now on."""
+    def _set_up(self, system_trust: bool) -> None:
+        """Once, in contexts that verify servers, before anything else."""
+        raise NotImplementedError
+
+    @property
+    def system_trust(self) -> bool:
+        """Whether the system's trust anchors are trusted. Always False in contexts for servers."""
+        raise NotImplementedError
+
+    @system_trust.setter
+    def system_trust(self, value: bool) -> None:
+        if self._verifies_servers:
+            self._trust_system(bool(value))
+            self._respects_cafile = False
+        elif value:
+            raise ValueError("a context for servers does not trust the system's certificates")
+
+    def _trust_system(self, value: bool) -> None:
+        """Whether the system's trust anchors are trusted from now on."""
         raise NotImplementedError
 
     def _default_loaded(self) -> None:
-        self._asked_for_default = True
+        self._default_requested = True
         if self._respects_cafile:
-            self._change_trust(True)
+            self._trust_system(True)
 
     def _own_loaded(self) -> None:
-        if self._respects_cafile and not self._asked_for_default:
-            self._change_trust(False)
+        if self._respects_cafile and not self._default_requested:
+            self._trust_system(False)
 
-    def wrap_socket(
-        self,
-        sock: socket,
-        server_side: bool = False,
-        do_handshake_on_connect: bool = True,
-        suppress_ragged_eofs: bool = True,
-        server_hostname: Any = None,
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLSocket:
-        """As in `ssl`. What it says of a name that is to be checked and missing comes before
-        what it says of the socket."""
+    @property
+    def verify_flags(self) -> ssl.VerifyFlags:
+        """As in `ssl`. Setting a bit that has no effect on the verdict raises ValueError."""
+        return ssl.VerifyFlags(c_context.verify_flags.__get__(self))
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        if self._verifies_servers and isinstance(value, int):
+            refused = int(value) & ~HONOURED & 0xFFFFFFFF
+            if refused:
+                raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
+        c_context.verify_flags.__set__(self, value)
+
+    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        """Completes a certificate error that a connection of this context has just raised."""
+
+    # What `ssl` calls for every connection, however it is made.
+
+    def _wrap_socket(
+        self, sock: Any, server_side: Any, server_hostname: Any = None, **rest: Any
+    ) -> Any:
+        wrap = super()._wrap_socket  # type: ignore[misc]
         self._need_name(server_side, server_hostname)
-        return super().wrap_socket(
-            sock,
-            server_side,
-            do_handshake_on_connect,
-            suppress_ragged_eofs,
-            server_hostname,
-            session,
-        )
+        return self._connect(wrap, (sock,), server_side, server_hostname, rest)
 
-    def wrap_bio(
+    def _wrap_bio(
         self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,
+        incoming: Any,
+        outgoing: Any,
+        server_side: Any,
         server_hostname: Any = None,
-        session: ssl.SSLSession | None = None,
-    ) -> ssl.SSLObject:
-        """As in `ssl`, and raises ValueError for a name that is to be checked and missing, as
-        `wrap_socket` does."""
+        **rest: Any,
+    ) -> Any:
+        wrap = super()._wrap_bio  # type: ignore[misc]
+        # `ssl` does not notice here that the name is missing.
         self._need_name(server_side, server_hostname)
-        return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        return self._connect(wrap, (incoming, outgoing), server_side, server_hostname, rest)
 
-    def _need_name(self, server_side: bool, name: Any) -> None:
-        if not name and not server_side and self._judges and self.check_hostname:
+    def _need_name(self, server_side: Any, name: Any) -> None:
+        if not name and not server_side and self._verifies_servers and self.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
+
+    def _connect(
+        self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
+    ) -> Any:
+        """The connection that the class beneath makes of a socket or of two memory BIOs."""
+        return wrap(*ends, server_side, name, **rest)
+
+    @staticmethod
+    def _standard_errors(cafile: Any, capath: Any, cadata: Any) -> None:
+        """Raises what `ssl` raises for these arguments, if it does."""
+        scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
+        scratch.load_verify_locations(cafile, capath, cadata)
+
+
+class Mode:
+    """How the connections of one context are verified, and where its settings are.
+
+    This one leaves both to `ssl`, as contexts for servers do. The context is an argument where it
+    is needed: with a reference to it only the garbage collector would free the two.
+    """
+
+    def verify_mode(self, context: ContextBase) -> Any:
+        return StdContext.verify_mode.__get__(context)  # type: ignore[attr-defined]
+
+    def set_verify_mode(self, context: ContextBase, value: Any) -> None:
+        c_context.verify_mode.__set__(context, value)
+
+    def check_hostname(self, context: ContextBase) -> bool:
+        checks: bool = c_context.check_hostname.__get__(context)
+        return checks
+
+    def set_check_hostname(self, context: ContextBase, value: Any) -> None:
+        c_context.check_hostname.__set__(context, value)
+
+    def shown_options(self, options: Any) -> Any:
+        """What a program sees of OpenSSL's options."""
+        return options
+
+    def kept_options(self, value: Any) -> Any:
+        """What OpenSSL gets of the options that a program sets."""
+        return value
+
+    def key_is_shared(self, shared: bool) -> None:
+        """Whether there is a callback for pre-shared keys from now on."""
+
+    def connect(
+        self,
+        context: ContextBase,
+        wrap: Any,
+        ends: tuple[Any, ...],
+        server_side: Any,
+        name: Any,
+        rest: dict[str, Any],
+    ) -> Any:
+        """The connection that `wrap` makes of a socket or of two memory BIOs."""
+        return wrap(*ends, server_side, name, **rest)
+
+    def explain(self, error: ssl.SSLCertVerificationError) -> None:
+        """Completes a certificate error that a connection has just raised."""

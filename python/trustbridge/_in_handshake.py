@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
+
 from . import _native
-from ._context_base import Context
+from ._context_base import ContextBase, Mode
+from ._errors import add_report, add_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class InHandshakeContext(Context):
+class InHandshake(Mode):
     """Gives each connection the trust that the context has when the connection is made.
 
     OpenSSL copies the settings of a context when it makes a connection, but knows nothing of the
@@ -18,22 +21,27 @@ class InHandshakeContext(Context):
     connection, which runs inside the call and attaches them to it.
     """
 
-    _trust: _native.Trust | None
+    def __init__(self, context: ContextBase) -> None:
+        self.trust = _native.Trust(context)
 
-    def _attach(self) -> _native.Trust:
-        return _native.Trust(self)
-
-    def _wrap_socket(self, *args: Any, **kwargs: Any) -> Any:
-        return self._offering(super()._wrap_socket, *args, **kwargs)  # type: ignore[misc]
-
-    def _wrap_bio(self, *args: Any, **kwargs: Any) -> Any:
-        return self._offering(super()._wrap_bio, *args, **kwargs)  # type: ignore[misc]
-
-    def _offering(self, wrap: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if self._trust is None:
-            return wrap(*args, **kwargs)
-        self._trust.offer()
+    def connect(
+        self,
+        context: ContextBase,
+        wrap: Any,
+        ends: tuple[Any, ...],
+        server_side: Any,
+        name: Any,
+        rest: dict[str, Any],
+    ) -> Any:
+        self.trust.offer()
         try:
-            return wrap(*args, **kwargs)
+            return wrap(*ends, server_side, name, **rest)
         finally:
             _native.withdraw()
+
+    def explain(self, error: ssl.SSLCertVerificationError) -> None:
+        failure = _native.take_failure()
+        if failure is None or failure.verify_code != error.verify_code:
+            return
+        add_words(error, failure.line)
+        add_report(error, failure.kind, failure.depth, failure.report)

@@ -7,7 +7,7 @@ import sys
 from _thread import allocate_lock
 
 from . import SSLContext, _context_base
-from ._context_base import StdContext
+from ._std import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The backend without the native module."""
+"""OpenSSL mode: without the native module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from pki import PAST, Authority, self_signed
 from servers import Server, StdContext, exchange_socket, server_context
 from test_select import copy, python
-from trustbridge import _context_base, _openssl
+from trustbridge import _context_base, _openssl, _openssl_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,8 +32,8 @@ def make():
 
 def use_store(monkeypatch, *, bundles=(), directories=(), **environment):
     """As if this process had begun with this store."""
-    found = _openssl.places(environment, bundles, directories)
-    monkeypatch.setattr(_openssl, "_places", found)
+    found = _openssl_store.places(environment, bundles, directories)
+    monkeypatch.setattr(_openssl_store, "_places", found)
 
 
 @pytest.mark.skipif(
@@ -64,13 +64,16 @@ def test_suite(tmp_path):
 
 def test_tables_are_the_cores():
     source = (ROOT / "src/store/locations.rs").read_text()
-    for name, table in (("BUNDLES", _openssl.BUNDLES), ("DIRECTORIES", _openssl.DIRECTORIES)):
+    for name, table in (
+        ("BUNDLES", _openssl_store.BUNDLES),
+        ("DIRECTORIES", _openssl_store.DIRECTORIES),
+    ):
         body = re.search(rf"const {name}: &\[&str\] = &\[(.*?)\n\];", source, re.DOTALL)
         assert tuple(re.findall(r'^ *"([^"]+)"', body[1], re.MULTILINE)) == table
 
 
 def paths(environment, bundles=(), directories=()):
-    found = _openssl.places(environment, bundles, directories)
+    found = _openssl_store.places(environment, bundles, directories)
     return [(place.path, place.variable, place.directory) for place in found]
 
 
@@ -96,13 +99,13 @@ def test_places(tmp_path):
 
 def test_read_once_and_late(monkeypatch, context, trusted_server):
     reads = []
-    read = _openssl._read_into
+    read = _openssl_store.read_into
 
     def counting(*arguments):
         reads.append(threading.get_ident())
         return read(*arguments)
 
-    monkeypatch.setattr(_openssl, "_read_into", counting)
+    monkeypatch.setattr(_openssl_store, "read_into", counting)
     assert reads == []
     threads = [
         threading.Thread(target=exchange_socket, args=(context, trusted_server.address))
@@ -176,7 +179,7 @@ def test_a_damaged_store_still_cannot_be_loaded(monkeypatch, tmp_path, system_ca
 
 
 def test_servers_do_not_read_the_store(monkeypatch, localhost):
-    monkeypatch.setattr(_openssl, "_read_into", None)
+    monkeypatch.setattr(_openssl_store, "read_into", None)
     context = _openssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_OPTIONAL
     path_context = server_context(localhost)
@@ -208,14 +211,14 @@ def test_one_store_is_for_one_side_when_two_threads_begin(
     both = _openssl.SSLContext(ssl.PROTOCOL_TLS)
     both.verify_mode = ssl.CERT_REQUIRED
     begun, go_on = threading.Event(), threading.Event()
-    read = _openssl._read_into
+    read = _openssl_store.read_into
 
     def slow(*arguments):
         begun.set()
         assert go_on.wait(60)
         return read(*arguments)
 
-    monkeypatch.setattr(_openssl, "_read_into", slow)
+    monkeypatch.setattr(_openssl_store, "read_into", slow)
     outcome = []
 
     def serve():
@@ -241,12 +244,12 @@ def test_one_store_is_for_one_side_when_two_threads_begin(
 
 FORK = """
     import os, signal, ssl, sys, threading, warnings
-    from PACKAGE import _openssl
+    from PACKAGE import _openssl, _openssl_store
 
     warnings.simplefilter("ignore")  # of the fork
 
     begun, go_on = threading.Event(), threading.Event()
-    usual = _openssl.{function}
+    usual = _openssl_store.{function}
 
     def slow(*arguments):
         begun.set()
@@ -257,14 +260,14 @@ FORK = """
         return _openssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     shared = make()
-    _openssl.{function} = slow
+    _openssl_store.{function} = slow
     reading = threading.Thread(target=shared.get_ca_certs)
     reading.start()
     assert begun.wait(60)
     child = os.fork()
     if child == 0:
         signal.alarm(30)
-        _openssl.{function} = usual
+        _openssl_store.{function} = usual
         found = [len(context.get_ca_certs()) for context in (shared, make())]
         os._exit(0 if found == [1, 1] else 1)
     status = os.waitpid(child, 0)[1]
@@ -275,7 +278,7 @@ FORK = """
 """
 
 
-@pytest.mark.parametrize("function", ["places", "_read_into"])
+@pytest.mark.parametrize("function", ["places", "read_into"])
 def test_fork_while_another_thread_reads(function, tmp_path):
     """The child has the other thread's locks, and not the thread."""
     copy(tmp_path)
@@ -294,7 +297,7 @@ def test_words(context, untrusted, system_file, monkeypatch):
     error = refusal(context, untrusted)
     assert len(error.args) == 2
     line = (
-        'localhost: issuer is not known: "CN=trustbridge tests: other root"; '
+        'localhost: issuer is not known: 'CN=trustbridge tests: other root'; '
         f"searched SSL_CERT_FILE {system_file} (1 certificate)"
     )
     assert line in error.args[1] == error.strerror
@@ -520,8 +523,10 @@ def test_a_directory_is_not_read_again(monkeypatch, context, tmp_path, other_ca,
     )
     sources = [vars(source).copy() for source in context._sources]
     reads = []
-    read = _openssl._read_file
-    monkeypatch.setattr(_openssl, "_read_file", lambda *where: (reads.append(where), read(*where)))
+    read = _openssl_store.read_file
+    monkeypatch.setattr(
+        _openssl_store, "read_file", lambda *where: (reads.append(where), read(*where))
+    )
     for _ in range(3):
         context.load_verify_locations(capath=str(tmp_path))
     assert {path for _, path, _ in reads} == {f"{tmp_path}/0a1b2c3d.1"}
