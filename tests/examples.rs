@@ -1,6 +1,6 @@
 //! The examples as programs, against each other and against a private CA, over loopback.
 
-#![cfg(all(feature = "rustls", unix))]
+#![cfg(all(feature = "rustls-0_23", unix))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::env;

@@ -197,7 +197,7 @@ FAULTS = {
     "script": ({"trustbridge-1.2.data/scripts/evil": b""}, BELONGS),
     "backslash": ({"trustbridge\\..\\evil.py": b""}, BELONGS),
     "comma": ({"trustbridge/a,b.py": b""}, BELONGS),
-    "one name on some systems": ({"trustbridge/_PURE.py": b""}, "two files of one name"),
+    "one name on some systems": ({"trustbridge/_OPENSSL.py": b""}, "two files of one name"),
     "no licence": ({f"{INFO}/licenses/LICENSE-MIT": None}, "lacks its licences"),
     "no metadata": ({f"{INFO}/METADATA": None}, "lacks its licences"),
     "no record": ({f"{INFO}/RECORD": b""}, "not what its RECORD says"),
