@@ -17,7 +17,7 @@ import threading
 import zipfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/python/support"))
 from pki import Leaf
 
 MADE = [f"demo_{number:02}" for number in range(30)]

@@ -12,23 +12,37 @@ if TYPE_CHECKING:
 _interrupted = False
 
 
+def main(arguments: list[str]) -> int:
+    """What is behind `run` on the command line; the exit status."""
+    from .output import USAGE
+
+    module = arguments[:1] == ["-m"]
+    rest = arguments[1:] if module else arguments
+    if not rest or (not module and rest[0].startswith("-")):
+        what = f"unknown option {rest[0]}" if rest else "no MODULE" if module else "no SCRIPT"
+        text = f"python -m trustbridge run: error: {what} (--help explains)"
+        print(text, file=sys.stderr)
+        return USAGE
+    return run(rest[0], rest[1:], module=module)
+
+
 def run(target: str, arguments: list[str], *, module: bool) -> int:
     """Runs a script, or a module by its name, as `__main__`. What it raises is shown as the
     interpreter shows it; SystemExit goes through. The exit status."""
     import atexit
     import builtins
 
-    from . import inject_into_ssl
+    from .. import inject_into_ssl
 
     # Registered first, so it runs last.
     atexit.register(_die_of_interrupt)
     inject_into_ssl()
-    main = type(sys)("__main__")
-    namespace = vars(main)
+    program = type(sys)("__main__")
+    namespace = vars(program)
     namespace["__builtins__"] = builtins
     if sys.version_info < (3, 14):
         namespace["__annotations__"] = {}
-    sys.modules["__main__"] = main
+    sys.modules["__main__"] = program
     sys.argv = ["-m" if module else target, *arguments]
     try:
         if module:

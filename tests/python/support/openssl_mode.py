@@ -14,7 +14,7 @@ FORGETS = (
 EXPORTS = "only the native module tells which certificates can be trust anchors"
 EXCEPTIONS = {
     "test_context.py::test_same_file_again_is_not_read_again": "looks into the native module; "
-    "test_pure.py has its own",
+    "test_openssl_mode.py has its own",
     "test_context.py::test_default_certs_cost_nothing": "looks into the native module, and the "
     "system's certificates are in OpenSSL's own store",
     "test_context.py::test_contexts_are_freed": "looks into the native module",

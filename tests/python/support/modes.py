@@ -4,7 +4,7 @@ Every test runs in both modes. A difference is stated here, with its reason, and
 difference that is not there any more fails too.
 
 `--mode=openssl` is for interpreters that have no native module, or in whose `ssl` it finds no way:
-the tests of what goes through a context, with the exceptions of pure_backend.py.
+the tests of what goes through a context, with the exceptions of openssl_mode.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NATIVE_ONLY = (
     "test_cli.py",
     "test_deferred.py",
     "test_parity.py",
-    "test_pure.py",
+    "test_openssl_mode.py",
     "test_select.py",
     "test_selftest.py",
     "test_store.py",

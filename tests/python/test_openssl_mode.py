@@ -1,4 +1,4 @@
-"""The backend without the native module."""
+"""OpenSSL mode: without the native module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from pki import PAST, Authority, self_signed
 from servers import Server, StdContext, exchange_socket, server_context
 from test_select import copy, python
-from trustbridge import _common, _pure
+from trustbridge import _context_base, _openssl, _openssl_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,13 +27,13 @@ def context(monkeypatch, system_file):
 
 
 def make():
-    return _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return _openssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def use_store(monkeypatch, *, bundles=(), directories=(), **environment):
     """As if this process had begun with this store."""
-    found = _pure.places(environment, bundles, directories)
-    monkeypatch.setattr(_pure, "_places", found)
+    found = _openssl_store.places(environment, bundles, directories)
+    monkeypatch.setattr(_openssl_store, "_places", found)
 
 
 @pytest.mark.skipif(
@@ -48,10 +48,10 @@ def test_suite(tmp_path):
     files = [f"test_{name}.py" for name in about]
     finished = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pure_backend"),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "openssl_mode"),
             *(str(here / file) for file in files),
         ],
-        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{here}"},
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{here / 'support'}"},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -64,13 +64,16 @@ def test_suite(tmp_path):
 
 def test_tables_are_the_cores():
     source = (ROOT / "src/store/locations.rs").read_text()
-    for name, table in (("BUNDLES", _pure.BUNDLES), ("DIRECTORIES", _pure.DIRECTORIES)):
+    for name, table in (
+        ("BUNDLES", _openssl_store.BUNDLES),
+        ("DIRECTORIES", _openssl_store.DIRECTORIES),
+    ):
         body = re.search(rf"const {name}: &\[&str\] = &\[(.*?)\n\];", source, re.DOTALL)
         assert tuple(re.findall(r'^ *"([^"]+)"', body[1], re.MULTILINE)) == table
 
 
 def paths(environment, bundles=(), directories=()):
-    found = _pure.places(environment, bundles, directories)
+    found = _openssl_store.places(environment, bundles, directories)
     return [(place.path, place.variable, place.directory) for place in found]
 
 
@@ -96,13 +99,13 @@ def test_places(tmp_path):
 
 def test_read_once_and_late(monkeypatch, context, trusted_server):
     reads = []
-    read = _pure._read_into
+    read = _openssl_store.read_into
 
     def counting(*arguments):
         reads.append(threading.get_ident())
         return read(*arguments)
 
-    monkeypatch.setattr(_pure, "_read_into", counting)
+    monkeypatch.setattr(_openssl_store, "read_into", counting)
     assert reads == []
     threads = [
         threading.Thread(target=exchange_socket, args=(context, trusted_server.address))
@@ -176,8 +179,8 @@ def test_a_damaged_store_still_cannot_be_loaded(monkeypatch, tmp_path, system_ca
 
 
 def test_servers_do_not_read_the_store(monkeypatch, localhost):
-    monkeypatch.setattr(_pure, "_read_into", None)
-    context = _pure.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    monkeypatch.setattr(_openssl_store, "read_into", None)
+    context = _openssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_OPTIONAL
     path_context = server_context(localhost)
     assert path_context.get_ca_certs() == context.get_ca_certs() == []
@@ -185,12 +188,12 @@ def test_servers_do_not_read_the_store(monkeypatch, localhost):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_one_store_is_for_one_side(context, trusted_server, monkeypatch, system_file):
-    both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+    both = _openssl.SSLContext(ssl.PROTOCOL_TLS)
     both.verify_mode = ssl.CERT_REQUIRED
     exchange_socket(both, trusted_server.address)
     with pytest.raises(ValueError, match="verifies servers"):
         both.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
-    both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+    both = _openssl.SSLContext(ssl.PROTOCOL_TLS)
     both.verify_mode = ssl.CERT_REQUIRED
     both.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
     with pytest.raises(ValueError, match="verifies clients"):
@@ -205,17 +208,17 @@ def test_one_store_is_for_one_side_when_two_threads_begin(
 ):
     """A server must not verify its clients with the system's certificates."""
     use_store(monkeypatch, SSL_CERT_FILE=system_file)
-    both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+    both = _openssl.SSLContext(ssl.PROTOCOL_TLS)
     both.verify_mode = ssl.CERT_REQUIRED
     begun, go_on = threading.Event(), threading.Event()
-    read = _pure._read_into
+    read = _openssl_store.read_into
 
     def slow(*arguments):
         begun.set()
         assert go_on.wait(60)
         return read(*arguments)
 
-    monkeypatch.setattr(_pure, "_read_into", slow)
+    monkeypatch.setattr(_openssl_store, "read_into", slow)
     outcome = []
 
     def serve():
@@ -241,12 +244,12 @@ def test_one_store_is_for_one_side_when_two_threads_begin(
 
 FORK = """
     import os, signal, ssl, sys, threading, warnings
-    from PACKAGE import _pure
+    from PACKAGE import _openssl, _openssl_store
 
     warnings.simplefilter("ignore")  # of the fork
 
     begun, go_on = threading.Event(), threading.Event()
-    usual = _pure.{function}
+    usual = _openssl_store.{function}
 
     def slow(*arguments):
         begun.set()
@@ -254,17 +257,17 @@ FORK = """
         return usual(*arguments)
 
     def make():
-        return _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return _openssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     shared = make()
-    _pure.{function} = slow
+    _openssl_store.{function} = slow
     reading = threading.Thread(target=shared.get_ca_certs)
     reading.start()
     assert begun.wait(60)
     child = os.fork()
     if child == 0:
         signal.alarm(30)
-        _pure.{function} = usual
+        _openssl_store.{function} = usual
         found = [len(context.get_ca_certs()) for context in (shared, make())]
         os._exit(0 if found == [1, 1] else 1)
     status = os.waitpid(child, 0)[1]
@@ -275,7 +278,7 @@ FORK = """
 """
 
 
-@pytest.mark.parametrize("function", ["places", "_read_into"])
+@pytest.mark.parametrize("function", ["places", "read_into"])
 def test_fork_while_another_thread_reads(function, tmp_path):
     """The child has the other thread's locks, and not the thread."""
     copy(tmp_path)
@@ -290,11 +293,11 @@ def refusal(context, leaf) -> ssl.SSLCertVerificationError:
 
 
 def test_words(context, untrusted, system_file, monkeypatch):
-    monkeypatch.setattr(_pure, "reason", "a reason")
+    monkeypatch.setattr(_openssl, "reason", "a reason")
     error = refusal(context, untrusted)
     assert len(error.args) == 2
     line = (
-        'localhost: issuer is not known: "CN=trustbridge tests: other root"; '
+        'localhost: issuer is not known: 'CN=trustbridge tests: other root'; '
         f"searched SSL_CERT_FILE {system_file} (1 certificate)"
     )
     assert line in error.args[1] == error.strerror
@@ -520,8 +523,10 @@ def test_a_directory_is_not_read_again(monkeypatch, context, tmp_path, other_ca,
     )
     sources = [vars(source).copy() for source in context._sources]
     reads = []
-    read = _pure._read_file
-    monkeypatch.setattr(_pure, "_read_file", lambda *where: (reads.append(where), read(*where)))
+    read = _openssl_store.read_file
+    monkeypatch.setattr(
+        _openssl_store, "read_file", lambda *where: (reads.append(where), read(*where))
+    )
     for _ in range(3):
         context.load_verify_locations(capath=str(tmp_path))
     assert {path for _, path, _ in reads} == {f"{tmp_path}/0a1b2c3d.1"}
@@ -542,8 +547,8 @@ def test_a_missing_directory_is_named(context, tmp_path, untrusted):
 
 def test_respect_cafile_of_certificates_known_before(monkeypatch, context, system_file):
     """A context that has read the system's store cannot trust one of its certificates only."""
-    monkeypatch.setattr(_common, "injected", _pure.SSLContext)
-    monkeypatch.setattr(_common, "respect_cafile", True)
+    monkeypatch.setattr(_context_base, "injected", _openssl.SSLContext)
+    monkeypatch.setattr(_context_base, "respect_cafile", True)
     made = make()
     assert made.get_ca_certs()
     with pytest.raises(ValueError, match="cannot change"):
@@ -551,9 +556,9 @@ def test_respect_cafile_of_certificates_known_before(monkeypatch, context, syste
 
 
 def test_verify_needs_the_native_module(monkeypatch):
-    monkeypatch.setattr(_pure, "reason", "a reason")
+    monkeypatch.setattr(_openssl, "reason", "a reason")
     with pytest.raises(NotImplementedError, match="a reason"):
-        _pure.verify([], None)
+        _openssl.verify([], None)
 
 
 def test_a_name_to_be_checked_must_be_there(context):
@@ -564,9 +569,9 @@ def test_a_name_to_be_checked_must_be_there(context):
 
 
 def test_export_needs_the_native_module(monkeypatch):
-    monkeypatch.setattr(_pure, "reason", "a reason")
+    monkeypatch.setattr(_openssl, "reason", "a reason")
     with pytest.raises(NotImplementedError, match="a reason"):
-        _pure.export_pem()
+        _openssl.export_pem()
 
 
 def test_command_line(tmp_path):
@@ -613,7 +618,7 @@ def test_partial_chains_are_always_on(context):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_partial_chains_are_not_for_clients():
     for flags in (0, ssl.VERIFY_X509_PARTIAL_CHAIN):
-        both = _pure.SSLContext(ssl.PROTOCOL_TLS)
+        both = _openssl.SSLContext(ssl.PROTOCOL_TLS)
         both.verify_mode = ssl.CERT_REQUIRED
         both.verify_flags = flags
         both.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
@@ -627,13 +632,13 @@ def test_flags_are_those_of_the_other_modes(context):
     with pytest.raises(ValueError, match="cannot honour 0x40"):
         context.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
     assert context.verify_flags == before
-    server = _pure.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server = _openssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
     assert server.verify_flags & ssl.VERIFY_ALLOW_PROXY_CERTS
 
 
 def test_only_what_is_loaded(context, system_ca, other_ca, other_file, trusted_server, untrusted):
-    only = _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
+    only = _openssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
     assert (context.system_trust, only.system_trust) == (True, False)
     only.load_verify_locations(other_file)
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -644,7 +649,7 @@ def test_only_what_is_loaded(context, system_ca, other_ca, other_file, trusted_s
         only.system_trust = True
     context.system_trust = False
     assert context.get_ca_certs() == []
-    server_side = _pure.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side = _openssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     assert server_side.system_trust is False
     with pytest.raises(ValueError, match="for servers"):
         server_side.system_trust = True
@@ -662,15 +667,15 @@ def test_certifi_counts_where_the_system_does_not(context, tmp_path, system_ca, 
     bundle = certifi(tmp_path, other_ca.pem)
     context.load_verify_locations(bundle)
     assert context.get_ca_certs(True) == [system_ca.der]
-    only = _pure.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
+    only = _openssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
     only.load_verify_locations(bundle)
     assert only.get_ca_certs(True) == [other_ca.der]
 
 
 def test_respect_cafile(monkeypatch, context, tmp_path, system_ca, other_ca, other_file):
     bundle = certifi(tmp_path, Authority("certifi's").pem)
-    monkeypatch.setattr(_common, "injected", _pure.SSLContext)
-    monkeypatch.setattr(_common, "respect_cafile", True)
+    monkeypatch.setattr(_context_base, "injected", _openssl.SSLContext)
+    monkeypatch.setattr(_context_base, "respect_cafile", True)
     own, default = [other_ca.der], [system_ca.der]
     for steps, expected in (
         ([], default),
