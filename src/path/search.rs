@@ -14,7 +14,7 @@ use webpki::CertRevocationList;
 use super::validate::{Candidate, signed_by};
 use crate::cert::Cert;
 use crate::checks;
-use crate::error::{Cause, Failure, Fault, NearMiss};
+use crate::fault::{Cause, Failure, Fault, NearMiss};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::settings::Config;

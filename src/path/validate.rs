@@ -10,7 +10,7 @@ use webpki::{
 use crate::cert::der::{self, Reader};
 use crate::cert::{self, Cert};
 use crate::checks;
-use crate::error::{Cause, Fault};
+use crate::fault::{Cause, Fault};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;
