@@ -1,4 +1,6 @@
 //! Names as text, for humans; they are compared elsewhere, byte by byte.
+//!
+//! Tests: `tests/verifier.rs` (names in errors and reports).
 
 use pki_types::IpAddr;
 

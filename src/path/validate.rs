@@ -1,5 +1,7 @@
-//! One path from the end entity to a vetted trust anchor: signatures, name constraints and CRLs, by
-//! `webpki`.
+//! One path from the end entity to a vetted trust anchor (RFC 5280 section 6.1): signatures, name
+//! constraints and CRLs, by `webpki`, and its errors in this crate's terms.
+//!
+//! Tests: `tests/cases.rs` (the table of cases), `tests/openssl.rs`.
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{

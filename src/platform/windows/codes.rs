@@ -1,6 +1,8 @@
 //! What a verdict of Windows means, in this crate's terms. Pure functions over the error bits and
 //! codes that the engine hands over, compiled and tested on every system.
 //!
+//! Tests: in this file.
+//!
 //! Sources: [`CERT_TRUST_STATUS`](https://learn.microsoft.com/windows/win32/api/wincrypt/ns-wincrypt-cert_trust_status)
 //! and [`CertVerifyCertificateChainPolicy`](https://learn.microsoft.com/windows/win32/api/wincrypt/nf-wincrypt-certverifycertificatechainpolicy).
 

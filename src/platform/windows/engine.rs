@@ -15,9 +15,8 @@ use schannel::cert_store::{CertStore, CertStoreBuilder, Memory};
 
 use super::super::{Platform, evidence};
 use super::codes::{self, OwnRoots};
-use super::cryptoapi::{
-    Answer, ChainEngine, OsError, Question, add_all, add_crl, may_be_shown, os_code,
-};
+use super::cryptoapi::{Answer, ChainEngine, Question, add_all, add_crl, may_be_shown};
+use super::os_error::{OsError, os_code};
 use crate::cert::{Cert, Summary, subject_of};
 use crate::checks;
 use crate::fault::{
