@@ -47,7 +47,7 @@ impl Verifier {
     ///
     /// Infallible and lazy: nothing is read before the first verification, and an empty or
     /// unreadable store shows as a failed verification that lists every place tried. On Unix
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now, their files later.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are read now, their files later.
     pub fn system() -> Self {
         let config = Self::builder().into_config();
         // The defaults ask for nothing that could be refused; without an engine every chain is.
@@ -58,7 +58,7 @@ impl Verifier {
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
     /// checks.
     ///
-    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now; [`VerifierBuilder::build`]
+    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are read now; [`VerifierBuilder::build`]
     /// and a clone's `build` look at no environment variable, so they may run in any thread.
     pub fn builder() -> VerifierBuilder {
         Self::builder_on(Handle::for_process())
@@ -210,7 +210,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Adds trust anchors that count only while the system store has no usable one. Can be
+    /// Adds trust anchors that are trusted only while the system store has no usable one. Can be
     /// called again to add more.
     pub fn fallback_roots<'a>(
         mut self,
@@ -221,7 +221,7 @@ impl VerifierBuilder {
     }
 
     /// Accepts exactly this end entity, compared byte by byte, and **nothing else**: with a
-    /// pinned certificate no trust anchor counts. Validity, purpose and name are still checked.
+    /// pinned certificate no trust anchor is used. Validity, purpose and name are still checked.
     /// Can be called again to pin more, such as the next certificate before a change.
     pub fn pinned_leaf(mut self, cert: CertificateDer<'_>) -> Self {
         self.pinned.push(cert.into_owned());

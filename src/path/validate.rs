@@ -95,7 +95,7 @@ impl Candidate<'_, '_> {
         }))
     }
 
-    /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
+    /// `webpki`'s error as ours, with the certificate at fault where that is clear.
     fn explain(&self, error: &webpki::Error) -> Fault {
         use webpki::Error as E;
         let kind = kind_of(error);

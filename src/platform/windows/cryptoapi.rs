@@ -316,7 +316,7 @@ pub(super) fn add_all<'c>(
 
 pub(super) fn add_crl(store: &CertStore, crl: &[u8]) -> Result<(), OsError> {
     // SAFETY: the store is live, the pointer and the length are those of `crl`, and no context
-    // is asked for.
+    // is requested.
     check(unsafe {
         crypt::CertAddEncodedCRLToStore(
             raw_store(store),
@@ -521,7 +521,7 @@ mod tests {
         assert!(check(0).is_err());
         assert!(ChainEngine::create(&crypt::CERT_CHAIN_ENGINE_CONFIG::default()).is_err());
         let garbage = OsError::from(CertContext::new(b"garbage").unwrap_err());
-        assert_ne!(garbage.0, 0);
+        assert_ne!(garbage.code().code, 0);
         assert_eq!(OsError::INVALID_ARGUMENT.cannot_check().kind(), ErrorKind::CannotCheck);
     }
 }

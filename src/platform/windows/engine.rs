@@ -1,5 +1,5 @@
 //! Windows decides: `CertGetCertificateChain` builds the chain and
-//! `CertVerifyCertificateChainPolicy` applies the SSL policy to it. Both must be content.
+//! `CertVerifyCertificateChainPolicy` applies the SSL policy to it. Both must accept it.
 //!
 //! The system's engine is asked first. Only if it knows no path to a trusted root, a second
 //! engine is asked that trusts nothing but the caller's own roots. ROOT is never listed to verify:
@@ -116,7 +116,7 @@ impl<'a> Search<'a> {
         let mut refusal: Box<Failure> = Fault::new(ErrorKind::NoTrustAnchors).at(0).into();
         if self.config.system.is_some() {
             let answer = self.ask(&question, None)?;
-            match self.judge(&answer) {
+            match self.answered(&answer) {
                 Ok(()) => {
                     return self.verified(answer, Source::System(STORE.into()));
                 }
@@ -164,7 +164,7 @@ impl<'a> Search<'a> {
             Err(error) => return Some(Err(error.cannot_check())),
         };
         Some(self.ask(question, Some(engine)).and_then(|answer| {
-            let verdict = self.judge(&answer);
+            let verdict = self.answered(&answer);
             if verdict.as_ref().is_err_and(|e| e.kind().rank() >= ErrorKind::Revoked.rank()) {
                 return verdict.and_then(|()| Err(unexpected()));
             }
@@ -195,7 +195,7 @@ impl<'a> Search<'a> {
 
     /// The verdict of Windows and, where that is no worse, of the peer's name: Windows compares
     /// it with the common name too, this crate does not (RFC 9525 section 2).
-    fn judge(&self, answer: &Answer) -> Result<(), Box<Failure>> {
+    fn answered(&self, answer: &Answer) -> Result<(), Box<Failure>> {
         let certs = answer.certs();
         let ignored = codes::ignored_bits(&self.config.revocation);
         let verdict = answer.status.verdict(&certs, ignored, self.peer.time);
