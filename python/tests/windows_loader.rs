@@ -6,7 +6,7 @@
 use std::env;
 use std::path::Path;
 
-#[path = "../python/src/openssl/windows.rs"]
+#[path = "../src/openssl/windows.rs"]
 mod loader;
 
 use loader::Object;

@@ -9,7 +9,7 @@ from typing import Any
 
 import tomllib
 
-from . import linked, sbom
+from . import bundle, linked, sbom
 from .base import (
     clean_env,
     fail,
@@ -27,12 +27,12 @@ from .base import (
 PACKAGE = "trustbridge-python"
 
 # Another toolchain, Debian's, which can compile the standard library of any target from its own
-# sources: for wheels to look at, where the pinned toolchain has none for the target.
-LOOK = Path("/usr/bin")
-LOOK_LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
+# sources: for preview wheels, where the pinned toolchain has none for the target.
+PREVIEW = Path("/usr/bin")
+PREVIEW_LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
 # Zig makes no PE files here: GNU's tools do.
 MINGW = "x86_64-w64-mingw32-"
-LOOK_PACKAGES = "rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64-posix"
+PREVIEW_PACKAGES = "rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64-posix"
 
 
 def cargo_home(store: Path, where: Path) -> Path:
@@ -141,16 +141,16 @@ def build_wheel(
     out: Path,
     target: str,
     home: Path | None = None,
-    look: bool = False,
+    preview: bool = False,
 ) -> dict[str, Any]:
-    """One wheel for one target, from a source tree, offline. `look`: not to be released."""
-    pin = pins()["look" if look else "targets"].get(target)
+    """One wheel for one target, from a source tree, offline. `preview`: not to be released."""
+    pin = pins()["preview" if preview else "targets"].get(target)
     if pin is None:
         fail(f"pins.toml does not know the target {target}")
     home = home or work / "cargo"
     cargo_home(store, home)
     python = make_venv(store, work / "venv", "build-wheel")
-    tools_of_rust = LOOK if look else toolchain()
+    tools_of_rust = PREVIEW if preview else toolchain()
     env = rust_env(work, home, tools_of_rust, SOURCE_DATE_EPOCH=str(epoch))
     cargo = tools_of_rust / "cargo"
     # Unpacks the crates, so that the name of their folder is known.
@@ -167,13 +167,13 @@ def build_wheel(
             True,
             epoch,
             _licence(source),
-            look_version() if look else None,
+            preview_version() if preview else None,
         )
     )
     list_file = work / "linked.json"
     list_file.write_text(json.dumps(linked.precursor(graph)))
 
-    maps = {str(LOOK_LIBRARY): "/rust-library"} if look else {}
+    maps = {str(PREVIEW_LIBRARY): "/rust-library"} if preview else {}
     maps |= {str(source): "/trustbridge", str(work / "target"): "/target"}
     maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
     # A build script must see the mapped names too, so the longest come last: the last match wins.
@@ -181,7 +181,7 @@ def build_wheel(
     c_flags = ["-fstack-protector-strong"]
     c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
     rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
-    more = " -Zbuild-std=std,panic_unwind" if look else ""
+    more = " -Zbuild-std=std,panic_unwind" if preview else ""
     wrapper = work / "cargo-wrapper"
     wrapper.write_text(
         "#!/bin/sh\n"
@@ -190,7 +190,7 @@ def build_wheel(
         f'exec {cargo} "$@"\n'
     )
     wrapper.chmod(0o755)
-    if look:
+    if preview:
         env["RUSTC_BOOTSTRAP"] = "1"
     env |= {
         "CARGO": str(wrapper),
@@ -225,7 +225,7 @@ def build_wheel(
     compiled = _compiled(work / "target" / target / "release")
     listed = sorted(crate.name for crate in graph.linked())
     # With a standard library of its own, cargo also compiles that one's crates.
-    if compiled != listed and not (look and set(listed) <= set(compiled)):
+    if compiled != listed and not (preview and set(listed) <= set(compiled)):
         difference = sorted(set(compiled) ^ set(listed))
         fail(f"what was compiled is not what the bill of materials lists: {difference}")
     return {
@@ -262,24 +262,24 @@ def _mingw_linker(work: Path) -> Path:
     return linker
 
 
-def look_version() -> str:
+def preview_version() -> str:
     """The version of Debian's rustc, whose standard library's sources must be there as well."""
-    programs = [LOOK / "rustc", LOOK / "cargo", LOOK / f"{MINGW}gcc-posix"]
-    programs.append(LOOK_LIBRARY / "Cargo.lock")
+    programs = [PREVIEW / "rustc", PREVIEW / "cargo", PREVIEW / f"{MINGW}gcc-posix"]
+    programs.append(PREVIEW_LIBRARY / "Cargo.lock")
     if missing := [str(path) for path in programs if not path.exists()]:
-        fail(f"there is no {', '.join(missing)}: install Debian's {LOOK_PACKAGES}")
-    return run(LOOK / "rustc", "--version", env={"PATH": "/usr/bin:/bin"}).split()[1]
+        fail(f"there is no {', '.join(missing)}: install Debian's {PREVIEW_PACKAGES}")
+    return run(PREVIEW / "rustc", "--version", env={"PATH": "/usr/bin:/bin"}).split()[1]
 
 
-def make_bundle(clone: Path, wheels: list[Path], out: Path) -> Path:
-    """The none-any wheel of these wheels, by the script of the clone.
+def make_bundle(wheels: list[Path], out: Path) -> Path:
+    """The none-any wheel of these wheels.
 
     Python's zlib packs it: another zlib makes other bytes of the same contents.
     """
-    env = clean_env(out)
-    run(sys.executable, clone / "scripts" / "bundle", "--output", out, *wheels, env=env)
-    (bundle,) = out.glob("*-py3-none-any.whl")
-    return bundle
+    try:
+        return bundle.bundle(wheels, out)
+    except bundle.Problem as problem:
+        fail(str(problem))
 
 
 def _compiled(folder: Path) -> list[str]:
