@@ -157,60 +157,25 @@ def build_wheel(
     graph = linked.graph(source, PACKAGE, target, cargo, env)
     version = version_of(source)
 
+    preview_rust = preview_version() if preview else None
+    purl = f"pkg:pypi/trustbridge@{version}"
+    about = f"extension module for {target}"
     bill = work / "trustbridge.cdx.json"
     bill.write_text(
-        sbom.document(
-            "extension module for " + target,
-            f"pkg:pypi/trustbridge@{version}",
-            version,
-            graph,
-            True,
-            epoch,
-            _licence(source),
-            preview_version() if preview else None,
-        )
+        sbom.document(about, purl, version, graph, True, epoch, _licence(source), preview_rust)
     )
     list_file = work / "linked.json"
     list_file.write_text(json.dumps(linked.precursor(graph)))
-
-    maps = {str(PREVIEW_LIBRARY): "/rust-library"} if preview else {}
-    maps |= {str(source): "/trustbridge", str(work / "target"): "/target"}
-    maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
-    # A build script must see the mapped names too, so the longest come last: the last match wins.
-    maps = {str(home): "/cargo-home", str(work): "/build"} | maps
-    c_flags = ["-fstack-protector-strong"]
-    c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
-    rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
-    more = " -Zbuild-std=std,panic_unwind" if preview else ""
-    wrapper = work / "cargo-wrapper"
-    wrapper.write_text(
-        "#!/bin/sh\n"
-        "# Builds through cargo-auditable, which adds the section .dep-v0.\n"
-        f'case "$1" in build | rustc) exec {cargo} auditable "$@"{more} ;; esac\n'
-        f'exec {cargo} "$@"\n'
-    )
-    wrapper.chmod(0o755)
-    if preview:
-        env["RUSTC_BOOTSTRAP"] = "1"
     env |= {
-        "CARGO": str(wrapper),
+        "CARGO": str(_auditable_cargo(work, cargo, preview)),
         "CARGO_SBOM_PATH": str(list_file),
-        "CARGO_TARGET_DIR": str(work / "target"),
-        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags),
-        "CFLAGS": " ".join(c_flags),
         "PATH": f"{python.parent}:{tools}:{env['PATH']}",
-        "ZIG_GLOBAL_CACHE_DIR": str(work / "zig"),
-        "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
-        "XDG_CACHE_HOME": str(work / "home" / "cache"),
+        **_flags(source, work, home, preview),
     }
     linker = ["--zig"]
     if target.endswith("windows-gnu"):
         linker = []
-        name = target.replace("-", "_")
-        env[f"CARGO_TARGET_{name.upper()}_LINKER"] = str(_mingw_linker(work))
-        env |= {f"CC_{name}": f"{MINGW}gcc-posix", f"AR_{name}": f"{MINGW}ar"}
-        # For which there is an interpreter to ask, elsewhere.
-        env["PYO3_CROSS_PYTHON_VERSION"] = "3.10"
+        env |= _mingw(work, target)
     run(
         *(python.parent / "maturin", "build", "--release", "--locked", "--offline", *linker),
         *("--target", target, "--compatibility", pin["compatibility"]),
@@ -239,6 +204,52 @@ def build_wheel(
             "cargo-auditable": pins()["cargo-auditable"]["version"],
             "python": sys.version.split()[0],
         },
+    }
+
+
+def _flags(source: Path, work: Path, home: Path, preview: bool) -> dict[str, str]:
+    """The environment that hardens the C parts, and that keeps this machine's paths out."""
+    maps = {str(PREVIEW_LIBRARY): "/rust-library"} if preview else {}
+    maps |= {str(source): "/trustbridge", str(work / "target"): "/target"}
+    maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
+    # A build script must see the mapped names too, so the longest come last: the last match wins.
+    maps = {str(home): "/cargo-home", str(work): "/build"} | maps
+    c_flags = ["-fstack-protector-strong"]
+    c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
+    rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
+    return {
+        "CARGO_TARGET_DIR": str(work / "target"),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags),
+        "CFLAGS": " ".join(c_flags),
+        "ZIG_GLOBAL_CACHE_DIR": str(work / "zig"),
+        "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
+        "XDG_CACHE_HOME": str(work / "home" / "cache"),
+        **({"RUSTC_BOOTSTRAP": "1"} if preview else {}),
+    }
+
+
+def _auditable_cargo(work: Path, cargo: Path, preview: bool) -> Path:
+    """A cargo that builds through cargo-auditable, which adds the section .dep-v0."""
+    more = " -Zbuild-std=std,panic_unwind" if preview else ""
+    wrapper = work / "cargo-wrapper"
+    wrapper.write_text(
+        "#!/bin/sh\n"
+        f'case "$1" in build | rustc) exec {cargo} auditable "$@"{more} ;; esac\n'
+        f'exec {cargo} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+def _mingw(work: Path, target: str) -> dict[str, str]:
+    """GNU's tools for Windows."""
+    name = target.replace("-", "_")
+    return {
+        f"CARGO_TARGET_{name.upper()}_LINKER": str(_mingw_linker(work)),
+        f"CC_{name}": f"{MINGW}gcc-posix",
+        f"AR_{name}": f"{MINGW}ar",
+        # For which there is an interpreter to ask, elsewhere.
+        "PYO3_CROSS_PYTHON_VERSION": "3.10",
     }
 
 

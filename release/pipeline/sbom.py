@@ -53,21 +53,9 @@ def document(
             {"ref": ref, "dependsOn": sorted(names[target] for target in targets & names.keys())}
         )
     if linked_only:
-        version_of_rust = preview or pins()["rust"]["version"]
-        for name, name_licence in TOOLCHAIN:
-            ref = f"pkg:generic/{name}@{version_of_rust}"
-            components.append(
-                {
-                    "type": "library",
-                    "bom-ref": ref,
-                    "name": name,
-                    "version": version_of_rust,
-                    "description": "Linked in by the toolchain; not a crate of Cargo.lock",
-                    "licenses": [{"expression": name_licence}],
-                    "purl": ref,
-                }
-            )
-            edges.append({"ref": ref, "dependsOn": []})
+        parts = _toolchain(preview or pins()["rust"]["version"])
+        components += parts
+        edges += [{"ref": part["bom-ref"], "dependsOn": []} for part in parts]
     body: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -95,6 +83,25 @@ def document(
     text = json.dumps(body, sort_keys=True)
     body["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, text)}"
     return json.dumps(body, indent=2, sort_keys=True) + "\n"
+
+
+def _toolchain(version: str) -> list[dict[str, Any]]:
+    """What the toolchain links in."""
+    parts = []
+    for name, licence in TOOLCHAIN:
+        ref = f"pkg:generic/{name}@{version}"
+        parts.append(
+            {
+                "type": "library",
+                "bom-ref": ref,
+                "name": name,
+                "version": version,
+                "description": "Linked in by the toolchain; not a crate of Cargo.lock",
+                "licenses": [{"expression": licence}],
+                "purl": ref,
+            }
+        )
+    return parts
 
 
 def vendored_projects() -> dict[str, list[dict[str, str]]]:
