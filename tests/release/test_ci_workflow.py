@@ -28,6 +28,7 @@ def test_the_workflow_passes():
 
 
 CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+NEEDS = next(line for line in WORKFLOW.splitlines(True) if "needs: [" in line)
 HASH = "de0fac2e4500dabe0009e67214ff5f5447ce83dd"
 
 
@@ -100,9 +101,11 @@ HASH = "de0fac2e4500dabe0009e67214ff5f5447ce83dd"
         ("        os: [", "        exclude: [{os: macos-15}]\n        os: [", "plain product"),
         ("make test-rust", "make test-docs", "never runs `make test-rust`"),
         ("make test-python PYTHON=python", "make lint", "never runs `make test-python`"),
+        ("check-hosted deny", "check-hosted msrv", "never runs `scripts/check-hosted deny`"),
+        ("check-hosted fuzz", "check-hosted fuzzy", "never runs `scripts/check-hosted fuzz`"),
         # the gate
-        ("needs: [lint, rust, python, docs]", "needs: [lint, rust, docs]", "every other job"),
-        ("    needs: [lint, rust, python, docs]\n", "", "no single job"),
+        ("needs: [lint, rust, python, ", "needs: [lint, rust, ", "every other job"),
+        (NEEDS, "", "no single job"),
         ("if: always()", "if: success()", "counts as passed"),
         ("    if: always()\n", "", "counts as passed"),
         ("join(needs.*.result, ' ')", "'success'", "does not look"),
@@ -118,6 +121,7 @@ def test_scripts_must_be_executable_programs(tmp_path):
     (tmp_path / "scripts").mkdir()
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     script = tmp_path / "scripts/all-succeeded"
+    shutil.copy(ROOT / "scripts/check-hosted", tmp_path / "scripts")
 
     def told():
         return "\n".join(findings("ci.yml", WORKFLOW, tmp_path))
@@ -170,8 +174,8 @@ def run_on(tmp_path, text):
     (tmp_path / ".github/workflows/ci.yml").write_text(text)
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     (tmp_path / "scripts").mkdir()
-    (tmp_path / "scripts/all-succeeded").write_bytes((ROOT / "scripts/all-succeeded").read_bytes())
-    (tmp_path / "scripts/all-succeeded").chmod(0o755)
+    for name in ("all-succeeded", "check-hosted"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     command = [sys.executable, SCRIPT, tmp_path]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
