@@ -86,16 +86,22 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod algorithms;
+mod cert;
 mod checks;
-mod der;
 mod error;
 mod hints;
+mod kind;
+mod path;
+mod peer;
 mod platform;
 mod policy;
+mod settings;
 mod store;
-mod time;
+mod text;
 mod verifier;
-mod x509;
+
+use cert as x509;
 
 #[cfg(feature = "rustls-0_23")]
 pub mod rustls_0_23;
@@ -103,10 +109,14 @@ pub mod rustls_0_23;
 /// The types of certificates, names and times in this crate's API.
 pub use pki_types;
 
-pub use error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
+pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
+pub use kind::ErrorKind;
+pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
-pub use verifier::{Anchor, Peer, Verified, Verifier, VerifierBuilder};
+pub use store::{
+    Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
+};
+pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.
 #[cfg(all(doctest, feature = "rustls-0_23"))]
