@@ -113,7 +113,9 @@ pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
+pub use store::{
+    Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
+};
 pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.

@@ -12,17 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki_types::CertificateDer;
-
 use super::anchor::{AnchorSetBuilder, StoreEntry};
-use super::file::{DANGLING, MAX_BYTES, Stamp, Unreadable, io_reason, is_missing, now, read_file};
+use super::contents::Contents;
+use super::file::{DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing, read_file};
 use super::locations::{DEFAULT, Defaults, Environment, is_bundle};
-use super::pem::{self, Fault, Item};
-use super::refusal::TrustSettings;
+use super::names::{is_hashed_name, looks_like_certificate};
 use super::source::{Place, Problem, Source};
+use super::stamp::{Stamp, now};
 use super::system::SystemStore;
 use super::watch::Watch;
-use crate::cert::{self, der};
 
 /// Most certificates kept.
 pub(super) const MAX_CERTIFICATES: usize = 250_000;
@@ -81,15 +79,6 @@ struct Loader {
     /// Identities of the files read.
     read: HashSet<(u64, u64)>,
     tries: u32,
-}
-
-/// What a file holds.
-#[derive(Default)]
-struct Contents {
-    certificates: Vec<(CertificateDer<'static>, Option<TrustSettings>)>,
-    problems: Vec<(Option<usize>, String)>,
-    /// It ends in the middle of something.
-    cut: bool,
 }
 
 impl Loader {
@@ -208,7 +197,7 @@ impl Loader {
             }
             // A name that is not UTF-8 is not a hashed one.
             let Ok(name) = entry?.file_name().into_string() else { continue };
-            if is_hashed(&name) {
+            if is_hashed_name(&name) {
                 hashed.push(name);
             } else if looks_like_certificate(&name) {
                 others.push(name);
@@ -252,10 +241,10 @@ impl Loader {
                 return self.problem(path, None, error.reason);
             }
         };
-        if contents.cut {
+        if contents.truncated {
             self.damaged.push(path.to_path_buf());
         }
-        for (line, reason) in contents.problems {
+        for (line, reason) in contents.faults {
             self.problem(path, line, reason);
         }
         for (certificate, trust) in contents.certificates {
@@ -276,14 +265,14 @@ impl Loader {
             let mut buffer = std::mem::take(&mut self.buffer);
             let read = read_file(path, MAX_BYTES.saturating_sub(self.bytes), &mut buffer);
             let (outcome, stamp) = match read {
-                Ok(stamp) => (Ok(contents(path, &buffer)), Some(stamp)),
+                Ok(stamp) => (Ok(Contents::of_pem(&buffer, Some(path))), Some(stamp)),
                 Err((error, stamp)) => (Err(error), stamp),
             };
             let length = buffer.len();
             self.buffer = buffer;
 
             let in_doubt = match &outcome {
-                Ok(contents) => contents.cut,
+                Ok(contents) => contents.truncated,
                 Err(error) => error.passing,
             };
             let fresh = stamp.is_some_and(|stamp| stamp.is_fresh(self.now));
@@ -324,61 +313,6 @@ impl Count {
             Err(known) => known < self.before && self.repeated.insert(known),
         };
         self.distinct += usize::from(is_first);
-    }
-}
-
-/// Whether OpenSSL would look the name up: eight hexadecimal digits of the subject's hash and a
-/// number, as in `5ed36f99.0`. Names of CRLs have an `r` before the number.
-fn is_hashed(name: &str) -> bool {
-    let Some((hash, number)) = name.split_once('.') else { return false };
-    hash.len() == 8
-        && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        && !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether `openssl rehash` would look at the name.
-fn looks_like_certificate(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| {
-        ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-    })
-}
-
-fn contents(path: &Path, text: &[u8]) -> Contents {
-    let mut out = Contents::default();
-    for block in pem::blocks(text) {
-        match block.map(|block| block.item) {
-            Ok(Item::Certificate { certificate, trust }) => {
-                out.certificates.push((certificate, trust));
-            }
-            Ok(Item::Crl(_)) => {}
-            Err(error) => {
-                out.cut |= error.fault == Fault::CutShort;
-                out.problems.push((Some(error.line), error.fault.to_string()));
-            }
-        }
-    }
-    if out.certificates.is_empty() && out.problems.is_empty() {
-        out.cut = text.is_empty();
-        out.problems.push((None, nothing(path, text)));
-    }
-    out
-}
-
-/// Why a file has no certificate.
-fn nothing(path: &Path, text: &[u8]) -> String {
-    let is_der = || cert::subject_of(text).is_some();
-    if text.is_empty() {
-        "is empty".to_owned()
-    } else if text.first() == Some(&der::SEQUENCE) && is_der() {
-        format!(
-            "is a certificate in DER, which is ignored, as in OpenSSL; convert it with \
-             `openssl x509 -inform DER -in {} -out FILE.pem`",
-            crate::text::escape(&path.to_string_lossy())
-        )
-    } else {
-        "has no PEM block with a certificate".to_owned()
     }
 }
 

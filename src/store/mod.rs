@@ -5,10 +5,13 @@
 //! Tests: `tests/store.rs`, and what each module names.
 
 mod anchor;
-pub mod pem;
-
-#[cfg(not(any(windows, target_vendor = "apple")))]
+mod contents;
 mod file;
+pub mod files;
+mod names;
+pub mod pem;
+mod stamp;
+
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod load;
 #[cfg(not(any(windows, target_vendor = "apple")))]

@@ -130,6 +130,11 @@ impl TrustSettings {
         Ok(Self { trusted, rejected })
     }
 
+    /// Whether a certificate with these settings is trusted for the purpose.
+    pub fn allows(&self, purpose: Purpose) -> bool {
+        self.refusal(purpose).is_none()
+    }
+
     /// As OpenSSL's `X509_check_trust` for the TLS purposes: rejection wins, a list of trusted
     /// purposes excludes all others, `anyExtendedKeyUsage` stands for every purpose.
     pub(super) fn refusal(&self, purpose: Purpose) -> Option<Refusal> {

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::file::Stamp;
+use super::stamp::Stamp;
 
 /// Everything whose change means that the store has to be read again.
 #[derive(Debug, Default)]

@@ -16,124 +16,44 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+mod anchors;
+mod callbacks;
+mod symbols;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::ffi::{CStr, c_int, c_long, c_ulong, c_void};
 use std::net::IpAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use pki_types::CertificateDer;
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::PyAnyMethods;
 
-use crate::judge::{self, Connection, Rejected};
-use crate::trust::{self, Set, Trust};
+use crate::connection::{self, Connection};
+use crate::trust::{Set, Trust};
+use crate::verdict::Rejected;
+use anchors::{AnchorCache, OwnedX509};
+use callbacks::{on_connection, on_connection_copied, on_connection_freed, on_free, on_verify};
+use symbols::{Ssl, SslCtx, Stack, Symbols, VerifyParam, X509, X509StoreCtx};
+#[cfg(unix)]
+use unix as loader;
+#[cfg(windows)]
+use windows as loader;
 
-/// OpenSSL's structures, only ever seen through pointers.
-macro_rules! opaque {
-    ($($name:ident)*) => { $(
-        #[repr(C)]
-        struct $name { _opaque: [u8; 0] }
-    )* };
-}
-
-opaque! { SslCtx Ssl X509StoreCtx X509 Stack VerifyParam ExData EvpPkey }
-
-type VerifyCallback = unsafe extern "C" fn(*mut X509StoreCtx, *mut c_void) -> c_int;
-/// OpenSSL has the same type for the callback on a new object and on a freed one.
-type ExCallback =
-    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut ExData, c_int, c_long, *mut c_void);
-type DupCallback = unsafe extern "C" fn(
-    *mut ExData,
-    *const ExData,
-    *mut *mut c_void,
-    c_int,
-    c_long,
-    *mut c_void,
-) -> c_int;
-
-/// A table of function pointers, filled by name.
-macro_rules! symbols {
-    ($($field:ident: fn($($arg:ty),*) $(-> $ret:ty)?;)*) => {
-        #[allow(non_snake_case)]
-        struct Symbols { $($field: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)* }
-
-        impl Symbols {
-            fn resolve(object: &loader::Object) -> Result<Self, String> {
-                Ok(Self { $($field: {
-                    let name = concat!(stringify!($field), "\0");
-                    let address = object.symbol(name)
-                        .ok_or_else(|| format!("no function {}", stringify!($field)))?;
-                    // SAFETY: Signatures. A function pointer and a data pointer have the same
-                    // size and form on every system that has dlsym or GetProcAddress.
-                    unsafe {
-                        std::mem::transmute::<
-                            NonNull<c_void>,
-                            unsafe extern "C" fn($($arg),*) $(-> $ret)?,
-                        >(address)
-                    }
-                },)* })
-            }
-        }
-    };
-}
-
-symbols! {
-    OpenSSL_version_num: fn() -> c_ulong;
-    SSL_CTX_set_cert_verify_callback: fn(*mut SslCtx, Option<VerifyCallback>, *mut c_void);
-    SSL_CTX_get_options: fn(*const SslCtx) -> u64;
-    SSL_CTX_get_verify_mode: fn(*const SslCtx) -> c_int;
-    SSL_CTX_ctrl: fn(*mut SslCtx, c_int, c_long, *mut c_void) -> c_long;
-    SSL_CTX_get0_param: fn(*mut SslCtx) -> *mut VerifyParam;
-    SSL_CTX_set_ex_data: fn(*mut SslCtx, c_int, *mut c_void) -> c_int;
-    SSL_get_ex_data_X509_STORE_CTX_idx: fn() -> c_int;
-    SSL_get_verify_mode: fn(*const Ssl) -> c_int;
-    SSL_is_server: fn(*const Ssl) -> c_int;
-    SSL_get0_param: fn(*mut Ssl) -> *mut VerifyParam;
-    X509_STORE_CTX_get_ex_data: fn(*const X509StoreCtx, c_int) -> *mut c_void;
-    X509_STORE_CTX_get0_cert: fn(*const X509StoreCtx) -> *mut X509;
-    X509_STORE_CTX_get0_untrusted: fn(*const X509StoreCtx) -> *mut Stack;
-    X509_STORE_CTX_get0_param: fn(*const X509StoreCtx) -> *mut VerifyParam;
-    X509_STORE_CTX_set0_verified_chain: fn(*mut X509StoreCtx, *mut Stack);
-    X509_STORE_CTX_set_error: fn(*mut X509StoreCtx, c_int);
-    X509_STORE_CTX_set_error_depth: fn(*mut X509StoreCtx, c_int);
-    X509_STORE_CTX_set_current_cert: fn(*mut X509StoreCtx, *mut X509);
-    X509_VERIFY_PARAM_get_flags: fn(*const VerifyParam) -> c_ulong;
-    X509_VERIFY_PARAM_get_hostflags: fn(*const VerifyParam) -> c_uint;
-    X509_VERIFY_PARAM_get_auth_level: fn(*const VerifyParam) -> c_int;
-    X509_VERIFY_PARAM_get0_host: fn(*mut VerifyParam, c_int) -> *mut c_char;
-    X509_VERIFY_PARAM_get1_ip_asc: fn(*mut VerifyParam) -> *mut c_char;
-    X509_verify_cert: fn(*mut X509StoreCtx) -> c_int;
-    X509_verify_cert_error_string: fn(c_long) -> *const c_char;
-    X509_up_ref: fn(*mut X509) -> c_int;
-    X509_free: fn(*mut X509);
-    X509_get0_pubkey: fn(*const X509) -> *mut EvpPkey;
-    X509_get_signature_info: fn(*mut X509, *mut c_int, *mut c_int, *mut c_int, *mut u32) -> c_int;
-    EVP_PKEY_get_security_bits: fn(*const EvpPkey) -> c_int;
-    i2d_X509: fn(*const X509, *mut *mut c_uchar) -> c_int;
-    d2i_X509: fn(*mut *mut X509, *mut *const c_uchar, c_long) -> *mut X509;
-    OPENSSL_sk_new_null: fn() -> *mut Stack;
-    OPENSSL_sk_num: fn(*const Stack) -> c_int;
-    OPENSSL_sk_value: fn(*const Stack, c_int) -> *mut c_void;
-    OPENSSL_sk_push: fn(*mut Stack, *const c_void) -> c_int;
-    OPENSSL_sk_pop_free: fn(*mut Stack, unsafe extern "C" fn(*mut X509));
-    CRYPTO_free: fn(*mut c_void, *const c_char, c_int);
-    CRYPTO_get_ex_new_index: fn(
-        c_int, c_long, *mut c_void, Option<ExCallback>, Option<DupCallback>, Option<ExCallback>
-    ) -> c_int;
-    CRYPTO_set_ex_data: fn(*mut ExData, c_int, *mut c_void) -> c_int;
-    SSL_get_ex_data: fn(*const Ssl, c_int) -> *mut c_void;
-}
+#[cfg(not(any(unix, windows)))]
+compile_error!("the binding knows no way to OpenSSL on this operating system");
 
 // Values of OpenSSL 3's public headers.
 const CRYPTO_EX_INDEX_SSL: c_int = 0;
 const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
 const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
 const SSL_CTRL_GET_MAX_PROTO_VERSION: c_int = 131;
-const X509_V_OK: c_int = 0;
-const X509_V_ERR_UNSPECIFIED: c_int = 1;
 const X509_V_ERR_OUT_OF_MEM: c_int = 17;
 
 /// The OpenSSL of this interpreter, proven to be the right one.
@@ -289,18 +209,6 @@ impl Library {
         Ok(())
     }
 
-    /// OpenSSL's words for an `X509_V_ERR_*` number.
-    pub(crate) fn error_text(&self, code: i32) -> String {
-        // SAFETY: Signatures; every number is allowed.
-        let text = unsafe { (self.symbols.X509_verify_cert_error_string)(c_long::from(code)) };
-        if text.is_null() {
-            return format!("error {code}");
-        }
-        // SAFETY: a static string in every case, except for unknown numbers in a buffer of the
-        // calling thread's making, which is read at once.
-        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
-    }
-
     /// The certificate in DER.
     fn der(&self, cert: *const X509) -> Option<CertificateDer<'static>> {
         // SAFETY: Signatures; `cert` is alive. NULL asks for the length only.
@@ -402,7 +310,7 @@ impl Library {
         // SAFETY: NULL, or what `on_connection` stored; the connection is alive. One that was not
         // made by the package's own `_wrap_socket` or `_wrap_bio` has none.
         let set = unsafe { set.as_ref() }.unwrap_or(&current);
-        let verified = judge::judge(set, &connection).inspect_err(|rejected| {
+        let verified = connection::judge(set, &connection).inspect_err(|rejected| {
             let at_fault = rejected.depth.and_then(|depth| sent.get(depth)).unwrap_or(&leaf);
             // SAFETY: The callback's context; Signatures. The certificate stays with `ctx`.
             unsafe { (self.symbols.X509_STORE_CTX_set_current_cert)(ctx, at_fault.as_ptr()) };
@@ -495,211 +403,3 @@ impl Library {
         Ok(())
     }
 }
-
-/// One reference to a certificate of OpenSSL.
-struct OwnedX509 {
-    cert: NonNull<X509>,
-    free: unsafe extern "C" fn(*mut X509),
-}
-
-impl Drop for OwnedX509 {
-    fn drop(&mut self) {
-        // SAFETY: Signatures; this object owns one reference.
-        unsafe { (self.free)(self.cert.as_ptr()) }
-    }
-}
-
-// SAFETY: OpenSSL counts references atomically and locks what it computes lazily in a
-// certificate; nothing here changes one.
-unsafe impl Send for OwnedX509 {}
-
-/// The trust anchors last used, as OpenSSL's objects: parsing one takes longer than verifying a
-/// signature.
-#[derive(Default)]
-struct AnchorCache {
-    recent: Mutex<Vec<(CertificateDer<'static>, OwnedX509)>>,
-}
-
-impl AnchorCache {
-    const SIZE: usize = 16;
-
-    fn get(&self, library: &Library, der: &CertificateDer<'static>) -> Option<OwnedX509> {
-        // Never waits: after a fork the lock may be held for ever by a thread that is gone.
-        let Ok(mut recent) = self.recent.try_lock() else { return library.parse(der) };
-        if let Some((_, cert)) = recent.iter().find(|(known, _)| known == der) {
-            return library.share(cert.cert);
-        }
-        let cert = library.parse(der)?;
-        let shared = library.share(cert.cert);
-        if recent.len() == Self::SIZE {
-            recent.remove(0);
-        }
-        recent.push((der.clone(), cert));
-        shared
-    }
-}
-
-/// OpenSSL asks whether the peer's chain is trusted. Runs without the GIL and touches no Python
-/// object.
-unsafe extern "C" fn on_verify(ctx: *mut X509StoreCtx, arg: *mut c_void) -> c_int {
-    let Some(library) = Library::get() else { return 0 };
-    let symbols = &library.symbols;
-    judge::forget_rejection();
-    // SAFETY: The callback's context; Signatures.
-    let ssl = unsafe { (symbols.X509_STORE_CTX_get_ex_data)(ctx, library.ssl_index) }.cast::<Ssl>();
-    if ssl.is_null() || arg.is_null() {
-        // SAFETY: The callback's context; Signatures.
-        unsafe { (symbols.X509_STORE_CTX_set_error)(ctx, X509_V_ERR_UNSPECIFIED) };
-        return 0;
-    }
-    // SAFETY: The callback's context; Signatures.
-    if unsafe { (symbols.SSL_is_server)(ssl) } == 1 {
-        // A client's certificate is judged by the standard library's own rules.
-        // SAFETY: The callback's context; Signatures. This is what libssl does by default.
-        return unsafe { (symbols.X509_verify_cert)(ctx) };
-    }
-    // SAFETY: The callback's context; Signatures.
-    if unsafe { (symbols.SSL_get_verify_mode)(ssl) } == 0 {
-        return 1; // CERT_NONE
-    }
-    // SAFETY: The argument.
-    let trust = unsafe { &*arg.cast::<Trust>() };
-    let verdict = catch_unwind(AssertUnwindSafe(|| library.judge(ctx, ssl, trust)))
-        .unwrap_or_else(|_| Err(Rejected::internal(X509_V_ERR_UNSPECIFIED)));
-    match verdict {
-        Ok(()) => {
-            // SAFETY: The callback's context; Signatures.
-            unsafe { (symbols.X509_STORE_CTX_set_error)(ctx, X509_V_OK) };
-            1
-        }
-        Err(rejected) => {
-            let depth = rejected.depth.and_then(|depth| c_int::try_from(depth).ok()).unwrap_or(0);
-            // SAFETY: The callback's context; Signatures.
-            unsafe { (symbols.X509_STORE_CTX_set_error_depth)(ctx, depth) };
-            // X509_V_OK must never stand beside a rejection.
-            let code =
-                if rejected.code == X509_V_OK { X509_V_ERR_UNSPECIFIED } else { rejected.code };
-            // SAFETY: The callback's context; Signatures.
-            unsafe { (symbols.X509_STORE_CTX_set_error)(ctx, code) };
-            judge::remember_rejection(rejected);
-            0
-        }
-    }
-}
-
-/// OpenSSL frees an `SSL_CTX`.
-unsafe extern "C" fn on_free(
-    _parent: *mut c_void,
-    data: *mut c_void,
-    _ex_data: *mut ExData,
-    _index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) {
-    if !data.is_null() {
-        // SAFETY: `attach` stored what `Arc::into_raw` gave, and OpenSSL calls this once.
-        drop(unsafe { Arc::from_raw(data.cast::<Trust>()) });
-    }
-}
-
-/// OpenSSL makes an `SSL`. Inside the package's own calls a [`Set`] waits for it.
-unsafe extern "C" fn on_connection(
-    _parent: *mut c_void,
-    _data: *mut c_void,
-    ex_data: *mut ExData,
-    index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) {
-    // OpenSSL may call this as soon as the index exists.
-    let Some(library) = Library::get() else { return };
-    // Two threads may have come to `open`: the index of the one that lost is not looked at.
-    if index != library.set_index {
-        return;
-    }
-    let Some(set) = trust::take_offer() else { return };
-    let set = Arc::into_raw(set).cast_mut().cast::<c_void>();
-    // SAFETY: Signatures; OpenSSL gives the live ex_data of the new object and the index.
-    let stored = unsafe { (library.symbols.CRYPTO_set_ex_data)(ex_data, index, set) };
-    if stored != 1 {
-        // SAFETY: the pointer came from `into_raw` and was not stored.
-        drop(unsafe { Arc::from_raw(set.cast::<Set>()) });
-    }
-}
-
-/// OpenSSL copies an `SSL` and the pointers with it.
-unsafe extern "C" fn on_connection_copied(
-    _to: *mut ExData,
-    _from: *const ExData,
-    data: *mut *mut c_void,
-    _index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) -> c_int {
-    // SAFETY: OpenSSL gives the place of the copied pointer.
-    let set = unsafe { data.read() };
-    if !set.is_null() {
-        // SAFETY: `on_connection` stored what `Arc::into_raw` gave, and the original is alive.
-        unsafe { Arc::increment_strong_count(set.cast::<Set>()) };
-    }
-    1
-}
-
-/// OpenSSL frees an `SSL`.
-unsafe extern "C" fn on_connection_freed(
-    _parent: *mut c_void,
-    data: *mut c_void,
-    _ex_data: *mut ExData,
-    _index: c_int,
-    _argl: c_long,
-    _argp: *mut c_void,
-) {
-    if !data.is_null() {
-        // SAFETY: `on_connection` stored what `Arc::into_raw` gave, and OpenSSL calls this once.
-        drop(unsafe { Arc::from_raw(data.cast::<Set>()) });
-    }
-}
-
-#[cfg(unix)]
-mod loader {
-    use std::ffi::CString;
-    use std::os::unix::ffi::OsStrExt;
-    use std::path::Path;
-
-    use super::*;
-
-    /// The shared object of `_ssl`, or the whole program where `_ssl` is built in. Never closed:
-    /// it must stay loaded as long as its functions can be called.
-    pub(super) struct Object(NonNull<c_void>);
-
-    impl Object {
-        pub(super) fn open(file: Option<&Path>) -> Result<Self, String> {
-            let path = file
-                .map(|file| CString::new(file.as_os_str().as_bytes()))
-                .transpose()
-                .map_err(|_| "the path of the _ssl module has a NUL byte".to_owned())?;
-            let name = path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
-            // Only what is loaded already: NOLOAD never brings in another library.
-            // SAFETY: a NUL-terminated path, or NULL for the program itself.
-            let handle = unsafe { libc::dlopen(name, libc::RTLD_NOLOAD | libc::RTLD_LAZY) };
-            NonNull::new(handle)
-                .map(Self)
-                .ok_or_else(|| "the shared object of the _ssl module cannot be found".to_owned())
-        }
-
-        /// Looks in the object and in what it depends on, in this order. `name` ends with NUL.
-        pub(super) fn symbol(&self, name: &str) -> Option<NonNull<c_void>> {
-            let name = CStr::from_bytes_with_nul(name.as_bytes()).ok()?;
-            // SAFETY: a handle that dlopen gave, and a NUL-terminated name.
-            NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
-        }
-    }
-}
-
-#[cfg(windows)]
-mod windows;
-#[cfg(windows)]
-use windows as loader;
-
-#[cfg(not(any(unix, windows)))]
-compile_error!("the binding knows no way to OpenSSL on this operating system");

@@ -1,36 +1,10 @@
-//! From what a handshake asks for to a verdict. Safe code, no Python object.
+//! Verdicts: what was accepted and why, what was rejected and why, for OpenSSL and for Python.
 
-use std::cell::RefCell;
-use std::ffi::c_ulong;
-use std::net::IpAddr;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use trustbridge::{RevocationCheck, VerifyError};
 
-use pki_types::{CertificateDer, ServerName};
-use trustbridge::{Peer, RevocationCheck, Verified, VerifyError};
-
-use crate::trust::{Set, Variant};
-
-// Values of OpenSSL 3's public headers.
-const X509_V_FLAG_CRL_CHECK: c_ulong = 0x4;
-/// The end entity and every CA; without the bit above it does nothing in OpenSSL.
-const X509_V_FLAG_CRL_CHECK_ALL: c_ulong = 0x8;
-const X509_V_FLAG_X509_STRICT: c_ulong = 0x20;
-pub(crate) const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
 pub(crate) const X509_V_ERR_UNSPECIFIED: i32 = 1;
-const X509_V_ERR_HOSTNAME_MISMATCH: i32 = 62;
-
-/// What one connection asks for: read from the connection, never from the shared context.
-pub(crate) struct Connection {
-    /// What the server sent, the end entity first.
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    /// The DNS name to match, if any.
-    pub(crate) host: Option<Vec<u8>>,
-    /// The IP address to match, if any.
-    pub(crate) address: Option<IpAddr>,
-    /// `X509_V_FLAG_*`.
-    pub(crate) flags: c_ulong,
-    /// `X509_CHECK_FLAG_*`.
-    pub(crate) host_flags: u32,
-}
 
 /// Why a connection was refused, for OpenSSL and for the exception.
 #[derive(Clone, Debug)]
@@ -46,7 +20,7 @@ pub(crate) struct Rejected {
 }
 
 impl Rejected {
-    fn new(code: i32, depth: Option<usize>, kind: &str, line: String) -> Self {
+    pub(crate) fn new(code: i32, depth: Option<usize>, kind: &str, line: String) -> Self {
         Self { code, depth, kind: kind.to_owned(), report: line.clone(), line }
     }
 
@@ -99,9 +73,9 @@ impl From<VerifyError> for Rejected {
     }
 }
 
-/// OpenSSL's words for an `X509_V_ERR_*` number that the core gives, where OpenSSL itself cannot
-/// be asked. The words of OpenSSL 3.
-pub(crate) fn error_text(code: i32) -> &'static str {
+/// OpenSSL 3's words for an `X509_V_ERR_*` number that the core or this crate gives: OpenSSL
+/// itself cannot be asked in every mode.
+fn error_text(code: i32) -> &'static str {
     match code {
         3 => "unable to get certificate CRL",
         7 => "certificate signature failure",
@@ -110,6 +84,7 @@ pub(crate) fn error_text(code: i32) -> &'static str {
         10 => "certificate has expired",
         11 => "CRL is not yet valid",
         12 => "CRL has expired",
+        17 => "out of memory",
         18 => "self-signed certificate",
         19 => "self-signed certificate in certificate chain",
         20 => "unable to get local issuer certificate",
@@ -161,74 +136,130 @@ pub(crate) fn error_text(code: i32) -> &'static str {
     }
 }
 
-/// Whether the system's own verifier gives the verdicts.
-const SYSTEM_DECIDES: bool = cfg!(any(windows, target_vendor = "apple"));
+/// A chain that is trusted.
+#[pyclass(frozen, module = "trustbridge")]
+pub(crate) struct Verified {
+    verified: trustbridge::Verified,
+}
 
-/// What OpenSSL's flags ask the core for.
-pub(crate) fn variant(flags: c_ulong, host_flags: u32, system_decides: bool) -> Variant {
-    Variant {
-        // VERIFY_CRL_CHECK_CHAIN of Python is both bits.
-        check: match flags & (X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) {
-            X509_V_FLAG_CRL_CHECK => RevocationCheck::Leaf,
-            0 | X509_V_FLAG_CRL_CHECK_ALL => RevocationCheck::Off,
-            _ => RevocationCheck::Chain,
-        },
-        // The verifiers of Windows and Apple have one profile each, and the core refuses to ask
-        // them for another. `ssl.create_default_context()` sets this bit from Python 3.13 on.
-        strict: flags & X509_V_FLAG_X509_STRICT != 0 && !system_decides,
-        common_name: host_flags & X509_CHECK_FLAG_NEVER_CHECK_SUBJECT == 0,
+#[pymethods]
+impl Verified {
+    /// The path that was built: DER, end entity first, trust anchor last.
+    #[getter]
+    fn chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.verified.chain.iter().map(|der| PyBytes::new(py, der)))
+    }
+
+    /// The trust anchor in DER.
+    #[getter]
+    fn anchor<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.verified.anchor.certificate)
+    }
+
+    /// Where the trust anchor came from: a file, or "the extra roots" and the like.
+    #[getter]
+    fn source(&self) -> String {
+        self.verified.anchor.source.to_string()
+    }
+
+    /// For which certificates the revocation status was really found out: "off" (none),
+    /// "leaf" or "chain".
+    #[getter]
+    fn revocation(&self) -> &'static str {
+        check_word(self.verified.revocation.checked)
+    }
+
+    /// The path for people, on several lines.
+    fn __str__(&self) -> String {
+        self.verified.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<trustbridge.Verified: {} certificates, anchor from {}>",
+            self.verified.chain.len(),
+            self.verified.anchor.source
+        )
     }
 }
 
-/// The verdict on a connection.
-pub(crate) fn judge(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
-    verdict(trust, connection).map_err(|rejected| rejected.searched(trust.searched()))
-}
-
-fn verdict(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
-    let variant = variant(connection.flags, connection.host_flags, SYSTEM_DECIDES);
-    let verifier = trust.verifier(variant).map_err(|error| {
-        Rejected::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", error.to_string())
-    })?;
-    // OpenSSL requires both to match if both are set; Python never sets both.
-    let address = connection.address.map(|address| ServerName::IpAddress(address.into()));
-    let host = connection.host.as_deref().map(ServerName::try_from);
-    let verify =
-        |name| verifier.verify(&Peer::new(&connection.chain, name)).map_err(Rejected::from);
-    match (address, host) {
-        (None, None) => verify(None),
-        (Some(address), None) => verify(Some(address)),
-        (address, Some(Ok(host))) => {
-            if address.is_some() {
-                verify(address)?;
-            }
-            verify(Some(host))
-        }
-        (_, Some(Err(_))) => {
-            // No certificate can be valid for what is not a name; other faults come first.
-            verify(None)?;
-            let host = String::from_utf8_lossy(connection.host.as_deref().unwrap_or_default());
-            let line =
-                format!("{:?} is not a valid DNS name, no certificate is valid for it", host);
-            Err(Rejected::new(X509_V_ERR_HOSTNAME_MISMATCH, Some(0), "NameMismatch", line))
-        }
+pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
+    match check {
+        RevocationCheck::Off => "off",
+        RevocationCheck::Leaf => "leaf",
+        RevocationCheck::Chain => "chain",
     }
 }
 
-thread_local! {
-    /// The last rejection of this thread. A handshake runs in one C call, and the Python
-    /// wrapper takes it right after, in the same thread.
-    static REJECTION: RefCell<Option<Rejected>> = const { RefCell::new(None) };
+/// Why a chain is not trusted.
+#[pyclass(frozen, module = "trustbridge._native")]
+pub(crate) struct Failure {
+    rejected: Rejected,
 }
 
-pub(crate) fn remember_rejection(rejected: Rejected) {
-    REJECTION.set(Some(rejected));
+impl From<Rejected> for Failure {
+    fn from(rejected: Rejected) -> Self {
+        Self { rejected }
+    }
 }
 
-pub(crate) fn forget_rejection() {
-    REJECTION.set(None);
+#[pymethods]
+impl Failure {
+    /// A verdict that could not be reached, for the reason given.
+    #[new]
+    fn new(line: String) -> Self {
+        Self { rejected: Rejected::cannot_check(line) }
+    }
+
+    /// The number of OpenSSL's `X509_V_ERR_*`.
+    #[getter]
+    fn verify_code(&self) -> i32 {
+        self.rejected.code
+    }
+
+    /// OpenSSL's words for `verify_code`.
+    #[getter]
+    fn verify_message(&self) -> &'static str {
+        error_text(self.rejected.code)
+    }
+
+    /// Which certificate is at fault, counted from the end entity (0); None if none is.
+    #[getter]
+    fn depth(&self) -> Option<usize> {
+        self.rejected.depth
+    }
+
+    /// What is wrong, in one word such as "UnknownIssuer" or "Expired".
+    #[getter]
+    fn kind(&self) -> &str {
+        &self.rejected.kind
+    }
+
+    /// What is wrong, in one line.
+    #[getter]
+    fn line(&self) -> &str {
+        &self.rejected.line
+    }
+
+    /// The whole story, in several lines.
+    #[getter]
+    fn report(&self) -> &str {
+        &self.rejected.report
+    }
 }
 
-pub(crate) fn take_rejection() -> Option<Rejected> {
-    REJECTION.take()
+/// What [`verify`] returns.
+#[derive(IntoPyObject)]
+pub(crate) enum Verdict {
+    Trusted(Verified),
+    Refused(Failure),
+}
+
+impl From<Result<trustbridge::Verified, Rejected>> for Verdict {
+    fn from(verdict: Result<trustbridge::Verified, Rejected>) -> Self {
+        match verdict {
+            Ok(verified) => Self::Trusted(Verified { verified }),
+            Err(rejected) => Self::Refused(Failure::from(rejected)),
+        }
+    }
 }
