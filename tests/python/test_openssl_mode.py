@@ -684,7 +684,9 @@ def test_respect_cafile(monkeypatch, context, tmp_path, system_ca, other_ca, oth
         (["file", "default"], default + own),
         (["default", "file"], default + own),
         (["certifi", "file"], default + own),
-        (["crl"], default),
+        (["crl"], []),
+        (["crl", "default"], default),
+        (["file", "crl"], own),
     ):
         made = make()
         (tmp_path / "list.pem").write_bytes(other_ca.crl())
