@@ -6,12 +6,13 @@
 use pki_types::{CertificateDer, DnsName, ServerName, UnixTime};
 use webpki::EndEntityCert;
 
-use crate::der::{self, Malformed};
+use crate::cert::der::{self, Malformed};
+use crate::cert::time::Timestamp;
+use crate::cert::{Cert, KEY_CERT_SIGN, Key};
 use crate::error::{ErrorKind, VerifyError, escape};
+use crate::peer::Peer;
 use crate::policy::{RevocationCheck, RevocationOutcome, UnknownRevocation};
-use crate::time::Timestamp;
-use crate::verifier::{Config, Peer};
-use crate::x509::{Cert, KEY_CERT_SIGN, Key};
+use crate::settings::Config;
 
 /// Signatures over MD5 and SHA-1, with RSA, ECDSA and DSA.
 pub(crate) const OUTDATED_SIGNATURES: &[&str] =
@@ -31,7 +32,7 @@ pub(crate) fn end_entity(
     if !cert.leaf_purpose_allows(config.purpose) {
         return Err(VerifyError::new(ErrorKind::WrongPurpose).at(0).detail(format!(
             "\"{}\" is not for {}",
-            crate::x509::name_text(cert.subject),
+            crate::cert::name_text(cert.subject),
             config.purpose.name()
         )));
     }
@@ -72,7 +73,7 @@ pub(crate) fn exceeds(path_length: Option<u32>, below: usize) -> bool {
 /// The validity period, both ends included (RFC 5280 section 4.1.2.5).
 pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
     let now = Timestamp::from(time);
-    let subject = || crate::x509::name_text(cert.subject);
+    let subject = || crate::cert::name_text(cert.subject);
     if now < cert.not_before {
         let mut error = VerifyError::new(ErrorKind::NotYetValid).detail(format!(
             "\"{}\" is valid from {}",
@@ -96,7 +97,7 @@ pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyErro
 
 fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
     validity(cert, time)?;
-    let subject = || crate::x509::name_text(cert.subject);
+    let subject = || crate::cert::name_text(cert.subject);
     if let Some(oid) = cert.extensions.unknown_critical {
         return Err(VerifyError::new(ErrorKind::UnknownCriticalExtension).detail(format!(
             "\"{}\" has {}",
@@ -109,7 +110,7 @@ fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
 
 /// The strength and the kind of the public key.
 pub(crate) fn key(cert: &Cert<'_>) -> Result<(), VerifyError> {
-    let subject = || crate::x509::name_text(cert.subject);
+    let subject = || crate::cert::name_text(cert.subject);
     match cert.key() {
         Key::Rsa(bits) if bits < 2048 => Err(VerifyError::new(ErrorKind::WeakKey)
             .detail(format!("\"{}\" has an RSA key of {bits} bits", subject()))),
@@ -176,7 +177,7 @@ pub(crate) fn strict(cert: &Cert<'_>, depth: usize, last: bool) -> Result<(), Ve
         Some((_, code, what)) => Err(VerifyError::new(ErrorKind::NotStandardsCompliant)
             .at(depth)
             .code(*code)
-            .detail(format!("\"{}\" has {what}", crate::x509::name_text(cert.subject)))),
+            .detail(format!("\"{}\" has {what}", crate::cert::name_text(cert.subject)))),
     }
 }
 

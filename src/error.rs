@@ -4,174 +4,12 @@ use std::fmt;
 
 use pki_types::{ServerName, UnixTime};
 
+use crate::cert::Summary;
+use crate::cert::time::Timestamp;
+pub(crate) use crate::kind::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::{Refusal, Source};
-use crate::time::Timestamp;
-
-/// What is wrong with a chain: the same variant for the same fault on every operating system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The peer sent no certificate.
-    NoCertificate,
-    /// A certificate is not valid DER, or one of its extensions is malformed.
-    BadEncoding,
-    /// The chain has more certificates or bytes than are looked at, or more paths than are tried.
-    ChainTooComplex,
-    /// A certificate's validity period is over.
-    Expired,
-    /// A certificate's validity period has not begun.
-    NotYetValid,
-    /// The end entity is not valid for the peer's DNS name or IP address.
-    NameMismatch,
-    /// The issuer of the last certificate found is neither in the chain nor a trust anchor.
-    UnknownIssuer,
-    /// The end entity is self-signed and not trusted.
-    SelfSignedLeaf,
-    /// The chain ends in a self-signed root that is not trusted.
-    UntrustedRoot,
-    /// There is no trust anchor at all: the store is empty, missing or unreadable.
-    NoTrustAnchors,
-    /// The end entity is none of the pinned certificates.
-    PinMismatch,
-    /// A certificate's signature was not made with its issuer's key.
-    BadSignature,
-    /// A signature or key algorithm is unknown, outdated or not compiled in.
-    UnsupportedAlgorithm,
-    /// A public key is too short.
-    WeakKey,
-    /// A certificate issued another one but is not a CA (RFC 5280 section 4.2.1.9).
-    NotACa,
-    /// A CA certificate is used as an end entity and is not itself in the store.
-    CaAsEndEntity,
-    /// A CA's key usage does not allow it to sign certificates (RFC 5280 section 4.2.1.3).
-    KeyUsage,
-    /// There are more intermediates than a CA's path length allows (RFC 5280 section 4.2.1.9).
-    PathLengthExceeded,
-    /// A certificate may not be used for the purpose (RFC 5280 section 4.2.1.12).
-    WrongPurpose,
-    /// A name lies outside a CA's name constraints (RFC 5280 section 4.2.1.10).
-    NameConstraints,
-    /// An extension that must be understood is not (RFC 5280 section 4.2).
-    UnknownCriticalExtension,
-    /// The store says that the certificate, its issuer or its key must not be trusted.
-    Distrusted,
-    /// A certificate has been revoked.
-    Revoked,
-    /// Whether a certificate is revoked could not be found out, and the policy requires it.
-    RevocationUnknown,
-    /// The CRL that speaks about a certificate is out of date, and the policy requires a fresh one.
-    RevocationOutdated,
-    /// A CRL is malformed, of an unsupported form, or not signed by the certificate's issuer.
-    BadRevocationData,
-    /// A certificate breaks a rule of the operating system's policy or of the strict profile.
-    NotStandardsCompliant,
-    /// The verdict could not be reached. Treated as a failure.
-    CannotCheck,
-}
-
-impl ErrorKind {
-    /// The `X509_V_ERR_*` number of OpenSSL 3 that comes closest, as in
-    /// [X509_STORE_CTX_get_error(3)](https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/).
-    ///
-    /// [`VerifyError::openssl_code`] may be more precise.
-    pub fn openssl_code(self) -> i32 {
-        match self {
-            Self::NoCertificate | Self::BadEncoding | Self::CannotCheck => 1,
-            Self::ChainTooComplex => 22,
-            Self::Expired => 10,
-            Self::NotYetValid => 9,
-            Self::NameMismatch => 62,
-            Self::UnknownIssuer | Self::NoTrustAnchors => 20,
-            Self::SelfSignedLeaf => 18,
-            Self::UntrustedRoot => 19,
-            Self::PinMismatch => 27,
-            Self::BadSignature => 7,
-            Self::UnsupportedAlgorithm => 76,
-            Self::WeakKey => 66,
-            Self::NotACa | Self::KeyUsage => 79,
-            Self::CaAsEndEntity | Self::WrongPurpose => 26,
-            Self::PathLengthExceeded => 25,
-            Self::NameConstraints => 47,
-            Self::UnknownCriticalExtension => 34,
-            Self::Distrusted => 28,
-            Self::Revoked => 23,
-            Self::RevocationUnknown => 3,
-            Self::RevocationOutdated => 12,
-            Self::BadRevocationData => 8,
-            Self::NotStandardsCompliant => 50,
-        }
-    }
-
-    /// A few words for people, without a full stop.
-    pub fn summary(self) -> &'static str {
-        match self {
-            Self::NoCertificate => "no certificate was sent",
-            Self::BadEncoding => "malformed certificate",
-            Self::ChainTooComplex => "certificate chain too large or too tangled",
-            Self::Expired => "certificate has expired",
-            Self::NotYetValid => "certificate is not yet valid",
-            Self::NameMismatch => "certificate is for another name",
-            Self::UnknownIssuer => "issuer is not known",
-            Self::SelfSignedLeaf => "self-signed certificate is not trusted",
-            Self::UntrustedRoot => "root certificate is not trusted",
-            Self::NoTrustAnchors => "no usable trust anchor was found",
-            Self::PinMismatch => "certificate is not the pinned one",
-            Self::BadSignature => "certificate signature is wrong",
-            Self::UnsupportedAlgorithm => "unsupported algorithm",
-            Self::WeakKey => "public key is too short",
-            Self::NotACa => "issuer is not a CA",
-            Self::CaAsEndEntity => "CA certificate used as an end entity",
-            Self::KeyUsage => "issuer may not sign certificates",
-            Self::PathLengthExceeded => "too many intermediates for a CA's path length",
-            Self::WrongPurpose => "certificate may not be used for this purpose",
-            Self::NameConstraints => "name outside a CA's name constraints",
-            Self::UnknownCriticalExtension => "unknown critical extension",
-            Self::Distrusted => "certificate is explicitly distrusted",
-            Self::Revoked => "certificate has been revoked",
-            Self::RevocationUnknown => "revocation status is unknown",
-            Self::RevocationOutdated => "revocation list is out of date",
-            Self::BadRevocationData => "revocation list is not usable",
-            Self::NotStandardsCompliant => "certificate breaks a required rule",
-            Self::CannotCheck => "certificate could not be checked",
-        }
-    }
-
-    /// Of several failed attempts, the error of the highest rank is shown: the attempt that came
-    /// closest to a trusted path says most about what to do.
-    pub(crate) fn rank(self) -> u8 {
-        match self {
-            Self::Revoked | Self::Distrusted => 9,
-            Self::RevocationUnknown | Self::RevocationOutdated | Self::BadRevocationData => 8,
-            Self::NameConstraints | Self::PathLengthExceeded => 7,
-            Self::Expired | Self::NotYetValid => 6,
-            Self::WrongPurpose | Self::CaAsEndEntity | Self::WeakKey => 5,
-            Self::NotACa
-            | Self::KeyUsage
-            | Self::UnknownCriticalExtension
-            | Self::NotStandardsCompliant
-            | Self::UnsupportedAlgorithm => 4,
-            Self::BadSignature => 3,
-            Self::BadEncoding => 2,
-            Self::ChainTooComplex => 1,
-            _ => 0,
-        }
-    }
-
-    /// Whether the fault is that no path to a trust anchor exists.
-    pub(crate) fn is_missing_path(self) -> bool {
-        matches!(
-            self,
-            Self::UnknownIssuer | Self::SelfSignedLeaf | Self::UntrustedRoot | Self::NoTrustAnchors
-        )
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.summary())
-    }
-}
+pub(crate) use crate::text::escape;
 
 /// The operating system's own code and text for a failed verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,15 +81,6 @@ impl fmt::Display for NearMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\" in {}: {}", self.subject, self.source, self.reason)
     }
-}
-
-/// What the report says of one certificate that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Summary {
-    pub(crate) subject: String,
-    pub(crate) issuer: String,
-    pub(crate) not_before: Timestamp,
-    pub(crate) not_after: Timestamp,
 }
 
 /// A failed verification: what is wrong, where, what was searched and what to do.
@@ -560,19 +389,3 @@ impl fmt::Display for BuildError {
 }
 
 impl std::error::Error for BuildError {}
-
-/// Makes text from outside fit for one line of a terminal: control characters, line breaks and
-/// characters that reorder text are written as `\u{…}`.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        let unsafe_char = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '"');
-        if unsafe_char {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}

@@ -1,20 +1,17 @@
 //! The seam between the verifier and the operating system. One file per system, each with an
 //! `Engine` that implements [`Platform`]; `unsafe` lives in this directory only.
 
+use crate::cert::Cert;
 use crate::error::{BuildError, VerifyError};
-use crate::verifier::{Config, Peer, Verified};
-use crate::x509::Cert;
+use crate::peer::{Peer, Verified};
+use crate::settings::Config;
 
-#[cfg(target_vendor = "apple")]
-mod apple;
 #[cfg(any(target_vendor = "apple", test))]
-mod apple_rules;
+mod apple;
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod unix;
-#[cfg(windows)]
-mod windows;
 #[cfg(any(windows, test))]
-mod windows_codes;
+mod windows;
 
 #[cfg(target_vendor = "apple")]
 pub(crate) use apple::Engine;

@@ -46,7 +46,7 @@ def make_bundle(wheels: list[Path]) -> Path:
         sys.exit("two bundles of the same wheels differ")
     with zipfile.ZipFile(made[0]) as archive:
         names = [name.rpartition("/")[2] for name in archive.namelist()]
-    for ending in ("LICENSE-MIT", "LICENSE-APACHE", ".cdx.json", "_pure.py"):
+    for ending in ("LICENSE-MIT", "LICENSE-APACHE", ".cdx.json", "_openssl.py"):
         if not any(name.endswith(ending) for name in names):
             sys.exit(f"the bundle lacks {ending}")
     return made[0]
@@ -72,7 +72,7 @@ def vendor(source: Path, bundle: Path, *, pure: bool) -> None:
     run(TOOLS / "bin/vendoring", "sync", cwd=source, env=settings)
     ours = below / "trustbridge"
     names = {path.name for path in ours.iterdir()}
-    assert {"LICENSE-MIT", "LICENSE-APACHE", "_pure.py"} <= names, names
+    assert {"LICENSE-MIT", "LICENSE-APACHE", "_openssl.py"} <= names, names
     assert ("native" in names) is not pure, names
     check_files(ours, bundle, pure=pure)
     changed = differences(before, below)

@@ -20,7 +20,7 @@ PACKAGES = REQUIREMENTS / "packages.txt"
 PIP = "26.3"
 VARIANTS = ("unmodified", "native", "pure")
 
-sys.path.append(str(ROOT / "tests" / "python"))
+sys.path.append(str(ROOT / "tests/python/support"))
 
 
 def run(*command: object, **settings: object) -> str:
