@@ -9,6 +9,8 @@ use crate::settings::Config;
 #[cfg(any(target_vendor = "apple", test))]
 mod apple;
 #[cfg(not(any(windows, target_vendor = "apple")))]
+pub(crate) mod privileges;
+#[cfg(not(any(windows, target_vendor = "apple")))]
 mod unix;
 #[cfg(any(windows, test))]
 mod windows;

@@ -15,12 +15,17 @@ use crate::store::testing::{certificate, issue, pem};
 /// What a store of this one file gives.
 fn of_file(path: &Path) -> Reading {
     let file = Some((path.to_owned(), "SSL_CERT_FILE"));
-    read(&Environment { file, directories: None }, &nothing_by_default(), None, now())
+    read(
+        &Environment { file, directories: None, ..Environment::default() },
+        &nothing_by_default(),
+        None,
+        now(),
+    )
 }
 
 fn of_directory(path: &Path) -> Reading {
     let directories = Some((vec![path.to_owned()], "SSL_CERT_DIR"));
-    read(&Environment { file: None, directories }, &nothing_by_default(), None, now())
+    read(&Environment { directories, ..Environment::default() }, &nothing_by_default(), None, now())
 }
 
 fn nothing_by_default() -> Defaults {
@@ -244,6 +249,7 @@ fn each_half_is_replaced_on_its_own() {
         let environment = Environment {
             file: file.map(|path| (path.clone(), "SSL_CERT_FILE")),
             directories: dir.map(|path| (vec![path.clone()], "SSL_CERT_DIR")),
+            ..Environment::default()
         };
         let defaults = Defaults {
             bundles: vec![missing.clone(), bundle.clone()],
@@ -277,8 +283,12 @@ fn each_half_is_replaced_on_its_own() {
 #[test]
 fn a_list_without_directories_is_a_problem() {
     let directories = Some((vec![], "SSL_CERT_DIR"));
-    let reading =
-        read(&Environment { file: None, directories }, &nothing_by_default(), None, now());
+    let reading = read(
+        &Environment { directories, ..Environment::default() },
+        &nothing_by_default(),
+        None,
+        now(),
+    );
     assert_eq!(reasons(&reading), ["is set but names no directory"]);
 }
 
@@ -290,6 +300,7 @@ fn places_that_repeat_each_other_are_counted_each() {
     let environment = Environment {
         file: Some((file, "SSL_CERT_FILE")),
         directories: Some((vec![root.path().to_owned()], "SSL_CERT_DIR")),
+        ..Environment::default()
     };
     let reading = read(&environment, &nothing_by_default(), None, now());
     assert_eq!(reading.store.entries().len(), 1);
