@@ -8,6 +8,7 @@ mod anchor;
 mod contents;
 mod file;
 pub mod files;
+mod format;
 mod names;
 pub mod pem;
 mod stamp;

@@ -79,9 +79,11 @@ fn files_that_give_nothing_say_why() {
         ("/dev/zero".into(), "is not a regular file and is not read"),
         ("/dev/null".into(), "is not a regular file and is not read"),
         (write(&directory, "empty", ""), "is empty"),
-        (write(&directory, "text", "hello\n"), "has no PEM block with a certificate"),
-        (write(&directory, "utf16", utf16), "has no PEM block with a certificate"),
-        (write(&directory, "key", pem("PRIVATE KEY", b"x")), "has no PEM block with a certificate"),
+        (write(&directory, "text", "hello\n"), "contains no PEM block with a certificate"),
+        (
+            write(&directory, "key", pem("PRIVATE KEY", b"x")),
+            "contains a private key, but no certificate",
+        ),
         (
             write(&directory, "half", &text[..text.len() / 2]),
             "the block has no END line (truncated?)",
@@ -95,6 +97,8 @@ fn files_that_give_nothing_say_why() {
     }
     let reading = of_file(&der);
     assert!(reasons(&reading)[0].starts_with("is a certificate in DER"), "{reading:?}");
+    let reading = of_file(&write(&directory, "utf16", utf16));
+    assert!(reasons(&reading)[0].starts_with("is text in UTF-16"), "{reading:?}");
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn a_file_in_the_middle_of_a_change_is_kept_for_seconds() {
     let both = one.clone() + &two;
     for (what, broken, reason, left) in [
         ("emptied", Some(""), "is empty", &[][..]),
-        ("garbage", Some("garbage"), "has no PEM block with a certificate", &[]),
+        ("garbage", Some("garbage"), "contains no PEM block with a certificate", &[]),
         (
             "cut",
             Some(&both[..both.len() - 100]),
