@@ -31,8 +31,8 @@ mod watch;
 
 use std::sync::Arc;
 
-pub(crate) use anchor::AnchorSet;
 pub use anchor::StoreEntry;
+pub(crate) use anchor::{AnchorSet, Vetted};
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
 #[cfg(windows)]
