@@ -40,6 +40,10 @@ os.environ["SSL_CERT_DIR"] = _empty
 
 import modes  # noqa: E402
 import pytest  # noqa: E402
+
+pytest.register_assert_rewrite("parity")
+
+from parity import leaves, make_world  # noqa: E402, F401
 from servers import Server, server_context  # noqa: E402
 
 
