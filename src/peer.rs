@@ -55,7 +55,7 @@ pub struct Anchor {
 }
 
 impl fmt::Display for Verified {
-    /// The path for people, on several lines, in the layout of [`VerifyError::report`]: each
+    /// The path for people, on several lines, in the layout of [`VerifyError::report`](crate::VerifyError::report): each
     /// certificate below its depth, then the trust anchor and where it came from. Text from
     /// certificates is escaped. No trailing line break.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,12 @@
 //! The verifier and its builder.
 
+use std::borrow::Borrow;
 use std::ffi::OsString;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
 
@@ -28,12 +32,18 @@ const MAX_CHAIN_BYTES: usize = 1 << 20;
 ///
 /// A `Verifier` never changes: build another one for other settings. Cloning is cheap and shares
 /// everything.
+///
+/// A verifier equals its clones and nothing else, and its hash goes with that: it can be part of the
+/// key of a connection pool or of a session cache. No other verifier of the process ever gets the
+/// same hash input.
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
 }
 
 struct Inner {
+    /// Never given twice in a process, unlike an address.
+    id: u64,
     config: Config,
     engine: Arc<platform::Engine>,
 }
@@ -49,7 +59,7 @@ impl Verifier {
         let config = Self::builder().into_config();
         // The defaults ask for nothing that could be refused; without an engine every chain is.
         let engine = Arc::new(platform::Engine::new(&config).unwrap_or_default());
-        Self { inner: Arc::new(Inner { config, engine }) }
+        Self::from_parts(config, engine)
     }
 
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
@@ -79,7 +89,7 @@ impl Verifier {
             intermediates: Vec::new(),
             purpose: Purpose::default(),
             revocation: Revocation::default(),
-            algorithms: algorithms::default(),
+            algorithms: algorithms::default().into(),
             common_name: false,
             strict: false,
         }
@@ -122,7 +132,7 @@ impl Verifier {
     }
 
     fn judge(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let Inner { config, engine } = &*self.inner;
+        let Inner { config, engine, .. } = &*self.inner;
         let Some(leaf) = peer.chain.first() else {
             return Err(VerifyError::new(ErrorKind::NoCertificate));
         };
@@ -165,15 +175,22 @@ impl Verifier {
         })
     }
 
-    /// The same verifier with other signature algorithms; everything else is shared.
-    #[cfg(feature = "rustls-0_23")]
-    pub(crate) fn with_algorithms(
+    fn from_parts(config: Config, engine: Arc<platform::Engine>) -> Self {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        Self { inner: Arc::new(Inner { id: IDS.fetch_add(1, Ordering::Relaxed), config, engine }) }
+    }
+
+    /// The same verifier with other signature algorithms, as
+    /// [`VerifierBuilder::signature_algorithms`] takes them; everything else is shared.
+    #[must_use]
+    pub fn with_signature_algorithms(
         &self,
-        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        algorithms: impl Into<Arc<[&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
-        let Inner { config, engine } = &*self.inner;
-        let config = Config { algorithms, settings: Arc::clone(&config.settings) };
-        Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
+        let Inner { config, engine, .. } = &*self.inner;
+        let config =
+            Config { algorithms: algorithms.into(), settings: Arc::clone(&config.settings) };
+        Self::from_parts(config, Arc::clone(engine))
     }
 
     #[cfg(feature = "rustls-0_23")]
@@ -207,6 +224,25 @@ impl fmt::Debug for Verifier {
     }
 }
 
+impl PartialEq for Verifier {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.id == other.inner.id
+    }
+}
+
+impl Eq for Verifier {}
+
+impl Hash for Verifier {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.id.hash(state);
+    }
+}
+
+// A verifier is frozen, and what it shares with others (the snapshot of the store) is replaced whole
+// or not at all: a panic, which could only come from a signature algorithm, leaves nothing half done.
+impl UnwindSafe for Verifier {}
+impl RefUnwindSafe for Verifier {}
+
 /// Settings for a [`Verifier`].
 #[derive(Clone, Debug)]
 #[must_use]
@@ -219,7 +255,7 @@ pub struct VerifierBuilder {
     intermediates: Vec<CertificateDer<'static>>,
     purpose: Purpose,
     revocation: Revocation,
-    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     common_name: bool,
     strict: bool,
 }
@@ -240,8 +276,11 @@ impl VerifierBuilder {
 
     /// Adds trust anchors. They are vetted like the system's; one that is not a CA is accepted
     /// as an end entity only. Can be called again to add more.
-    pub fn extra_roots<'a>(mut self, certs: impl IntoIterator<Item = CertificateDer<'a>>) -> Self {
-        self.extra.extend(certs.into_iter().map(CertificateDer::into_owned));
+    pub fn extra_roots<'a>(
+        mut self,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
+    ) -> Self {
+        self.extra.extend(owned(certs));
         self
     }
 
@@ -249,9 +288,9 @@ impl VerifierBuilder {
     /// called again to add more.
     pub fn fallback_roots<'a>(
         mut self,
-        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.fallback.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self.fallback.extend(owned(certs));
         self
     }
 
@@ -267,9 +306,9 @@ impl VerifierBuilder {
     /// send their intermediates. Can be called again to add more.
     pub fn intermediates<'a>(
         mut self,
-        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.intermediates.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self.intermediates.extend(owned(certs));
         self
     }
 
@@ -290,9 +329,9 @@ impl VerifierBuilder {
     /// `CryptoProvider`.
     pub fn signature_algorithms(
         mut self,
-        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        algorithms: impl Into<Arc<[&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
-        self.algorithms = algorithms;
+        self.algorithms = algorithms.into();
         self
     }
 
@@ -334,7 +373,7 @@ impl VerifierBuilder {
         }
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
-        Ok(Verifier { inner: Arc::new(Inner { config, engine }) })
+        Ok(Verifier::from_parts(config, engine))
     }
 }
 
@@ -360,6 +399,12 @@ impl VerifierBuilder {
         };
         Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }
+}
+
+fn owned<'a>(
+    certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
+) -> impl Iterator<Item = CertificateDer<'static>> {
+    certs.into_iter().map(|cert| cert.borrow().clone().into_owned())
 }
 
 /// The extended key usages of the certificate with this subject, or of the end entity.

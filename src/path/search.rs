@@ -226,7 +226,7 @@ impl<'a> Search<'a> {
                 let issued = anchor.as_ref().is_some_and(|anchor| match refusal {
                     // Signatures of such keys are not verified at all.
                     Refusal::WeakKey => !head.names_another_key_than(anchor),
-                    _ => signed_by(head, anchor, self.config.algorithms),
+                    _ => signed_by(head, anchor, &self.config.algorithms),
                 });
                 if let Some(kind) = refusal.kind().filter(|_| issued) {
                     let mut error = VerifyError::new(kind).at(depth).detail(format!(
