@@ -96,12 +96,13 @@ mod algorithms;
 mod cert;
 mod checks;
 mod error;
-mod hints;
+mod fault;
 mod kind;
 mod path;
 mod peer;
 mod platform;
 mod policy;
+mod report;
 mod settings;
 mod store;
 mod text;
@@ -113,7 +114,8 @@ pub mod rustls_0_23;
 /// The types of certificates, names and times in this crate's API.
 pub use pki_types;
 
-pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
+pub use error::{BuildError, VerifyError};
+pub use fault::{NearMiss, OsCode, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};

@@ -246,7 +246,7 @@ fn refusals() -> Vec<Refusal> {
             alert: A::CertificateUnknown,
             variant: |error| matches!(error, E::UnknownIssuer),
             variant_alert: A::UnknownCA,
-            text: "UnknownIssuer: example.com: issuer is not known: \"CN=Root, O=trustbridge tests\"; \
+            text: "UnknownIssuer: example.com: issuer is not known: 'CN=Root, O=trustbridge tests'; \
                    searched the extra roots (1 usable)",
         },
         Refusal {

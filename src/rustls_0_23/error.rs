@@ -298,6 +298,9 @@ mod tests {
 
     use super::*;
     use crate::Verifier;
+    use crate::cert::time::Timestamp;
+    use crate::error::Parts;
+    use crate::fault::{Cause, Fault};
 
     /// Every kind: its variant with the alert, whether that is its ordinary form too, and its
     /// variant where nothing is known but the kind.
@@ -352,14 +355,23 @@ mod tests {
 
     /// As a verifier returns it: with name, time and limit.
     fn complete(kind: ErrorKind) -> VerifyError {
-        let mut error = VerifyError::new(kind).at(0);
-        let inner = error.inner_mut();
-        inner.name = Some(ServerName::try_from("test.example").unwrap());
-        inner.time = Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(20)));
-        inner.limit = Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(10)));
-        inner.presented = vec!["other.example".to_owned()];
-        inner.purposes = vec!["1.3.6.1.5.5.7.3.2".to_owned(), "1.2.840.1".to_owned()];
-        error
+        let limit = Timestamp(10);
+        let cause = match kind {
+            ErrorKind::Expired => Cause::Expired { not_after: limit },
+            ErrorKind::NotYetValid => Cause::NotYetValid { not_before: limit },
+            ErrorKind::NameMismatch => {
+                Cause::Names { presented: vec!["other.example".to_owned()], common_name: None }
+            }
+            _ => Cause::Kind,
+        };
+        let purposes = vec!["1.3.6.1.5.5.7.3.2".to_owned(), "1.2.840.1".to_owned()];
+        Parts {
+            name: Some(ServerName::try_from("test.example").unwrap()),
+            time: Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(20))),
+            purposes,
+            ..Parts::from(Fault::new(kind).at(0).because(cause))
+        }
+        .into()
     }
 
     fn name(error: &CertificateError) -> String {
