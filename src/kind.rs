@@ -68,7 +68,7 @@ impl ErrorKind {
     /// The `X509_V_ERR_*` number of OpenSSL 3 that comes closest, as in
     /// [X509_STORE_CTX_get_error(3)](https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/).
     ///
-    /// [`VerifyError::openssl_code`] may be more precise.
+    /// [`VerifyError::openssl_code`](crate::VerifyError::openssl_code) may be more precise.
     pub fn openssl_code(self) -> i32 {
         match self {
             Self::NoCertificate | Self::BadEncoding | Self::CannotCheck => 1,

@@ -75,8 +75,14 @@
 //! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
 //!
 //! Without the first two, every chain is rejected unless
-//! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself.
-
+//! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself. No feature
+//! turns on a provider of rustls.
+//!
+#![cfg_attr(feature = "rustls-0_23", doc = "[`rustls_0_23`]: crate::rustls_0_23")]
+#![cfg_attr(
+    not(feature = "rustls-0_23"),
+    doc = "[`rustls_0_23`]: https://docs.rs/trustbridge/latest/trustbridge/rustls_0_23/"
+)]
 #![deny(unsafe_code)]
 #![deny(rustdoc::broken_intra_doc_links)]
 // Much of the core serves only the Unix verifier; builds for Unix report what is unused.

@@ -70,7 +70,7 @@ fn builder_names_what_is_wrong() {
 fn without_algorithms_nothing_is_trusted() {
     let root = ca("root").self_signed();
     let leaf = server().issued_by(&root);
-    let error = refused(only(&[&root]).signature_algorithms(&[]), &[&leaf]);
+    let error = refused(only(&[&root]).signature_algorithms([]), &[&leaf]);
     assert_eq!(error.kind(), ErrorKind::CannotCheck);
     assert!(error.to_string().contains("no signature algorithms"), "{error}");
     assert!(refused(only(&[]), &[&leaf]).report().contains("Nothing is trusted"));

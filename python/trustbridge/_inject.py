@@ -35,10 +35,11 @@ def inject_into_ssl(*, respect_cafile: bool = False) -> None:
     use it, and so do modules that imported the class by its name before. Contexts made before
     keep working as they were. Imports nothing.
 
-    respect_cafile -- a context that loads CA certificates of its own, and never asks for the
-        default certificates, trusts only those, as `create_default_context(cafile=…)` means in
-        `ssl`. Otherwise what is loaded adds to the system's. certifi's bundle counts as asking
-        for the default certificates.
+    respect_cafile -- a context that loads a file, a directory or data of its own, and never
+        requests the default certificates, trusts only what it has loaded, as
+        `create_default_context(cafile=…)` means in `ssl`; nothing, if no usable certificate is in
+        it. Otherwise what is loaded adds to the system's. Loading certifi's bundle requests the
+        default certificates.
 
     Calling it again changes only `respect_cafile`, for the contexts made from then on.
 

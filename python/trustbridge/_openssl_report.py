@@ -49,7 +49,7 @@ _MISSING_PATH = (2, 18, 19, 20, 21)
 
 def escape(text: str) -> str:
     """Fit for one line of a terminal, whatever a certificate holds."""
-    return "".join(c if c.isprintable() and c != "'" else f"\\u{{{ord(c):x}}}" for c in text)
+    return "".join(c if c.isprintable() and c != '"' else f"\\u{{{ord(c):x}}}" for c in text)
 
 
 _SHORT = {

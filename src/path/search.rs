@@ -288,7 +288,7 @@ impl<'a> Search<'a> {
         let issued = anchor.as_ref().is_some_and(|anchor| match refusal {
             // Signatures of such keys are not verified at all.
             Refusal::WeakKey => !head.names_another_key_than(anchor),
-            _ => signed_by(head, anchor, self.config.algorithms),
+            _ => signed_by(head, anchor, &self.config.algorithms),
         });
         if let Some(fault) = Fault::refused_anchor(entry, refusal.clone()).filter(|_| issued) {
             self.fail_at(fault.at(path.issuers.len() + 1), path, entry);

@@ -57,7 +57,7 @@ impl Candidate<'_, '_> {
         let crls: Vec<_> = self.crls.iter().collect();
         let run = |check, unknown| {
             leaf.verify_for_usage(
-                self.config.algorithms,
+                &self.config.algorithms,
                 std::slice::from_ref(self.anchor),
                 &intermediates,
                 self.time,
@@ -150,7 +150,7 @@ impl Candidate<'_, '_> {
             .chain([&anchor])
             .collect();
         certs.windows(2).position(|pair| match pair {
-            [cert, issuer] => !signed_by(cert, issuer, self.config.algorithms),
+            [cert, issuer] => !signed_by(cert, issuer, &self.config.algorithms),
             _ => false,
         })
     }

@@ -24,7 +24,7 @@ pub(super) fn read_file(
     buffer: &mut Vec<u8>,
 ) -> Result<Stamp, (Unreadable, Option<Stamp>)> {
     buffer.clear();
-    let missing = |error: &io::Error| Unreadable::passing(io_reason(path, error));
+    let missing = |error: &io::Error| Unreadable::of(path, error);
     let metadata = fs::metadata(path).map_err(|error| (missing(&error), None))?;
     let stamp = Some(Stamp::of(&metadata));
     readable(&metadata, budget).map_err(|error| (error, stamp))?;
@@ -35,7 +35,9 @@ pub(super) fn read_file(
     let stamp = Stamp::of(&metadata);
     match read_whole(&file, stamp, buffer) {
         Ok(true) => Ok(stamp),
-        Ok(false) => Err((Unreadable::passing("changed while it was read"), Some(stamp))),
+        Ok(false) => {
+            Err((Unreadable::new(Cause::Changed, "changed while it was read"), Some(stamp)))
+        }
         Err(error) => Err((missing(&error), Some(stamp))),
     }
 }
@@ -82,16 +84,39 @@ pub(super) fn io_reason(path: &Path, error: &io::Error) -> String {
 /// Why a file was not read.
 pub(super) struct Unreadable {
     pub(super) reason: String,
-    /// It may be there again in a moment.
-    pub(super) passing: bool,
+    pub(super) cause: Cause,
+}
+
+/// What an unreadable file says about the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It is not there.
+    Missing,
+    /// Somebody changes it, or has made it unreadable.
+    Changed,
+    /// It says nothing about the file: the process has too many files open, for example.
+    Passing,
+    /// It is of a type or size that is never read.
+    Lasting,
 }
 
 impl Unreadable {
-    fn lasting(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: false }
+    fn new(cause: Cause, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), cause }
     }
 
-    fn passing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: true }
+    fn lasting(reason: impl Into<String>) -> Self {
+        Self::new(Cause::Lasting, reason)
+    }
+
+    fn of(path: &Path, error: &io::Error) -> Self {
+        let cause = match error.kind() {
+            _ if is_missing(error) => Cause::Missing,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::StaleNetworkFileHandle => {
+                Cause::Changed
+            }
+            _ => Cause::Passing,
+        };
+        Self::new(cause, io_reason(path, error))
     }
 }

@@ -44,7 +44,8 @@ def test_suite(tmp_path):
     """Everything that goes through a context, in a process without the native module."""
     copy(tmp_path)
     here = Path(__file__).parent
-    about = ("context", "handshake", "inject", "parity", "threads", "trust_source")
+    about = ("context", "handshake", "inject", "threads", "trust_source")
+    about += ("parity_attributes", "parity_handshake", "parity_injection")
     files = [f"test_{name}.py" for name in about]
     finished = subprocess.run(
         [
@@ -297,7 +298,7 @@ def test_words(context, untrusted, system_file, monkeypatch):
     error = refusal(context, untrusted)
     assert len(error.args) == 2
     line = (
-        'localhost: issuer is not known: 'CN=trustbridge tests: other root'; '
+        "localhost: issuer is not known: 'CN=trustbridge tests: other root'; "
         f"searched SSL_CERT_FILE {system_file} (1 certificate)"
     )
     assert line in error.args[1] == error.strerror
@@ -683,7 +684,9 @@ def test_respect_cafile(monkeypatch, context, tmp_path, system_ca, other_ca, oth
         (["file", "default"], default + own),
         (["default", "file"], default + own),
         (["certifi", "file"], default + own),
-        (["crl"], default),
+        (["crl"], []),
+        (["crl", "default"], default),
+        (["file", "crl"], own),
     ):
         made = make()
         (tmp_path / "list.pem").write_bytes(other_ca.crl())
