@@ -116,7 +116,7 @@ pub mod rustls_0_23;
 pub use pki_types;
 
 pub use error::{BuildError, VerifyError};
-pub use fault::{NearMiss, OsCode, Searched};
+pub use fault::{NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
