@@ -93,6 +93,7 @@ mod hints;
 mod platform;
 mod policy;
 mod store;
+mod summary;
 mod time;
 mod verifier;
 mod x509;
@@ -103,6 +104,7 @@ pub mod rustls;
 pub use error::{BuildError, ErrorKind, NearMiss, OsCode, Searched, VerifyError};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
+pub use summary::CertificateSummary;
 pub use verifier::{Anchor, Peer, Verified, Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.
