@@ -1,14 +1,10 @@
 //! What a certificate says about itself, for humans. Tests: `tests/summary.rs`.
 
-use std::fmt;
-
-use crate::time::Timestamp;
-use crate::x509::Cert;
+use crate::cert::Cert;
 
 /// The subject, the issuer and the validity of a certificate, for output.
 ///
-/// `Display` is three lines, as in the `Display` of [`Verified`](crate::Verified). Not checked:
-/// everything. A summary says what the certificate claims, also of one that nobody trusts.
+/// Nothing is checked: a summary says what the certificate claims, also if nobody trusts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateSummary {
@@ -32,14 +28,5 @@ impl CertificateSummary {
             not_before: summary.not_before.0,
             not_after: summary.not_after.0,
         })
-    }
-}
-
-impl fmt::Display for CertificateSummary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (not_before, not_after) = (Timestamp(self.not_before), Timestamp(self.not_after));
-        writeln!(f, "{}", self.subject)?;
-        writeln!(f, "issued by {}", self.issuer)?;
-        write!(f, "valid {not_before} to {not_after}")
     }
 }

@@ -1,20 +1,26 @@
-//! The verifier: settings, the peer to judge, and the verdict.
+//! The verifier: a chain's way down to a verdict, and the way of a fault back to its user.
+//!
+//! Tests: `tests/verifier.rs`.
 
 use std::ffi::OsString;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
-use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
 
+use crate::algorithms;
+use crate::cert::der::{self, Malformed};
+use crate::cert::{self, Cert, Summary};
 use crate::checks;
-use crate::der::{self, Malformed};
-use crate::error::{BuildError, ErrorKind, Summary, VerifyError};
-use crate::hints;
+use crate::error::{BuildError, Parts, VerifyError};
+use crate::fault::{BadSetting, Cause, Failure, Fault, Unreadable};
+use crate::kind::ErrorKind;
+use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
-use crate::policy::{Purpose, Revocation, RevocationOutcome};
+use crate::policy::{Purpose, Revocation};
+use crate::report;
+use crate::settings::{Config, Settings};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore};
-use crate::x509::{self, Cert};
 
 /// Most certificates a chain may have, the end entity included.
 const MAX_CHAIN_LENGTH: usize = 100;
@@ -33,105 +39,6 @@ pub struct Verifier {
 struct Inner {
     config: Config,
     engine: Arc<platform::Engine>,
-}
-
-/// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
-/// the rest.
-pub(crate) struct Config {
-    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
-    settings: Arc<Settings>,
-}
-
-impl Deref for Config {
-    type Target = Settings;
-
-    fn deref(&self) -> &Settings {
-        &self.settings
-    }
-}
-
-/// Everything a caller can set, parsed.
-pub(crate) struct Settings {
-    /// The system store, where the caller wants it.
-    pub(crate) system: Option<Arc<Handle>>,
-    /// Whether the caller said so, one way or the other.
-    #[cfg(feature = "rustls")]
-    pub(crate) system_chosen: bool,
-    pub(crate) extra: AnchorSet,
-    pub(crate) fallback: AnchorSet,
-    pub(crate) pinned: Vec<CertificateDer<'static>>,
-    pub(crate) intermediates: Vec<CertificateDer<'static>>,
-    pub(crate) purpose: Purpose,
-    pub(crate) revocation: Revocation,
-    pub(crate) common_name: bool,
-    pub(crate) strict: bool,
-}
-
-/// The peer to judge.
-#[derive(Clone, Debug)]
-pub struct Peer<'a> {
-    /// The certificates the peer sent, in DER: the end entity first, the others in any order.
-    pub chain: &'a [CertificateDer<'a>],
-    /// The DNS name or IP address that the end entity must be valid for. With `None` the name
-    /// is **not checked**: right for client certificates, dangerous for servers.
-    pub name: Option<ServerName<'a>>,
-    /// The time to verify at.
-    pub time: UnixTime,
-    /// The OCSP response the peer stapled; empty if there is none. Handed to the operating
-    /// system on Windows and Apple systems, not read on Unix.
-    pub ocsp_response: &'a [u8],
-}
-
-impl<'a> Peer<'a> {
-    /// A peer that is verified now, with this name and no stapled OCSP response.
-    pub fn new(chain: &'a [CertificateDer<'a>], name: Option<ServerName<'a>>) -> Self {
-        Self { chain, name, time: UnixTime::now(), ocsp_response: &[] }
-    }
-}
-
-/// A chain that is trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Verified {
-    /// The path as the verifier built it: end entity first, trust anchor last. A single
-    /// certificate where the store has the end entity itself.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The trust anchor.
-    pub anchor: Anchor,
-    /// What was really found out about revocation.
-    pub revocation: RevocationOutcome,
-}
-
-/// The trust anchor of a verified chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Anchor {
-    /// Its certificate.
-    pub certificate: CertificateDer<'static>,
-    /// Where it came from.
-    pub source: Source,
-}
-
-impl fmt::Display for Verified {
-    /// The path for people, on several lines, in the layout of [`VerifyError::report`]: each
-    /// certificate below its depth, then the trust anchor and where it came from. Text from
-    /// certificates is escaped. No trailing line break.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (depth, der) in self.chain.iter().enumerate() {
-            // A verified certificate can be read; if not, the line says so.
-            match Cert::parse(der).map(|cert| cert.summary()) {
-                Ok(cert) => {
-                    writeln!(f, "  {depth}: {}", cert.subject)?;
-                    writeln!(f, "     issued by {}", cert.issuer)?;
-                    writeln!(f, "     valid {} to {}", cert.not_before, cert.not_after)?;
-                }
-                Err(Malformed(what)) => writeln!(f, "  {depth}: (malformed {what})")?,
-            }
-        }
-        let anchor = Cert::parse(&self.anchor.certificate).map(|cert| cert.summary().subject);
-        writeln!(f, "anchor: {}", anchor.as_deref().unwrap_or("(malformed)"))?;
-        write!(f, "source: {}", self.anchor.source)
-    }
 }
 
 impl Verifier {
@@ -175,7 +82,7 @@ impl Verifier {
             intermediates: Vec::new(),
             purpose: Purpose::default(),
             revocation: Revocation::default(),
-            algorithms: default_algorithms(),
+            algorithms: algorithms::default(),
             common_name: false,
             strict: false,
         }
@@ -196,73 +103,35 @@ impl Verifier {
     /// Certificate policies, certificate transparency, and that the peer has the private key:
     /// the TLS library does the last.
     pub fn verify(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let config = &self.inner.config;
-        self.judge(peer).map_err(|mut error| {
-            let inner = error.inner_mut();
-            inner.name = peer.name.as_ref().map(ServerName::to_owned);
-            inner.purpose = config.purpose;
-            inner.time = Some(peer.time);
-            if inner.chain.is_empty() {
-                inner.chain = summaries(peer.chain);
-            }
-            if let Some(at_fault) = inner.depth.and_then(|depth| inner.chain.get(depth)) {
-                inner.subject.get_or_insert_with(|| at_fault.subject.clone());
-                inner.issuer.get_or_insert_with(|| at_fault.issuer.clone());
-            }
-            if inner.kind == ErrorKind::WrongPurpose {
-                inner.purposes = purposes(peer.chain, inner.subject.as_deref());
-            }
-            hints::add(inner);
-            error
-        })
+        self.decide(peer).map_err(|failure| complete(*failure, peer, self.purpose()))
     }
 
-    fn judge(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
+    /// The road down: bounds, then a pinned certificate or the engine.
+    fn decide(&self, peer: &Peer<'_>) -> Result<Verified, Box<Failure>> {
         let Inner { config, engine } = &*self.inner;
         let Some(leaf) = peer.chain.first() else {
-            return Err(VerifyError::new(ErrorKind::NoCertificate));
+            return Err(Fault::new(ErrorKind::NoCertificate).into());
         };
-        if peer.chain.len() > MAX_CHAIN_LENGTH {
-            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
-                "{} certificates were sent, at most {MAX_CHAIN_LENGTH} are looked at",
-                peer.chain.len()
-            )));
+        // A peer chooses what it sends: nothing is read before its size is known.
+        let sent = peer.chain.len();
+        if sent > MAX_CHAIN_LENGTH {
+            let cause = Cause::TooManyCertificates { sent, limit: MAX_CHAIN_LENGTH };
+            return Err(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
         }
-        let bytes = peer.chain.iter().map(|cert| cert.len()).sum::<usize>();
-        if bytes > MAX_CHAIN_BYTES {
-            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
-                "{bytes} bytes of certificates were sent, at most {MAX_CHAIN_BYTES} are looked at"
-            )));
+        let sent = peer.chain.iter().map(|cert| cert.len()).sum::<usize>();
+        if sent > MAX_CHAIN_BYTES {
+            let cause = Cause::TooManyBytes { sent, limit: MAX_CHAIN_BYTES };
+            return Err(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
         }
         let leaf = Cert::parse(leaf).map_err(|malformed| checks::malformed(malformed).at(0))?;
         if !config.pinned.is_empty() {
-            return self.judge_pinned(&leaf, peer);
+            return Ok(verify_pinned(config, &leaf, peer)?);
         }
         engine.verify(config, &leaf, peer)
     }
 
-    /// Whole-certificate equality, then what a certificate says about itself: validity, purpose
-    /// and name. There is no issuer, hence no revocation status.
-    fn judge_pinned(&self, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let config = &self.inner.config;
-        if !config.pinned.iter().any(|pin| pin.as_ref() == leaf.der) {
-            return Err(VerifyError::new(ErrorKind::PinMismatch).at(0));
-        }
-        checks::end_entity(leaf, config, peer.time)?;
-        if config.strict {
-            checks::strict(leaf, 0, true)?;
-        }
-        checks::name(leaf, config, peer, false)?;
-        let revocation = checks::unknown_revocation(config)?;
-        Ok(Verified {
-            chain: vec![leaf.to_der()],
-            anchor: Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf },
-            revocation,
-        })
-    }
-
     /// The same verifier with other signature algorithms; everything else is shared.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn with_algorithms(
         &self,
         algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
@@ -272,7 +141,7 @@ impl Verifier {
         Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
     }
 
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
     }
@@ -421,10 +290,10 @@ impl VerifierBuilder {
             ("intermediates", &self.intermediates),
         ] {
             for (index, cert) in certs.iter().enumerate() {
-                Cert::parse(cert).map_err(|Malformed(what)| BuildError::BadCertificate {
+                Cert::parse(cert).map_err(|Malformed(field)| BadSetting::Certificate {
                     given_to,
                     index,
-                    reason: format!("malformed {what}"),
+                    why: Unreadable::Malformed(field),
                 })?;
             }
         }
@@ -443,7 +312,7 @@ impl VerifierBuilder {
         };
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
-            #[cfg(feature = "rustls")]
+            #[cfg(feature = "rustls-0_23")]
             system_chosen: self.system_roots.is_some(),
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),
@@ -458,70 +327,52 @@ impl VerifierBuilder {
     }
 }
 
-fn default_algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
-    #[cfg(feature = "aws-lc-rs")]
-    {
-        AWS_LC_RS
+/// A pinned certificate is trusted as such, compared byte by byte.
+fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, Fault> {
+    if !config.pinned.iter().any(|pin| pin.as_ref() == leaf.der) {
+        return Err(Fault::new(ErrorKind::PinMismatch).at(0));
     }
-    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-    {
-        RING
-    }
-    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-    {
-        &[]
-    }
+    let anchor = Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf };
+    checks::trusted_end_entity(leaf, config, peer, anchor)
 }
 
-#[cfg(feature = "aws-lc-rs")]
-static AWS_LC_RS: &[&dyn SignatureVerificationAlgorithm] = &[
-    webpki::aws_lc_rs::ECDSA_P256_SHA256,
-    webpki::aws_lc_rs::ECDSA_P256_SHA384,
-    webpki::aws_lc_rs::ECDSA_P256_SHA512,
-    webpki::aws_lc_rs::ECDSA_P384_SHA256,
-    webpki::aws_lc_rs::ECDSA_P384_SHA384,
-    webpki::aws_lc_rs::ECDSA_P384_SHA512,
-    webpki::aws_lc_rs::ECDSA_P521_SHA256,
-    webpki::aws_lc_rs::ECDSA_P521_SHA384,
-    webpki::aws_lc_rs::ECDSA_P521_SHA512,
-    webpki::aws_lc_rs::ED25519,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-];
-
-#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-static RING: &[&dyn SignatureVerificationAlgorithm] = &[
-    webpki::ring::ECDSA_P256_SHA256,
-    webpki::ring::ECDSA_P256_SHA384,
-    webpki::ring::ECDSA_P384_SHA256,
-    webpki::ring::ECDSA_P384_SHA384,
-    webpki::ring::ED25519,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA256,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA384,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA512,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    webpki::ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    webpki::ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-];
+/// The road back: what was found, what was asked, and the certificate at fault. This is the
+/// one place where an error is made of them.
+pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> VerifyError {
+    let Failure { fault, os, path, evidence } = failure;
+    let path = if path.is_empty() { summaries(peer.chain) } else { path };
+    let at_fault = fault.depth.and_then(|depth| path.get(depth));
+    let subject = at_fault.map(|cert| cert.subject.clone());
+    let issuer = at_fault.map(|cert| cert.issuer.clone());
+    let purposes = match fault.kind {
+        ErrorKind::WrongPurpose => purposes(peer.chain, subject.as_deref()),
+        _ => Vec::new(),
+    };
+    let mut parts = Parts {
+        subject,
+        issuer,
+        name: peer.name.as_ref().map(ServerName::to_owned),
+        purpose,
+        time: Some(peer.time),
+        purposes,
+        os: os.map(report::os_code),
+        path,
+        searched: evidence.places.into_iter().map(report::searched).collect(),
+        near_misses: evidence.near_misses,
+        ..Parts::from(fault)
+    };
+    parts.hints = report::hints(&parts);
+    parts.into()
+}
 
 /// The extended key usages of the certificate with this subject, or of the end entity.
 fn purposes(chain: &[CertificateDer<'_>], subject: Option<&str>) -> Vec<String> {
     chain
         .iter()
         .filter_map(|der| Cert::parse(der).ok())
-        .find(|cert| subject.is_none_or(|subject| x509::name_text(cert.subject) == subject))
+        .find(|cert| subject.is_none_or(|subject| cert::name_text(cert.subject) == subject))
         .and_then(|cert| cert.extensions.extended_key_usage)
-        .map(|list| x509::oids(list).map(der::dotted).collect())
+        .map(|list| cert::oids(list).map(der::dotted).collect())
         .unwrap_or_default()
 }
 

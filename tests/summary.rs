@@ -15,11 +15,6 @@ fn names_and_validity_are_those_of_the_certificate() {
     assert_eq!(summary.issuer, "CN=root, O=trustbridge tests");
     assert_eq!(summary.not_before, NOW as i64 - 30 * DAY);
     assert_eq!(summary.not_after, NOW as i64 + 60 * DAY);
-    let lines: Vec<_> = summary.to_string().lines().map(str::to_owned).collect();
-    assert_eq!(lines[0], summary.subject);
-    assert_eq!(lines[1], "issued by CN=root, O=trustbridge tests");
-    assert!(lines[2].starts_with("valid 20") && lines[2].ends_with(" UTC"), "{}", lines[2]);
-    assert_eq!(lines.len(), 3);
 }
 
 #[test]

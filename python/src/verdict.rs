@@ -256,11 +256,6 @@ impl Certificate {
         self.summary.as_ref().map_or(0, |read| read.not_after)
     }
 
-    /// Subject, issuer and validity, on three lines.
-    fn __str__(&self) -> String {
-        self.summary.as_ref().map_or_else(|| "(malformed)".to_owned(), ToString::to_string)
-    }
-
     fn __repr__(&self) -> String {
         format!("<trustbridge.Certificate: {}>", self.subject())
     }

@@ -1,20 +1,17 @@
-//! The seam between the verifier and the operating system. One file per system, each with an
-//! `Engine` that implements [`Platform`]; `unsafe` lives in this directory only.
+//! The seam between the verifier and the operating system. One file or folder per system, each
+//! with an `Engine` that implements [`Platform`]; `unsafe` is in this directory only.
+//!
+//! Tests: `tests/cases.rs` runs the table of cases against the engine of the system it is on.
 
-use crate::error::{BuildError, VerifyError};
-use crate::verifier::{Config, Peer, Verified};
-use crate::x509::Cert;
-
-#[cfg(target_vendor = "apple")]
-mod apple;
 #[cfg(any(target_vendor = "apple", test))]
-mod apple_rules;
+mod apple;
+mod evidence;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+pub(crate) mod privileges;
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod unix;
-#[cfg(windows)]
-mod windows;
 #[cfg(any(windows, test))]
-mod windows_codes;
+mod windows;
 
 #[cfg(target_vendor = "apple")]
 pub(crate) use apple::Engine;
@@ -23,17 +20,22 @@ pub(crate) use unix::Engine;
 #[cfg(windows)]
 pub(crate) use windows::Engine;
 
+use crate::cert::Cert;
+use crate::fault::{BadSetting, Failure};
+use crate::peer::{Peer, Verified};
+use crate::settings::Config;
+
 /// What each system's file provides, so that a difference fails to compile.
 pub(crate) trait Platform: Default + Send + Sync {
     /// Prepares what can be prepared once. Must not touch the system's store.
-    fn new(config: &Config) -> Result<Self, BuildError>;
+    fn new(config: &Config) -> Result<Self, BadSetting>;
 
-    /// Judges a chain whose first certificate is `leaf`: trust, validity, purpose, name and
+    /// Verifies a chain whose first certificate is `leaf`: trust, validity, purpose, name and
     /// revocation. Sizes are already within bounds, and no certificate is pinned.
     fn verify(
         &self,
         config: &Config,
         leaf: &Cert<'_>,
         peer: &Peer<'_>,
-    ) -> Result<Verified, VerifyError>;
+    ) -> Result<Verified, Box<Failure>>;
 }

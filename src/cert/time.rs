@@ -1,0 +1,132 @@
+//! Points in time as certificates write them.
+
+use std::fmt;
+
+use pki_types::UnixTime;
+
+use super::der::{self, Malformed, Reader};
+
+/// Seconds since 1970-01-01 00:00 UTC; negative before. RFC 5280 section 4.1.2.5 allows years
+/// 1950 to 9999 in certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp(pub(crate) i64);
+
+impl Timestamp {
+    /// From a proleptic Gregorian date and a time of day; `None` if there is no such day or time.
+    pub(crate) fn from_utc(
+        (year, month, day): (i64, i64, i64),
+        (hour, minute, second): (i64, i64, i64),
+    ) -> Option<Self> {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days_in_month = match month {
+            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+            4 | 6 | 9 | 11 => 30,
+            2 if leap => 29,
+            2 => 28,
+            _ => return None,
+        };
+        if !(1..=days_in_month).contains(&day)
+            || !(0..24).contains(&hour)
+            || !(0..60).contains(&minute)
+            || !(0..60).contains(&second)
+        {
+            return None;
+        }
+        // Days since 1970-01-01, with years counted from March so that a leap day comes last.
+        let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let days = 365 * y + y.div_euclid(4) - y.div_euclid(100)
+            + y.div_euclid(400)
+            + (153 * m + 2) / 5
+            + (day - 1)
+            - 719_468;
+        Some(Self(((days * 24 + hour) * 60 + minute) * 60 + second))
+    }
+
+    /// For errors that carry a `UnixTime`, which cannot be before 1970.
+    pub(crate) fn to_unix(self) -> UnixTime {
+        UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+            u64::try_from(self.0).unwrap_or(0),
+        ))
+    }
+}
+
+impl From<UnixTime> for Timestamp {
+    fn from(time: UnixTime) -> Self {
+        Self(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// ISO 8601, UTC, to the second.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, rest) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
+        let shifted = days.saturating_add(719_468);
+        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let m = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * m + 2) / 5 + 1;
+        let month = if m < 10 { m + 3 } else { m - 9 };
+        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    }
+}
+
+/// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ` (RFC 5280 section 4.1.2.5).
+pub(super) fn read(reader: &mut Reader<'_>, what: &'static str) -> Result<Timestamp, Malformed> {
+    let error = Malformed(what);
+    let element = reader.next().ok_or(error)?;
+    let (digits, year_digits) = match (element.tag, element.value) {
+        (der::UTC_TIME, [digits @ .., b'Z']) if digits.len() == 12 => (digits, 2),
+        (der::GENERALIZED_TIME, [digits @ .., b'Z']) if digits.len() == 14 => (digits, 4),
+        _ => return Err(error),
+    };
+    let (year, rest) = digits.split_at_checked(year_digits).ok_or(error)?;
+    let year = match (decimal(year, error)?, year_digits) {
+        (year, 2) if year >= 50 => 1900 + year,
+        (year, 2) => 2000 + year,
+        (year, _) => year,
+    };
+    let mut pairs = rest.chunks_exact(2).map(|pair| decimal(pair, error));
+    let mut pair = || pairs.next().unwrap_or(Err(error));
+    let (date, clock) = ((year, pair()?, pair()?), (pair()?, pair()?, pair()?));
+    Timestamp::from_utc(date, clock).ok_or(error)
+}
+
+fn decimal(digits: &[u8], error: Malformed) -> Result<i64, Malformed> {
+    digits.iter().try_fold(0, |number, &digit| match digit {
+        b'0'..=b'9' => Ok(number * 10 + i64::from(digit - b'0')),
+        _ => Err(error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_round_trip() {
+        for (date, secs, text) in [
+            ((1970, 1, 1), 0, "1970-01-01 00:00:00 UTC"),
+            ((2000, 2, 29), 951_782_400, "2000-02-29 00:00:00 UTC"),
+            ((1950, 1, 1), -631_152_000, "1950-01-01 00:00:00 UTC"),
+            ((2038, 1, 19), 2_147_472_000, "2038-01-19 00:00:00 UTC"),
+            ((9999, 12, 31), 253_402_214_400, "9999-12-31 00:00:00 UTC"),
+        ] {
+            let time = Timestamp::from_utc(date, (0, 0, 0)).unwrap();
+            assert_eq!(time.0, secs);
+            assert_eq!(time.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn days_that_do_not_exist() {
+        for date in [(2023, 2, 29), (2100, 2, 29), (2024, 13, 1), (2024, 0, 1), (2024, 4, 31)] {
+            assert_eq!(Timestamp::from_utc(date, (0, 0, 0)), None);
+        }
+        assert_eq!(Timestamp::from_utc((2024, 1, 1), (24, 0, 0)), None);
+        assert_eq!(Timestamp::from_utc((2024, 1, 1), (0, 0, 60)), None);
+    }
+}

@@ -1,0 +1,59 @@
+//! The peer to verify, and a chain that is trusted.
+//!
+//! Tests: `tests/cases.rs` (that chains and trust anchors are coherent).
+
+use pki_types::{CertificateDer, ServerName, UnixTime};
+
+use crate::policy::RevocationOutcome;
+use crate::store::{Source, StoreEntry};
+
+/// The peer to verify.
+#[derive(Clone, Debug)]
+pub struct Peer<'a> {
+    /// The certificates the peer sent, in DER: the end entity first, the others in any order.
+    pub chain: &'a [CertificateDer<'a>],
+    /// The DNS name or IP address that the end entity must be valid for. With `None` the name
+    /// is **not checked**: right for client certificates, dangerous for servers.
+    pub name: Option<ServerName<'a>>,
+    /// The time to verify at.
+    pub time: UnixTime,
+    /// The OCSP response the peer stapled; empty if there is none. Handed to the operating
+    /// system on Windows and Apple systems, not read on Unix.
+    pub ocsp_response: &'a [u8],
+}
+
+impl<'a> Peer<'a> {
+    /// A peer that is verified now, with this name and no stapled OCSP response.
+    pub fn new(chain: &'a [CertificateDer<'a>], name: Option<ServerName<'a>>) -> Self {
+        Self { chain, name, time: UnixTime::now(), ocsp_response: &[] }
+    }
+}
+
+/// A chain that is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The path as the verifier built it: end entity first, trust anchor last. A single
+    /// certificate where the store has the end entity itself.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The trust anchor.
+    pub anchor: Anchor,
+    /// What was really found about revocation.
+    pub revocation: RevocationOutcome,
+}
+
+/// The trust anchor of a verified chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Anchor {
+    /// Its certificate.
+    pub certificate: CertificateDer<'static>,
+    /// Where it came from.
+    pub source: Source,
+}
+
+impl From<&StoreEntry> for Anchor {
+    fn from(entry: &StoreEntry) -> Self {
+        Self { certificate: entry.certificate().clone(), source: entry.source().clone() }
+    }
+}

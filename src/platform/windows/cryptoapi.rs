@@ -1,0 +1,609 @@
+//! The calls of CryptoAPI: every `unsafe` block of the Windows verifier.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::offset_of;
+use std::ptr;
+
+use pki_types::CertificateDer;
+use schannel::RawPointer;
+use schannel::cert_chain::CertChainContext;
+use schannel::cert_context::CertContext;
+use schannel::cert_store::{CertStore, Memory};
+use windows_sys::Win32::Foundation::{FILETIME, GetLastError};
+use windows_sys::Win32::Security::Cryptography as crypt;
+use windows_sys::Win32::System::Diagnostics::Debug as debug;
+use windows_sys::core::BOOL;
+
+use super::codes::{self, Status};
+use crate::cert::{Cert, KEY_CERT_SIGN};
+use crate::fault::{Failure, Fault, OsCode};
+use crate::kind::ErrorKind;
+use crate::peer::Peer;
+use crate::policy::Purpose;
+use crate::settings::Config;
+use crate::store::StoreEntry;
+
+/// Most milliseconds for fetching: of all revocation data of a chain together, and of each
+/// issuer's certificate. Windows' own default is 15 s each.
+const FETCH_TIMEOUT_MS: u32 = 5_000;
+
+/// What both engines are asked, in the terms of Windows.
+pub(super) struct Question {
+    leaf: CertContext,
+    /// Untrusted certificates and CRLs that help to build a path.
+    help: CertStore,
+    time: FILETIME,
+    /// UTF-16 with its final 0.
+    name: Option<Vec<u16>>,
+}
+
+/// A chain as Windows built it, and what it says about it.
+pub(super) struct Answer {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) status: Status,
+}
+
+impl Answer {
+    /// The certificates as far as they can be read: Windows is more lenient in places.
+    pub(super) fn certs(&self) -> Vec<Option<Cert<'_>>> {
+        self.chain.iter().map(|cert| Cert::parse(cert).ok()).collect()
+    }
+}
+
+/// Whether the core can read a certificate and its key usage, if there is one, allows anything,
+/// as RFC 5280 section 4.2.1.3 requires: Wine 8 crashes over an empty one.
+pub(super) fn may_be_shown(der: &[u8]) -> bool {
+    Cert::parse(der).is_ok_and(|cert| cert.extensions.key_usage != Some(0))
+}
+
+/// Whether a certificate of the caller's may be a root at all. One that is not a CA can only be
+/// trusted as the end entity itself.
+fn may_issue(entry: &StoreEntry) -> bool {
+    Cert::parse(entry.certificate())
+        .is_ok_and(|cert| cert.is_ca() && cert.key_usage_allows(KEY_CERT_SIGN))
+}
+
+impl Question {
+    pub(super) fn new(
+        known: Option<&CertStore>,
+        leaf: &Cert<'_>,
+        peer: &Peer<'_>,
+    ) -> Result<Self, OsError> {
+        let (low, high) = codes::file_time(peer.time).ok_or(OsError::INVALID_ARGUMENT)?;
+        let leaf = CertContext::new(leaf.der)?;
+        if !peer.ocsp_response.is_empty() {
+            staple(&leaf, peer.ocsp_response)?;
+        }
+        let mut sent = Memory::new()?;
+        for cert in peer.chain.iter().skip(1).filter(|cert| may_be_shown(cert)) {
+            // What Windows cannot read is of no use in a path and does no harm.
+            let _ = sent.add_encoded_certificate(cert);
+        }
+        let known = known.ok_or(OsError::INVALID_ARGUMENT)?;
+        Ok(Self {
+            leaf,
+            help: collection([&sent.into_store(), known])?,
+            time: FILETIME { dwLowDateTime: low, dwHighDateTime: high },
+            name: peer.name.as_ref().map(|name| {
+                let text = name.to_str();
+                // An absolute name is the same name; Windows would compare the dot.
+                let text = text.strip_suffix('.').unwrap_or(&text);
+                text.encode_utf16().chain([0]).collect()
+            }),
+        })
+    }
+
+    pub(super) fn ask(
+        &self,
+        engine: Option<&ChainEngine>,
+        config: &Config,
+    ) -> Result<Answer, OsError> {
+        let chain = self.build_chain(engine, config)?;
+        let (policy, policy_element) = self.apply_policy(&chain, config)?;
+        let (certs, bits, elements) = read_chain(&chain)?;
+        let status = Status { chain: bits, elements, policy, policy_element };
+        Ok(Answer { chain: certs, status })
+    }
+
+    fn build_chain(
+        &self,
+        engine: Option<&ChainEngine>,
+        config: &Config,
+    ) -> Result<CertChainContext, OsError> {
+        let mut usage = match config.purpose {
+            Purpose::ServerAuth => crypt::szOID_PKIX_KP_SERVER_AUTH.cast_mut(),
+            Purpose::ClientAuth => crypt::szOID_PKIX_KP_CLIENT_AUTH.cast_mut(),
+        };
+        // No MD5 or SHA-1 below the root, RSA from 2048 bits, curves from 256.
+        let mut strong = crypt::CERT_STRONG_SIGN_PARA {
+            cbSize: size::<crypt::CERT_STRONG_SIGN_PARA>(),
+            dwInfoChoice: crypt::CERT_STRONG_SIGN_OID_INFO_CHOICE,
+            Anonymous: crypt::CERT_STRONG_SIGN_PARA_0 {
+                pszOID: crypt::szOID_CERT_STRONG_SIGN_OS_1.cast_mut(),
+            },
+        };
+        let para = crypt::CERT_CHAIN_PARA {
+            cbSize: size::<crypt::CERT_CHAIN_PARA>(),
+            RequestedUsage: crypt::CERT_USAGE_MATCH {
+                dwType: crypt::USAGE_MATCH_TYPE_AND,
+                Usage: crypt::CTL_USAGE { cUsageIdentifier: 1, rgpszUsageIdentifier: &mut usage },
+            },
+            dwUrlRetrievalTimeout: FETCH_TIMEOUT_MS,
+            pStrongSignPara: &mut strong,
+            ..Default::default()
+        };
+        let mut out = ptr::null_mut();
+        // SAFETY: every pointer is to a live value: `self` holds the certificate, the store and
+        // the time, the parameters and what they point to live in this function, and Windows
+        // writes none of them but `out`. A null engine is the current user's.
+        let ok = unsafe {
+            crypt::CertGetCertificateChain(
+                engine.map_or(ptr::null_mut(), |engine| engine.0),
+                raw_cert(&self.leaf),
+                &self.time,
+                raw_store(&self.help),
+                &para,
+                codes::chain_flags(config.purpose, &config.revocation),
+                ptr::null(),
+                &mut out,
+            )
+        };
+        check(ok)?;
+        if out.is_null() {
+            return Err(OsError::INVALID_ARGUMENT);
+        }
+        // SAFETY: Windows has just handed over this chain context, which is freed on drop.
+        Ok(unsafe { CertChainContext::from_ptr(out.cast()) })
+    }
+
+    /// The SSL policy's error code, 0 for none, and the certificate it blames.
+    fn apply_policy(
+        &self,
+        chain: &CertChainContext,
+        config: &Config,
+    ) -> Result<(u32, Option<usize>), OsError> {
+        let name = self.name.as_ref().map_or(ptr::null_mut(), |name| name.as_ptr().cast_mut());
+        let mut https = crypt::HTTPSPolicyCallbackData {
+            Anonymous: crypt::HTTPSPolicyCallbackData_0 {
+                cbSize: size::<crypt::HTTPSPolicyCallbackData>(),
+            },
+            dwAuthType: match config.purpose {
+                Purpose::ServerAuth => crypt::AUTHTYPE_SERVER,
+                Purpose::ClientAuth => crypt::AUTHTYPE_CLIENT,
+            },
+            fdwChecks: codes::ssl_checks(self.name.is_some()),
+            pwszServerName: name,
+        };
+        let para = crypt::CERT_CHAIN_POLICY_PARA {
+            cbSize: size::<crypt::CERT_CHAIN_POLICY_PARA>(),
+            dwFlags: codes::policy_flags(&config.revocation),
+            pvExtraPolicyPara: (&raw mut https).cast(),
+        };
+        let mut status = crypt::CERT_CHAIN_POLICY_STATUS {
+            cbSize: size::<crypt::CERT_CHAIN_POLICY_STATUS>(),
+            lElementIndex: -1,
+            ..Default::default()
+        };
+        // SAFETY: the chain is live, and so are the parameters with the name they point to, which
+        // Windows does not write; the extra parameter is the one that the SSL policy wants.
+        let ok = unsafe {
+            crypt::CertVerifyCertificateChainPolicy(
+                crypt::CERT_CHAIN_POLICY_SSL,
+                raw_chain(chain),
+                &para,
+                &mut status,
+            )
+        };
+        // FALSE: the policy could not be checked, whatever the status says.
+        check(ok)?;
+        Ok((status.dwError, usize::try_from(status.lElementIndex).ok()))
+    }
+}
+
+/// The certificates of a chain, its error bits and theirs.
+fn read_chain(
+    chain: &CertChainContext,
+) -> Result<(Vec<CertificateDer<'static>>, u32, Vec<u32>), OsError> {
+    const NONE: OsError = OsError::INVALID_ARGUMENT;
+    // SAFETY: the context is live as long as `chain`, and everything in it is read only.
+    let context = unsafe { raw_chain(chain).as_ref() }.ok_or(NONE)?;
+    // SAFETY: the pointer and the count belong together.
+    let chains = unsafe { slice(context.rgpChain, context.cChain) };
+    // More than one only where a signed list of roots is given by the caller, which it is not.
+    let [simple] = chains else { return Err(NONE) };
+    // SAFETY: a pointer in a live context.
+    let simple = unsafe { simple.as_ref() }.ok_or(NONE)?;
+    // SAFETY: the pointer and the count belong together.
+    let elements = unsafe { slice(simple.rgpElement, simple.cElement) };
+    let (mut certs, mut bits) = (Vec::new(), Vec::new());
+    for element in elements {
+        // SAFETY: a pointer in a live context.
+        let element = unsafe { element.as_ref() }.ok_or(NONE)?;
+        // SAFETY: the same.
+        let cert = unsafe { element.pCertContext.as_ref() }.ok_or(NONE)?;
+        // SAFETY: the pointer and the count belong together.
+        let der = unsafe { slice(cert.pbCertEncoded, cert.cbCertEncoded) };
+        certs.push(CertificateDer::from(der.to_vec()));
+        bits.push(element.TrustStatus.dwErrorStatus);
+    }
+    let whole = context.TrustStatus.dwErrorStatus | simple.TrustStatus.dwErrorStatus;
+    Ok((certs, whole, bits))
+}
+
+/// # Safety
+///
+/// `first` is null or points to `count` values that live and do not change for `'a`.
+unsafe fn slice<'a, T>(first: *const T, count: u32) -> &'a [T] {
+    match usize::try_from(count) {
+        // SAFETY: the caller's promise.
+        Ok(count) if !first.is_null() && count > 0 => unsafe {
+            std::slice::from_raw_parts(first, count)
+        },
+        _ => &[],
+    }
+}
+
+/// An engine that trusts the caller's own roots and nothing else.
+#[derive(Debug)]
+pub(super) struct ChainEngine(crypt::HCERTCHAINENGINE);
+
+// SAFETY: Windows lets any thread use an engine and free it; the handle is no pointer to data
+// of a thread.
+unsafe impl Send for ChainEngine {}
+// SAFETY: chain building takes the engine's own lock.
+unsafe impl Sync for ChainEngine {}
+
+impl Drop for ChainEngine {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from `CertCreateCertificateChainEngine` and is freed once.
+        unsafe { crypt::CertFreeCertificateChainEngine(self.0) }
+    }
+}
+
+impl ChainEngine {
+    pub(super) fn exclusive<'e>(
+        roots: impl Iterator<Item = &'e StoreEntry>,
+    ) -> Result<Self, OsError> {
+        let mut store = Memory::new()?;
+        let mut any_cross_signed = false;
+        for root in roots.filter(|root| may_issue(root)) {
+            store.add_encoded_certificate(root.certificate())?;
+            any_cross_signed |=
+                Cert::parse(root.certificate()).is_ok_and(|cert| !cert.is_self_issued());
+        }
+        let store = store.into_store();
+        let config = crypt::CERT_CHAIN_ENGINE_CONFIG {
+            cbSize: BEFORE_EXCLUSIVE_FLAGS,
+            dwUrlRetrievalTimeout: FETCH_TIMEOUT_MS,
+            hExclusiveRoot: raw_store(&store),
+            ..Default::default()
+        };
+        if any_cross_signed {
+            // Without the flag only self-signed certificates anchor, with it any CA given. Where
+            // the flag is not known such a root stays without effect: refused, not trusted.
+            let with_flag = crypt::CERT_CHAIN_ENGINE_CONFIG {
+                cbSize: size::<crypt::CERT_CHAIN_ENGINE_CONFIG>(),
+                dwExclusiveFlags: crypt::CERT_CHAIN_EXCLUSIVE_ENABLE_CA_FLAG,
+                ..config
+            };
+            match Self::create(&with_flag) {
+                Err(OsError::INVALID_ARGUMENT) => {}
+                result => return result,
+            }
+        }
+        Self::create(&config)
+    }
+
+    fn create(config: &crypt::CERT_CHAIN_ENGINE_CONFIG) -> Result<Self, OsError> {
+        let mut out = ptr::null_mut();
+        // SAFETY: the configuration is as long as it says and its store is live; the engine takes
+        // its own reference to the store.
+        check(unsafe { crypt::CertCreateCertificateChainEngine(config, &mut out) })?;
+        Ok(Self(out))
+    }
+}
+
+/// Adds certificates to a store; the error says which one Windows refused.
+pub(super) fn add_all<'c>(
+    store: &mut Memory,
+    certs: impl Iterator<Item = &'c CertificateDer<'static>>,
+) -> Result<(), (usize, OsError)> {
+    for (index, cert) in certs.enumerate().filter(|(_, cert)| may_be_shown(cert)) {
+        store.add_encoded_certificate(cert).map_err(|error| (index, error.into()))?;
+    }
+    Ok(())
+}
+
+pub(super) fn add_crl(store: &CertStore, crl: &[u8]) -> Result<(), OsError> {
+    // SAFETY: the store is live, the pointer and the length are those of `crl`, and no context
+    // is asked for.
+    check(unsafe {
+        crypt::CertAddEncodedCRLToStore(
+            raw_store(store),
+            crypt::X509_ASN_ENCODING,
+            crl.as_ptr(),
+            length(crl)?,
+            crypt::CERT_STORE_ADD_ALWAYS,
+            ptr::null_mut(),
+        )
+    })
+}
+
+/// Both stores seen as one, without copying.
+fn collection(stores: [&CertStore; 2]) -> Result<CertStore, OsError> {
+    // SAFETY: a collection takes no parameters.
+    let handle =
+        unsafe { crypt::CertOpenStore(crypt::CERT_STORE_PROV_COLLECTION, 0, 0, 0, ptr::null()) };
+    if handle.is_null() {
+        return Err(OsError::last());
+    }
+    // SAFETY: Windows has just handed over this store, which is closed on drop.
+    let out = unsafe { CertStore::from_ptr(handle.cast()) };
+    for store in stores {
+        // SAFETY: both stores are live; the collection takes its own reference.
+        check(unsafe { crypt::CertAddStoreToCollection(raw_store(&out), raw_store(store), 0, 0) })?;
+    }
+    Ok(out)
+}
+
+/// Puts the stapled OCSP response where Windows looks for it.
+fn staple(leaf: &CertContext, response: &[u8]) -> Result<(), OsError> {
+    let blob = crypt::CRYPT_INTEGER_BLOB {
+        cbData: length(response)?,
+        pbData: response.as_ptr().cast_mut(),
+    };
+    // SAFETY: the context is live; Windows copies the bytes of the blob and does not write them.
+    check(unsafe {
+        crypt::CertSetCertificateContextProperty(
+            raw_cert(leaf),
+            crypt::CERT_OCSP_RESPONSE_PROP_ID,
+            0,
+            (&raw const blob).cast(),
+        )
+    })
+}
+
+fn raw_cert(cert: &CertContext) -> *const crypt::CERT_CONTEXT {
+    // SAFETY: the pointer is used only while `cert` lives, and frees nothing.
+    unsafe { cert.as_ptr() }.cast()
+}
+
+fn raw_store(store: &CertStore) -> crypt::HCERTSTORE {
+    // SAFETY: the handle is used only while `store` lives, and closes nothing.
+    unsafe { store.as_ptr() }.cast()
+}
+
+fn raw_chain(chain: &CertChainContext) -> *const crypt::CERT_CHAIN_CONTEXT {
+    // SAFETY: the pointer is used only while `chain` lives, and frees nothing.
+    unsafe { chain.as_ptr() }.cast()
+}
+
+/// The size of a structure, as its `cbSize` says it.
+#[expect(clippy::cast_possible_truncation, reason = "no structure of Windows is that large")]
+const fn size<T>() -> u32 {
+    size_of::<T>() as u32
+}
+
+/// The size of `CERT_CHAIN_ENGINE_CONFIG` without `dwExclusiveFlags`, which came with Windows 8
+/// and which Wine refuses.
+#[expect(clippy::cast_possible_truncation, reason = "no structure of Windows is that large")]
+const BEFORE_EXCLUSIVE_FLAGS: u32 =
+    offset_of!(crypt::CERT_CHAIN_ENGINE_CONFIG, dwExclusiveFlags) as u32;
+
+fn length(bytes: &[u8]) -> Result<u32, OsError> {
+    u32::try_from(bytes.len()).map_err(|_| OsError::INVALID_ARGUMENT)
+}
+
+/// An error code of Windows, where a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OsError(u32);
+
+impl OsError {
+    /// `E_INVALIDARG`.
+    const INVALID_ARGUMENT: Self = Self(0x8007_0057);
+
+    fn last() -> Self {
+        // SAFETY: reads a number of this thread.
+        Self(unsafe { GetLastError() })
+    }
+
+    /// Nothing was decided: a call failed.
+    pub(super) fn cannot_check(self) -> Box<Failure> {
+        let kind = match codes::code_kind(self.0) {
+            Some(ErrorKind::BadEncoding) => ErrorKind::BadEncoding,
+            _ => ErrorKind::CannotCheck,
+        };
+        let mut failure: Box<Failure> = Fault::new(kind).into();
+        failure.os = Some(self.code());
+        failure
+    }
+
+    pub(super) fn code(self) -> OsCode {
+        os_code(self.0, "")
+    }
+}
+
+impl From<io::Error> for OsError {
+    fn from(error: io::Error) -> Self {
+        let code = error.raw_os_error().unwrap_or_default();
+        Self(u32::from_ne_bytes(code.to_ne_bytes()))
+    }
+}
+
+/// The one place where the BOOL of a call becomes a `Result`.
+fn check(ok: BOOL) -> Result<(), OsError> {
+    if ok == 0 { Err(OsError::last()) } else { Ok(()) }
+}
+
+/// The code with a name of ours, if there is one, and the text of Windows.
+pub(super) fn os_code(code: u32, name: &str) -> OsCode {
+    let name = if name.is_empty() { codes::code_name(code) } else { name };
+    let text = match (name, system_text(code)) {
+        (name, None) => name.to_owned(),
+        ("", Some(text)) => text,
+        (name, Some(text)) => format!("{name}: {text}"),
+    };
+    OsCode::new(i64::from(code), text)
+}
+
+/// What Windows says about a code, in the user's language, on one line.
+fn system_text(code: u32) -> Option<String> {
+    const UNITS: u32 = 1024;
+    let mut buffer = [0_u16; UNITS as usize];
+    let flags = debug::FORMAT_MESSAGE_FROM_SYSTEM | debug::FORMAT_MESSAGE_IGNORE_INSERTS;
+    // SAFETY: the size is the number of UTF-16 units that the buffer can take, not of bytes; the
+    // message has no inserts.
+    let written = unsafe {
+        debug::FormatMessageW(flags, ptr::null(), code, 0, buffer.as_mut_ptr(), UNITS, ptr::null())
+    };
+    let text = buffer.get(..usize::try_from(written).ok()?)?;
+    let text = String::from_utf16_lossy(text);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then(|| text.trim_end_matches('.').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Foundation as found;
+
+    use super::*;
+
+    /// The numbers in the tables are those of the headers.
+    #[test]
+    fn numbers_are_those_of_windows() {
+        let bits = [
+            (crypt::CERT_TRUST_CTL_IS_NOT_SIGNATURE_VALID, "CTL_IS_NOT_SIGNATURE_VALID"),
+            (crypt::CERT_TRUST_CTL_IS_NOT_TIME_VALID, "CTL_IS_NOT_TIME_VALID"),
+            (crypt::CERT_TRUST_CTL_IS_NOT_VALID_FOR_USAGE, "CTL_IS_NOT_VALID_FOR_USAGE"),
+            (crypt::CERT_TRUST_HAS_EXCLUDED_NAME_CONSTRAINT, "HAS_EXCLUDED_NAME_CONSTRAINT"),
+            (crypt::CERT_TRUST_HAS_NOT_DEFINED_NAME_CONSTRAINT, "HAS_NOT_DEFINED_NAME_CONSTRAINT"),
+            (
+                crypt::CERT_TRUST_HAS_NOT_PERMITTED_NAME_CONSTRAINT,
+                "HAS_NOT_PERMITTED_NAME_CONSTRAINT",
+            ),
+            (crypt::CERT_TRUST_HAS_NOT_SUPPORTED_CRITICAL_EXT, "HAS_NOT_SUPPORTED_CRITICAL_EXT"),
+            (
+                crypt::CERT_TRUST_HAS_NOT_SUPPORTED_NAME_CONSTRAINT,
+                "HAS_NOT_SUPPORTED_NAME_CONSTRAINT",
+            ),
+            (crypt::CERT_TRUST_HAS_WEAK_HYGIENE, "HAS_WEAK_HYGIENE"),
+            (crypt::CERT_TRUST_HAS_WEAK_SIGNATURE, "HAS_WEAK_SIGNATURE"),
+            (crypt::CERT_TRUST_INVALID_BASIC_CONSTRAINTS, "INVALID_BASIC_CONSTRAINTS"),
+            (crypt::CERT_TRUST_INVALID_EXTENSION, "INVALID_EXTENSION"),
+            (crypt::CERT_TRUST_INVALID_NAME_CONSTRAINTS, "INVALID_NAME_CONSTRAINTS"),
+            (crypt::CERT_TRUST_INVALID_POLICY_CONSTRAINTS, "INVALID_POLICY_CONSTRAINTS"),
+            (crypt::CERT_TRUST_IS_CYCLIC, "IS_CYCLIC"),
+            (crypt::CERT_TRUST_IS_EXPLICIT_DISTRUST, "IS_EXPLICIT_DISTRUST"),
+            (crypt::CERT_TRUST_IS_NOT_SIGNATURE_VALID, "IS_NOT_SIGNATURE_VALID"),
+            (crypt::CERT_TRUST_IS_NOT_TIME_NESTED, "IS_NOT_TIME_NESTED"),
+            (crypt::CERT_TRUST_IS_NOT_TIME_VALID, "IS_NOT_TIME_VALID"),
+            (crypt::CERT_TRUST_IS_NOT_VALID_FOR_USAGE, "IS_NOT_VALID_FOR_USAGE"),
+            (crypt::CERT_TRUST_IS_OFFLINE_REVOCATION, "IS_OFFLINE_REVOCATION"),
+            (crypt::CERT_TRUST_IS_PARTIAL_CHAIN, "IS_PARTIAL_CHAIN"),
+            (crypt::CERT_TRUST_IS_REVOKED, "IS_REVOKED"),
+            (crypt::CERT_TRUST_IS_UNTRUSTED_ROOT, "IS_UNTRUSTED_ROOT"),
+            (crypt::CERT_TRUST_NO_ISSUANCE_CHAIN_POLICY, "NO_ISSUANCE_CHAIN_POLICY"),
+            (crypt::CERT_TRUST_REVOCATION_STATUS_UNKNOWN, "REVOCATION_STATUS_UNKNOWN"),
+        ];
+        let sorted = |mut list: Vec<(u32, &'static str)>| {
+            list.sort_unstable();
+            list
+        };
+        let table = codes::TRUST_BITS.iter().map(|(bit, name, _)| (*bit, *name));
+        assert_eq!(sorted(table.collect()), sorted(bits.to_vec()));
+
+        let numbers = [
+            (found::CERT_E_CHAINING, "CERT_E_CHAINING"),
+            (found::CERT_E_CN_NO_MATCH, "CERT_E_CN_NO_MATCH"),
+            (found::CERT_E_CRITICAL, "CERT_E_CRITICAL"),
+            (found::CERT_E_EXPIRED, "CERT_E_EXPIRED"),
+            (found::CERT_E_INVALID_NAME, "CERT_E_INVALID_NAME"),
+            (found::CERT_E_INVALID_POLICY, "CERT_E_INVALID_POLICY"),
+            (found::CERT_E_ISSUERCHAINING, "CERT_E_ISSUERCHAINING"),
+            (found::CERT_E_MALFORMED, "CERT_E_MALFORMED"),
+            (found::CERT_E_PATHLENCONST, "CERT_E_PATHLENCONST"),
+            (found::CERT_E_PURPOSE, "CERT_E_PURPOSE"),
+            (found::CERT_E_REVOCATION_FAILURE, "CERT_E_REVOCATION_FAILURE"),
+            (found::CERT_E_REVOKED, "CERT_E_REVOKED"),
+            (found::CERT_E_ROLE, "CERT_E_ROLE"),
+            (found::CERT_E_UNTRUSTEDCA, "CERT_E_UNTRUSTEDCA"),
+            (found::CERT_E_UNTRUSTEDROOT, "CERT_E_UNTRUSTEDROOT"),
+            (found::CERT_E_UNTRUSTEDTESTROOT, "CERT_E_UNTRUSTEDTESTROOT"),
+            (found::CERT_E_VALIDITYPERIODNESTING, "CERT_E_VALIDITYPERIODNESTING"),
+            (found::CERT_E_WRONG_USAGE, "CERT_E_WRONG_USAGE"),
+            (found::CRYPT_E_ASN1_BADTAG, "CRYPT_E_ASN1_BADTAG"),
+            (found::CRYPT_E_ASN1_EOD, "CRYPT_E_ASN1_EOD"),
+            (found::CRYPT_E_NOT_IN_REVOCATION_DATABASE, "CRYPT_E_NOT_IN_REVOCATION_DATABASE"),
+            (found::CRYPT_E_NO_REVOCATION_CHECK, "CRYPT_E_NO_REVOCATION_CHECK"),
+            (found::CRYPT_E_NO_REVOCATION_DLL, "CRYPT_E_NO_REVOCATION_DLL"),
+            (found::CRYPT_E_REVOCATION_OFFLINE, "CRYPT_E_REVOCATION_OFFLINE"),
+            (found::CRYPT_E_REVOKED, "CRYPT_E_REVOKED"),
+            (found::NTE_BAD_ALGID, "NTE_BAD_ALGID"),
+            (found::TRUST_E_BASIC_CONSTRAINTS, "TRUST_E_BASIC_CONSTRAINTS"),
+            (found::TRUST_E_CERT_SIGNATURE, "TRUST_E_CERT_SIGNATURE"),
+            (found::TRUST_E_EXPLICIT_DISTRUST, "TRUST_E_EXPLICIT_DISTRUST"),
+            (found::TRUST_E_FAIL, "TRUST_E_FAIL"),
+            (found::TRUST_E_NOSIGNATURE, "TRUST_E_NOSIGNATURE"),
+            (found::TRUST_E_SYSTEM_ERROR, "TRUST_E_SYSTEM_ERROR"),
+        ];
+        let numbers = numbers.map(|(code, name)| (u32::from_ne_bytes(code.to_ne_bytes()), name));
+        let table = codes::CODES.iter().map(|(code, name, _)| (*code, *name));
+        assert_eq!(sorted(table.collect()), sorted(numbers.to_vec()));
+    }
+
+    #[test]
+    fn flags_are_those_of_windows() {
+        use crate::policy::{Revocation, RevocationCheck, UnknownRevocation};
+
+        let mut revocation = Revocation::default();
+        let server = |revocation: &Revocation| codes::chain_flags(Purpose::ServerAuth, revocation);
+        let cached =
+            crypt::CERT_CHAIN_CACHE_END_CERT | crypt::CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY;
+        assert_eq!(server(&revocation), cached);
+        assert_eq!(
+            codes::chain_flags(Purpose::ClientAuth, &revocation),
+            cached | crypt::CERT_CHAIN_DISABLE_AIA
+        );
+        revocation.check = RevocationCheck::Leaf;
+        assert_eq!(server(&revocation), cached | crypt::CERT_CHAIN_REVOCATION_CHECK_END_CERT);
+        assert_eq!(
+            codes::policy_flags(&revocation),
+            crypt::CERT_CHAIN_POLICY_IGNORE_ALL_REV_UNKNOWN_FLAGS
+        );
+        revocation.check = RevocationCheck::Chain;
+        revocation.unknown = UnknownRevocation::Reject;
+        revocation.network = true;
+        assert_eq!(
+            server(&revocation),
+            crypt::CERT_CHAIN_CACHE_END_CERT
+                | crypt::CERT_CHAIN_REVOCATION_CHECK_CHAIN_EXCLUDE_ROOT
+                | crypt::CERT_CHAIN_REVOCATION_ACCUMULATIVE_TIMEOUT
+        );
+        assert_eq!(codes::policy_flags(&revocation), 0);
+    }
+
+    #[test]
+    fn codes_have_text() {
+        let error = os_code(0x800b_0109, "CERT_E_UNTRUSTEDROOT");
+        assert_eq!(error.code, 0x800b_0109);
+        assert!(error.text.starts_with("CERT_E_UNTRUSTEDROOT"), "{error:?}");
+        // ERROR_FILE_NOT_FOUND has a text everywhere, on one line.
+        let text = system_text(2).unwrap();
+        assert!(!text.is_empty() && !text.contains(['\r', '\n']), "{text:?}");
+        // Nothing has this code.
+        assert_eq!(system_text(0x2fff_ffff), None);
+        assert!(os_code(0x2fff_ffff, "").text.is_empty());
+    }
+
+    #[test]
+    fn failed_calls_are_failures() {
+        assert_eq!(check(1), Ok(()));
+        assert!(check(0).is_err());
+        assert!(ChainEngine::create(&crypt::CERT_CHAIN_ENGINE_CONFIG::default()).is_err());
+        let garbage = OsError::from(CertContext::new(b"garbage").unwrap_err());
+        assert_ne!(garbage.0, 0);
+        assert_eq!(OsError::INVALID_ARGUMENT.cannot_check().kind(), ErrorKind::CannotCheck);
+    }
+}

@@ -1,0 +1,41 @@
+//! Everything a caller can set, parsed.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+
+use crate::policy::{Purpose, Revocation};
+use crate::store::{AnchorSet, Handle};
+
+/// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
+/// the rest.
+pub(crate) struct Config {
+    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+/// Everything a caller can set, parsed.
+pub(crate) struct Settings {
+    /// The system store, where the caller wants it.
+    pub(crate) system: Option<Arc<Handle>>,
+    /// Whether the caller said so, one way or the other.
+    #[cfg(feature = "rustls-0_23")]
+    pub(crate) system_chosen: bool,
+    pub(crate) extra: AnchorSet,
+    pub(crate) fallback: AnchorSet,
+    pub(crate) pinned: Vec<CertificateDer<'static>>,
+    pub(crate) intermediates: Vec<CertificateDer<'static>>,
+    pub(crate) purpose: Purpose,
+    pub(crate) revocation: Revocation,
+    pub(crate) common_name: bool,
+    pub(crate) strict: bool,
+}
