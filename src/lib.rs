@@ -106,6 +106,7 @@ mod policy;
 mod report;
 mod settings;
 mod store;
+mod summary;
 mod text;
 mod verifier;
 
@@ -123,6 +124,7 @@ pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, Unknow
 pub use store::{
     Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
 };
+pub use summary::CertificateSummary;
 pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.
