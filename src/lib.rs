@@ -106,6 +106,7 @@ mod policy;
 mod report;
 mod settings;
 mod store;
+mod summary;
 mod text;
 mod verifier;
 
@@ -116,13 +117,14 @@ pub mod rustls_0_23;
 pub use pki_types;
 
 pub use error::{BuildError, VerifyError};
-pub use fault::{NearMiss, OsCode, Searched};
+pub use fault::{NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use store::{
     Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
 };
+pub use summary::CertificateSummary;
 pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.

@@ -33,6 +33,7 @@ impl Purpose {
 /// On Unix only the CRLs given in [`crls`](Self::crls) are read: nothing is fetched, and a
 /// stapled OCSP response is not read. On Windows and Apple systems the operating system checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Revocation {
     /// Which certificates of the chain are checked.
     pub check: RevocationCheck,
@@ -46,8 +47,39 @@ pub struct Revocation {
     pub crls: Vec<CertificateRevocationListDer<'static>>,
 }
 
+impl Revocation {
+    /// Which certificates of the chain are checked.
+    #[must_use]
+    pub fn check(self, check: RevocationCheck) -> Self {
+        Self { check, ..self }
+    }
+
+    /// What happens to a certificate whose status cannot be found out.
+    #[must_use]
+    pub fn unknown(self, unknown: UnknownRevocation) -> Self {
+        Self { unknown, ..self }
+    }
+
+    /// Whether the operating system may use the network. See [the field](#structfield.network).
+    #[must_use]
+    pub fn network(self, yes: bool) -> Self {
+        Self { network: yes, ..self }
+    }
+
+    /// Adds CRLs. Can be called again to add more.
+    #[must_use]
+    pub fn crls(
+        mut self,
+        crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>,
+    ) -> Self {
+        self.crls.extend(crls);
+        self
+    }
+}
+
 /// Which certificates of a chain are checked for revocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum RevocationCheck {
     /// None.
     #[default]
@@ -60,6 +92,7 @@ pub enum RevocationCheck {
 
 /// What happens to a certificate whose revocation status is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UnknownRevocation {
     /// It is accepted. An outdated CRL is still read: what it revokes is revoked.
     #[default]

@@ -396,7 +396,7 @@ pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> V
         purposes,
         os: os.map(report::os_code),
         path,
-        searched: evidence.places.into_iter().map(report::searched).collect(),
+        searched: evidence.places,
         near_misses: evidence.near_misses,
         ..Parts::from(fault)
     };

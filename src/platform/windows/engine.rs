@@ -20,8 +20,7 @@ use super::os_error::{OsError, os_code};
 use crate::cert::{Cert, Summary, subject_of};
 use crate::checks;
 use crate::fault::{
-    BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, PlaceSearched, Unreadable,
-    Unsupported,
+    BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched, Unreadable, Unsupported,
 };
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
@@ -281,7 +280,7 @@ impl<'a> Search<'a> {
         let (purpose, time) = (self.config.purpose, self.peer.time);
         let mut system = Vec::new();
         if self.config.system.is_some() {
-            let mut place: PlaceSearched = evidence::place(Source::System(STORE.into()), None);
+            let mut place: Searched = evidence::place(Source::System(STORE.into()), None);
             if self.system_is_empty.get() == Some(&true) {
                 place.problems.push(PlaceProblem::Empty);
             }
