@@ -276,6 +276,12 @@ fn wrong_name_lists_the_right_ones() {
          *.two.example, 192.0.2.1"
     );
     assert_eq!(error.openssl_code(), 62);
+    // The path was good: the chain is shown as it was sent.
+    assert!(
+        error.report().contains("\n> 0: CN=server, O=trustbridge tests\n"),
+        "{}",
+        error.report()
+    );
     let chain = [der(&leaf)];
     let verifier = only(&[&root]).build().unwrap();
     let error = verifier.verify(&peer(&chain, "192.0.2.2")).unwrap_err();
