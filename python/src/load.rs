@@ -60,7 +60,7 @@ impl Batch {
 
 /// Whether the core can use a CRL.
 fn is_readable(crl: &CertificateRevocationListDer<'static>) -> bool {
-    let revocation = Revocation { crls: vec![crl.clone()], ..Revocation::default() };
+    let revocation = Revocation::default().crls([crl.clone()]);
     let probe = Verifier::builder_with_env(|_| None).system_roots(false);
     probe.revocation(revocation).build().is_ok()
 }

@@ -265,7 +265,7 @@ pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
     match check {
         RevocationCheck::Off => "off",
         RevocationCheck::Leaf => "leaf",
-        RevocationCheck::Chain => "chain",
+        _ => "chain",
     }
 }
 
