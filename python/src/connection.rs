@@ -54,7 +54,12 @@ impl Connection {
 
     /// The core's answer for a handshake.
     pub(crate) fn ask(&self, handshake: &Handshake) -> Result<Verified, Rejected> {
-        verify(&self.set, handshake).map_err(|rejected| rejected.searched(self.set.searched()))
+        let mut verified = verify(&self.set, handshake)
+            .map_err(|rejected| rejected.searched(self.set.searched()))?;
+        if let Some(source) = self.set.source(&verified.anchor.certificate) {
+            verified.anchor.source = source;
+        }
+        Ok(verified)
     }
 
     /// The verdict, if there is one yet.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, UnixTime};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use trustbridge::Source;
 
 use crate::connection::{Connection, Handshake, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT};
 use crate::environment;
 use crate::handoff;
 use crate::load::Batch;
 use crate::openssl::Library;
-use crate::trust::{Trust, merge};
+use crate::trust::Trust;
 use crate::verdict::{Failure, Rejected, Verdict, Verified, X509_V_ERR_UNSPECIFIED};
 
 /// What a context trusts beside the system, and the verdicts that it gives.
@@ -73,17 +74,17 @@ impl PyTrust {
 
     /// Trusts what was read, a bundle of certifi, while the system is not trusted.
     fn add_certifi(&self, batch: &Batch) {
-        self.trust.add_bundle(batch);
+        self.trust.add_certifi(batch);
     }
 
     fn add_bundle(&self, batch: &Batch) {
-        self.trust.add_bundle(batch);
+        self.trust.add_certifi(batch);
     }
 
-    /// Whether the system's trust anchors count. Connections made from now on are judged so.
+    /// Whether the system's trust anchors are trusted, by connections made from now on.
     #[getter]
     fn system(&self) -> bool {
-        self.trust.current().system()
+        self.trust.system()
     }
 
     #[setter]
@@ -97,14 +98,24 @@ impl PyTrust {
     }
 
     fn renew(&self, py: Python<'_>) -> PyResult<()> {
-        self.trust.renew(environment::builder(py)?);
+        self.trust.reload_environment(environment::builder(py)?);
         Ok(())
     }
 
     /// Puts what was read in the place of the system's trust anchors, or nothing, if no place was
-    /// searched. `searched` says for reports what was found where.
-    fn replace_system(&self, batches: Vec<PyRef<'_, Batch>>, searched: Vec<String>) {
-        let roots = batches.iter().fold(Vec::new(), |roots, batch| merge(&roots, &batch.roots));
+    /// searched. `searched` says for reports what was found where, `sources` where each batch
+    /// came from.
+    #[pyo3(signature = (batches, searched, sources = Vec::new()))]
+    fn replace_system(
+        &self,
+        batches: Vec<PyRef<'_, Batch>>,
+        searched: Vec<String>,
+        sources: Vec<String>,
+    ) {
+        let sources = sources.into_iter().map(|source| Some(Source::System(source.into())));
+        let roots = batches.iter().zip(sources.chain(std::iter::repeat(None))).flat_map(
+            |(batch, source)| batch.roots.iter().map(move |root| (root.clone(), source.clone())),
+        );
         self.trust.replace_system(roots, searched);
     }
 
@@ -118,13 +129,13 @@ impl PyTrust {
     /// How many certificates were added, those of bundles left out.
     #[getter]
     fn roots(&self) -> usize {
-        self.trust.current().roots().len()
+        self.trust.roots()
     }
 
     /// How many CRLs were added.
     #[getter]
     fn crls(&self) -> usize {
-        self.trust.current().crls().len()
+        self.trust.crls()
     }
 
     /// Whether anybody else holds this object: its context, until it is freed. For tests.

@@ -30,9 +30,9 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock};
 
 use pki_types::CertificateDer;
-use pyo3::exceptions::PyImportError;
+use pyo3::exceptions::{PyImportError, PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyAnyMethods;
+use pyo3::types::PyType;
 
 use crate::trust::Trust;
 use anchors::{AnchorCache, OwnedX509};
@@ -62,7 +62,7 @@ pub(crate) struct Library {
     ssl_index: c_int,
     /// Size of a Python object's header: where `SSL_CTX *` lies in an `_ssl._SSLContext`.
     header: usize,
-    context_type: Py<PyAny>,
+    context_type: Py<PyType>,
     anchors: AnchorCache,
 }
 
@@ -130,7 +130,7 @@ impl Library {
             return Err(refuse("OpenSSL has no room for application data".to_owned()));
         }
         let header = py.get_type::<PyAny>().getattr("__basicsize__")?.extract()?;
-        let context_type = module.getattr("_SSLContext")?.unbind();
+        let context_type = module.getattr("_SSLContext")?.cast_into::<PyType>()?.unbind();
         let anchors = AnchorCache::default();
         let library = Self {
             symbols,
@@ -146,16 +146,16 @@ impl Library {
 
     /// The `SSL_CTX *` of a Python context, which stays alive as long as `context` does.
     fn ssl_ctx(&self, context: &Bound<'_, PyAny>) -> PyResult<NonNull<SslCtx>> {
-        if !context.is_instance(self.context_type.bind(context.py()))? {
-            return Err(pyo3::exceptions::PyTypeError::new_err("not an ssl.SSLContext"));
+        // The real type: `isinstance` believes what an object says in `__class__`.
+        if !context.get_type().is_subclass(self.context_type.bind(context.py()))? {
+            return Err(PyTypeError::new_err("not an ssl.SSLContext"));
         }
         let field = context.as_ptr().cast::<u8>().wrapping_add(self.header).cast::<*mut SslCtx>();
         // SAFETY: the object is an `_ssl._SSLContext`, whose structure begins with the object
         // header followed by `SSL_CTX *ctx` in every CPython on the tested list. The pointer is
         // set before the object is handed out and never changes.
         let pointer = unsafe { field.read() };
-        NonNull::new(pointer)
-            .ok_or_else(|| pyo3::exceptions::PyValueError::new_err("context has no SSL_CTX"))
+        NonNull::new(pointer).ok_or_else(|| PyValueError::new_err("context has no SSL_CTX"))
     }
 
     /// What OpenSSL says of a context.
@@ -189,7 +189,7 @@ impl Library {
         if stored != 1 {
             // SAFETY: the pointer came from `into_raw` and was not stored.
             drop(unsafe { Arc::from_raw(trust.cast::<Trust>()) });
-            return Err(pyo3::exceptions::PyMemoryError::new_err("SSL_CTX_set_ex_data failed"));
+            return Err(PyMemoryError::new_err("SSL_CTX_set_ex_data failed"));
         }
         // SAFETY: Signatures; the argument lives as long as `ctx`.
         unsafe {
