@@ -23,12 +23,12 @@ fn only(roots: &[&Node]) -> VerifierBuilder {
 
 fn verify(verifier: &Verifier, chain: &[&Node]) -> Result<Verified, VerifyError> {
     let chain: Vec<_> = chain.iter().map(|node| der(node)).collect();
-    verifier.verify(&Peer {
-        chain: &chain,
-        name: Some(ServerName::try_from("example.com").unwrap()),
-        time: UnixTime::since_unix_epoch(Duration::from_secs(NOW)),
-        ocsp_response: &[],
-    })
+    verifier.verify(&peer(&chain, "example.com"))
+}
+
+fn peer<'a>(chain: &'a [CertificateDer<'a>], name: &'static str) -> Peer<'a> {
+    Peer::new(chain, Some(ServerName::try_from(name).unwrap()))
+        .time(UnixTime::since_unix_epoch(Duration::from_secs(NOW)))
 }
 
 fn refused(builder: VerifierBuilder, chain: &[&Node]) -> VerifyError {
@@ -39,28 +39,22 @@ fn refused(builder: VerifierBuilder, chain: &[&Node]) -> VerifyError {
 fn builder_names_what_is_wrong() {
     let root = ca("root").self_signed();
     let junk = CertificateDer::from(b"junk".to_vec());
-    let reason = "malformed certificate".to_owned();
-    assert_eq!(
-        only(&[&root]).extra_roots([junk.clone()]).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "extra_roots", index: 1, reason: reason.clone() }
-    );
-    assert_eq!(
-        only(&[]).fallback_roots([junk.clone()]).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "fallback_roots", index: 0, reason: reason.clone() }
-    );
-    assert_eq!(
-        only(&[]).pinned_leaf(junk.clone()).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "pinned_leaf", index: 0, reason: reason.clone() }
-    );
-    assert_eq!(
-        only(&[]).intermediates([der(&root), junk]).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "intermediates", index: 1, reason }
-    );
+    let check = |builder: VerifierBuilder, setting: &str, at: usize| {
+        let error = builder.build().unwrap_err();
+        let BuildError::BadCertificate { given_to, index, reason, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((*given_to, *index), (setting, at));
+        assert_eq!(reason, "malformed certificate");
+    };
+    check(only(&[&root]).extra_roots([&junk]), "extra_roots", 1);
+    check(only(&[]).fallback_roots([&junk]), "fallback_roots", 0);
+    check(only(&[]).pinned_leaf(junk.clone()), "pinned_leaf", 0);
+    check(only(&[]).intermediates([der(&root), junk]), "intermediates", 1);
     let crls = vec![CertificateRevocationListDer::from(b"junk".to_vec())];
-    let error = only(&[]).revocation(Revocation { crls, ..Revocation::default() }).build();
+    let error = only(&[]).revocation(Revocation::default().crls(crls)).build();
     assert!(matches!(error, Err(BuildError::BadCrl { index: 0, .. })), "{error:?}");
-    let network =
-        Revocation { network: true, check: RevocationCheck::Leaf, ..Revocation::default() };
+    let network = Revocation::default().network(true).check(RevocationCheck::Leaf);
     let error = only(&[]).revocation(network).build().unwrap_err();
     assert_eq!(error, BuildError::NetworkRevocationUnsupported);
     assert!(error.to_string().contains("Revocation::crls"), "{error}");
@@ -70,7 +64,7 @@ fn builder_names_what_is_wrong() {
 fn without_algorithms_nothing_is_trusted() {
     let root = ca("root").self_signed();
     let leaf = server().issued_by(&root);
-    let error = refused(only(&[&root]).signature_algorithms(&[]), &[&leaf]);
+    let error = refused(only(&[&root]).signature_algorithms([]), &[&leaf]);
     assert_eq!(error.kind(), ErrorKind::CannotCheck);
     assert!(error.to_string().contains("no signature algorithms"), "{error}");
     assert!(refused(only(&[]), &[&leaf]).report().contains("Nothing is trusted"));
@@ -255,13 +249,9 @@ fn wrong_name_lists_the_right_ones() {
          *.two.example, 192.0.2.1"
     );
     assert_eq!(error.openssl_code(), 62);
-    let peer = Peer {
-        chain: &[der(&leaf)],
-        name: Some(ServerName::try_from("192.0.2.2").unwrap()),
-        time: UnixTime::since_unix_epoch(Duration::from_secs(NOW)),
-        ocsp_response: &[],
-    };
-    let error = only(&[&root]).build().unwrap().verify(&peer).unwrap_err();
+    let chain = [der(&leaf)];
+    let verifier = only(&[&root]).build().unwrap();
+    let error = verifier.verify(&peer(&chain, "192.0.2.2")).unwrap_err();
     assert_eq!(error.openssl_code(), 64);
 }
 

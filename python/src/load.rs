@@ -91,7 +91,7 @@ impl Collector {
     }
 
     fn crl(&mut self, crl: CertificateRevocationListDer<'static>) {
-        let revocation = Revocation { crls: vec![crl.clone()], ..Revocation::default() };
+        let revocation = Revocation::default().crls([crl.clone()]);
         match self.probe.clone().revocation(revocation).build() {
             Ok(_) => self.batch.crls.push(crl),
             Err(_) => self.batch.clean = false,
@@ -101,7 +101,7 @@ impl Collector {
     fn pem(&mut self, text: &[u8]) {
         for block in pem::blocks(text) {
             match block.map(|block| block.item) {
-                Ok(Item::Certificate { certificate, trust }) => {
+                Ok(Item::Certificate { certificate, trust, .. }) => {
                     if trust.is_none_or(|trust| trusts_servers(&trust)) {
                         self.root(certificate);
                     } else {

@@ -59,7 +59,7 @@ impl Variant {
         let check = match self.check {
             RevocationCheck::Off => 0,
             RevocationCheck::Leaf => 1,
-            RevocationCheck::Chain => 2,
+            _ => 2,
         };
         check + 3 * usize::from(self.strict) + 6 * usize::from(self.common_name)
     }

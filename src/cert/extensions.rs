@@ -1,4 +1,6 @@
 //! The extensions that decide about trust, and what their values mean.
+//!
+//! Tests: `tests/cases.rs` (the table of cases).
 
 use super::der::{self, Malformed, Reader, sequence};
 use crate::policy::Purpose;
@@ -64,7 +66,7 @@ impl<'a> Extensions<'a> {
             let mut extension = Reader::new(list.expect(der::SEQUENCE, "extension")?);
             let oid = extension.expect(der::OID, "extnID")?;
             let critical = match extension.optional(der::BOOLEAN, "critical")? {
-                None => false,
+                None => false, // its default (RFC 5280 section 4.1)
                 Some(value) => der::boolean(value, "critical")?,
             };
             let value = extension.expect(der::OCTET_STRING, "extnValue")?;
@@ -82,6 +84,8 @@ impl<'a> Extensions<'a> {
         Ok(out)
     }
 
+    /// Keeps what is needed of one extension. An extension that decides about trust and cannot be
+    /// read makes the certificate unusable: taking it for absent would lift its limits.
     fn remember(
         &mut self,
         oid: &'a [u8],
@@ -110,6 +114,8 @@ impl<'a> Extensions<'a> {
             }
             _ => {}
         }
+        // RFC 5280 section 4.2: a critical extension that is not recognized stops the path. Only
+        // the checks do so, with the depth; the certificate can still be named.
         if critical && self.unknown_critical.is_none() && !HANDLED_WHEN_CRITICAL.contains(&oid) {
             self.unknown_critical = Some(oid);
         }
@@ -135,6 +141,8 @@ const HANDLED_WHEN_CRITICAL: &[&[u8]] = &[
     &[0x55, 0x1d, 54], // inhibitAnyPolicy
 ];
 
+/// RFC 5280 section 4.2.1.3: a named bit list, the first bit in front; trailing zero bits are left
+/// out (X.690 section 11.2.2), so nine bits need at most two bytes.
 fn key_usage(value: &[u8]) -> Result<u16, Malformed> {
     const WHAT: Malformed = Malformed("keyUsage");
     let mut reader = Reader::new(value);
@@ -150,6 +158,8 @@ fn key_usage(value: &[u8]) -> Result<u16, Malformed> {
     }
 }
 
+/// RFC 5280 section 4.2.1.9. A path length beside CA:FALSE means nothing and is read all the same;
+/// the strict profile rejects it.
 fn basic_constraints(value: &[u8], critical: bool) -> Result<BasicConstraints, Malformed> {
     const WHAT: &str = "basicConstraints";
     let mut fields = Reader::new(sequence(value, WHAT)?);

@@ -1,6 +1,8 @@
 //! Reading certificates (RFC 5280 section 4): just the fields that decide about trust.
 //!
 //! Signatures are not verified here, names are not compared; `webpki` does both.
+//!
+//! Tests: `tests/cases.rs` (the table of cases), and the fuzz target `verify`.
 
 pub(crate) mod der;
 mod extensions;
@@ -43,7 +45,7 @@ pub(crate) struct Cert<'a> {
     pub(crate) extensions: Extensions<'a>,
 }
 
-/// What the report says of one certificate that was looked at.
+/// What a report says of one certificate of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) subject: String,
@@ -53,6 +55,9 @@ pub(crate) struct Summary {
 }
 
 impl<'a> Cert<'a> {
+    /// Reads a certificate (RFC 5280 section 4.1). What it does not need to decide about trust is
+    /// skipped; whatever is read must be DER to the last byte, as a certificate that two readers
+    /// understand differently is a way around a check.
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, Malformed> {
         let mut outer = Reader::new(der);
         let mut cert = Reader::new(outer.expect(der::SEQUENCE, "certificate")?);
@@ -67,21 +72,10 @@ impl<'a> Cert<'a> {
         cert.end("data after the signature")?;
 
         let mut fields = Reader::new(tbs.value);
-        let version = match fields.optional(der::context(0), "version")? {
-            None => 1,
-            Some(explicit) => {
-                let mut inner = Reader::new(explicit);
-                let number = der::small_integer(inner.expect(der::INTEGER, "version")?, "version")?;
-                inner.end("version")?;
-                match number {
-                    0 => 1,
-                    1 => 2,
-                    2 => 3,
-                    _ => return Err(Malformed("version")),
-                }
-            }
-        };
+        let version = version(&mut fields)?;
         let serial = fields.expect(der::INTEGER, "serialNumber")?;
+        // Section 4.1.1.2: the algorithm outside of the signed part must be the one inside, or
+        // someone could change what the signature is taken for.
         if fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm {
             return Err(Malformed("signature algorithm (inner and outer differ)"));
         }
@@ -92,10 +86,12 @@ impl<'a> Cert<'a> {
         validity.end("validity")?;
         let subject = fields.expect(der::SEQUENCE, "subject")?;
         let spki = fields.expect(der::SEQUENCE, "subjectPublicKeyInfo")?;
+        // Section 4.1.2.8: CAs must not write unique identifiers, readers should read over them.
         fields.optional(der::context_primitive(1), "issuerUniqueID")?;
         fields.optional(der::context_primitive(2), "subjectUniqueID")?;
         let extensions = match fields.optional(der::context(3), "extensions")? {
             None => Extensions::default(),
+            // Section 4.1.2.9: extensions appear in version 3 only.
             Some(_) if version != 3 => return Err(Malformed("version (extensions need 3)")),
             Some(explicit) => Extensions::parse(explicit)?,
         };
@@ -134,7 +130,8 @@ impl<'a> Cert<'a> {
         matches!((wanted, had), (Some(wanted), Some(had)) if wanted != had)
     }
 
-    /// Whether it may issue certificates according to basicConstraints.
+    /// Whether it may issue certificates according to basicConstraints (RFC 5280 section 4.2.1.9).
+    /// Absent means no: a key without it must not verify signatures of certificates.
     pub(crate) fn is_ca(&self) -> bool {
         self.extensions.basic_constraints.is_some_and(|constraints| constraints.ca)
     }
@@ -143,13 +140,15 @@ impl<'a> Cert<'a> {
         self.extensions.basic_constraints.and_then(|constraints| constraints.path_length)
     }
 
-    /// Whether key usage is absent or has one of these bits.
+    /// Whether key usage is absent or has one of these bits. RFC 5280 section 4.2.1.3 requires
+    /// the extension of CAs only; where it is absent, nothing is forbidden.
     pub(crate) fn key_usage_allows(&self, bits: u16) -> bool {
         self.extensions.key_usage.is_none_or(|usage| usage & bits != 0)
     }
 
-    /// Whether extended key usage is absent or lists the purpose. `anyExtendedKeyUsage` alone
-    /// is not enough, as in OpenSSL.
+    /// Whether extended key usage is absent or lists the purpose (RFC 5280 section 4.2.1.12).
+    /// `anyExtendedKeyUsage` alone is not enough, which the section allows: OpenSSL wants the
+    /// purpose by its name.
     pub(crate) fn extended_key_usage_allows(&self, purpose: Purpose) -> bool {
         self.extensions
             .extended_key_usage
@@ -195,7 +194,8 @@ impl<'a> Cert<'a> {
             .last()
     }
 
-    /// Where the issuer's certificate can be had: the first caIssuers URL.
+    /// Where the issuer's certificate is available: the first caIssuers URL (RFC 5280 section
+    /// 4.2.2.1). Nothing is fetched; it is a hint for humans.
     pub(crate) fn ca_issuers_url(&self) -> Option<String> {
         const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 0x30, 2];
         elements(self.extensions.authority_info_access?).find_map(|description| {
@@ -218,6 +218,21 @@ impl<'a> Cert<'a> {
             not_before: self.not_before,
             not_after: self.not_after,
         }
+    }
+}
+
+/// The version (RFC 5280 section 4.1.2.1): 1 where it is absent, as its default.
+fn version(fields: &mut Reader<'_>) -> Result<u8, Malformed> {
+    const WHAT: &str = "version";
+    let Some(explicit) = fields.optional(der::context(0), WHAT)? else { return Ok(1) };
+    let mut inner = Reader::new(explicit);
+    let number = der::small_integer(inner.expect(der::INTEGER, WHAT)?, WHAT)?;
+    inner.end(WHAT)?;
+    match number {
+        0 => Ok(1),
+        1 => Ok(2),
+        2 => Ok(3),
+        _ => Err(Malformed(WHAT)),
     }
 }
 

@@ -1,4 +1,6 @@
 //! Names as text, for humans; they are compared elsewhere, byte by byte.
+//!
+//! Tests: `tests/verifier.rs` (names in errors and reports).
 
 use pki_types::IpAddr;
 
@@ -67,7 +69,7 @@ pub(super) fn ip_text(octets: &[u8]) -> Option<String> {
     Some(std::net::IpAddr::from(IpAddr::from(address)).to_string())
 }
 
-/// A string type as text (RFC 5280 section 4.1.2.4); for people, not for comparing.
+/// A string type as text (RFC 5280 section 4.1.2.4); for humans, not for comparing.
 fn string(tag: u8, value: &[u8]) -> String {
     const TELETEX_STRING: u8 = 0x14;
     const UNIVERSAL_STRING: u8 = 0x1c;

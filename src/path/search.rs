@@ -288,7 +288,7 @@ impl<'a> Search<'a> {
         let issued = anchor.as_ref().is_some_and(|anchor| match refusal {
             // Signatures of such keys are not verified at all.
             Refusal::WeakKey => !head.names_another_key_than(anchor),
-            _ => signed_by(head, anchor, self.config.algorithms),
+            _ => signed_by(head, anchor, &self.config.algorithms),
         });
         if let Some(fault) = Fault::refused_anchor(entry, refusal.clone()).filter(|_| issued) {
             self.fail_at(fault.at(path.issuers.len() + 1), path, entry);
@@ -307,8 +307,9 @@ impl<'a> Search<'a> {
         if let Some(flaw) = &path.flaw {
             return Err(flaw.clone());
         }
-        // RFC 5280 section 6.1.1 (d) leaves the trust anchor's constraints to the local policy.
-        // Ours is OpenSSL's: the anchor is a certificate like any other CA's.
+        // RFC 5280 section 6.1.1 (d) takes the name and the key of a trust anchor and nothing else;
+        // section 6.2 lets an implementation limit it further. Here it is limited as in OpenSSL:
+        // by its own certificate, like any other CA.
         if checks::exceeds(vetted.path_length, path.counted) {
             return Err(Fault::new(ErrorKind::PathLengthExceeded).at(depth));
         }

@@ -1,5 +1,7 @@
-//! One path from the end entity to a vetted trust anchor: signatures, name constraints and CRLs, by
-//! `webpki`.
+//! One path from the end entity to a vetted trust anchor (RFC 5280 section 6.1): signatures, name
+//! constraints and CRLs, by `webpki`, and its errors in this crate's terms.
+//!
+//! Tests: `tests/cases.rs` (the table of cases), `tests/openssl.rs`.
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{
@@ -55,7 +57,7 @@ impl Candidate<'_, '_> {
         let crls: Vec<_> = self.crls.iter().collect();
         let run = |check, unknown| {
             leaf.verify_for_usage(
-                self.config.algorithms,
+                &self.config.algorithms,
                 std::slice::from_ref(self.anchor),
                 &intermediates,
                 self.time,
@@ -93,7 +95,7 @@ impl Candidate<'_, '_> {
         }))
     }
 
-    /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
+    /// `webpki`'s error as ours, with the certificate at fault where that is clear.
     fn explain(&self, error: &webpki::Error) -> Fault {
         use webpki::Error as E;
         let kind = kind_of(error);
@@ -148,7 +150,7 @@ impl Candidate<'_, '_> {
             .chain([&anchor])
             .collect();
         certs.windows(2).position(|pair| match pair {
-            [cert, issuer] => !signed_by(cert, issuer, self.config.algorithms),
+            [cert, issuer] => !signed_by(cert, issuer, &self.config.algorithms),
             _ => false,
         })
     }

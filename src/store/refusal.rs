@@ -18,11 +18,13 @@ use crate::policy::Purpose;
 #[non_exhaustive]
 pub enum Refusal {
     /// Its validity period is over.
+    #[non_exhaustive]
     Expired {
         /// The end of the period.
         not_after: UnixTime,
     },
     /// Its validity period has not begun.
+    #[non_exhaustive]
     NotYetValid {
         /// The beginning of the period; 1970 if it is earlier.
         not_before: UnixTime,
@@ -106,7 +108,7 @@ impl fmt::Display for Refusal {
 /// The trust settings of an OpenSSL `TRUSTED CERTIFICATE` block: purposes that the store
 /// trusts the certificate for, and purposes that it rejects it for, as in
 /// [openssl-x509(1)](https://docs.openssl.org/3.0/man1/openssl-x509/#trust-settings).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TrustSettings {
     /// Object identifiers of trusted purposes, dotted; `None` if the list is absent, which
