@@ -8,7 +8,6 @@ import socket
 import ssl
 import weakref
 
-import modes
 import pytest
 import trustbridge
 from pki import UTC
@@ -217,9 +216,6 @@ def test_a_session_under_another_name(context, trusted_server, version, set_late
     assert client.reused
 
 
-@pytest.mark.skipif(
-    "config.getoption('mode') == 'openssl'", reason="its contexts cannot give up what they trust"
-)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_session_under_other_trust(context, trusted_server, other_file, version):
     client = Client(context, version)
@@ -272,17 +268,14 @@ def test_sessions_hold_no_context(trusted_server):
 def test_many_sessions(context, trusted_server):
     client = Client(context, ssl.TLSVersion.TLSv1_3)
     sessions = [client(trusted_server) for _ in range(4)]
-    kept = modes_sessions(context)
+    kept = getattr(context, "_mode", None)
+    kept = context._sessions if kept is None else kept.sessions
     for number in range(1000):
         kept._known[bytes([number % 256, number // 256]), number] = kept.find(sessions[0])
     kept.remember(sessions[1], kept.find(sessions[1]))
     assert len(kept._known) <= 256
     client(trusted_server, sessions[1])
     assert client.reused
-
-
-def modes_sessions(context):
-    return context._sessions if modes.current() == modes.OPENSSL else context._mode.sessions
 
 
 def test_the_standard_library_would_resume(trusted_server, system_ca):
