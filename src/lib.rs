@@ -102,7 +102,6 @@ mod text;
 mod verifier;
 
 use cert as x509;
-use cert::{der, time};
 
 #[cfg(feature = "rustls")]
 pub mod rustls;
@@ -111,7 +110,9 @@ pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
+pub use store::{
+    Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
+};
 pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.

@@ -13,10 +13,10 @@ use pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
 use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
-use crate::der;
+use crate::cert::der;
+use crate::cert::time::Timestamp;
+use crate::cert::{self, Cert, KEY_CERT_SIGN};
 use crate::policy::Purpose;
-use crate::time::Timestamp;
-use crate::x509::{self, Cert, KEY_CERT_SIGN, Key};
 
 /// A certificate of a store, with where it came from.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl StoreEntry {
 
     /// The subject in the style of RFC 4514.
     pub fn subject(&self) -> String {
-        x509::name_text(self.raw_subject())
+        cert::name_text(self.raw_subject())
     }
 
     /// Why this entry cannot be a trust anchor for the purpose at the time; `None` if it can.
@@ -121,7 +121,7 @@ impl StoreEntry {
     }
 
     pub(crate) fn raw_subject(&self) -> &[u8] {
-        x509::subject_of(&self.certificate).unwrap_or_default()
+        cert::subject_of(&self.certificate).unwrap_or_default()
     }
 }
 
@@ -155,18 +155,6 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         client_auth: cert.extended_key_usage_allows(Purpose::ClientAuth),
         unfit,
     })
-}
-
-impl Key {
-    /// Shorter than 112 bits of strength (NIST SP 800-57 part 1, table 2), or DSA, or a curve
-    /// that TLS does not use.
-    pub(crate) fn is_weak(self) -> bool {
-        match self {
-            Self::Rsa(bits) => bits < 2048,
-            Self::Dsa | Self::OtherCurve => true,
-            Self::Ec | Self::Other => false,
-        }
-    }
 }
 
 /// Store entries, found by subject. Cheap to clone.

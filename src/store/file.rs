@@ -4,18 +4,14 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+
+use super::stamp::Stamp;
 
 /// Most bytes read of one file. The bundles of distributions have a quarter of a megabyte.
 pub(super) const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Most bytes read in all.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
-/// A file that changed this short a time before it was read may change again without a sign:
-/// some file systems keep whole or even seconds only.
-const SETTLES: Duration = Duration::from_secs(2);
-
 /// Reads a regular file that stays the same while it is read. The stamp comes with an error too,
 /// where there is one.
 ///
@@ -28,7 +24,7 @@ pub(super) fn read_file(
     buffer: &mut Vec<u8>,
 ) -> Result<Stamp, (Unreadable, Option<Stamp>)> {
     buffer.clear();
-    let missing = |error: &io::Error| Unreadable::passing(io_reason(path, error));
+    let missing = |error: &io::Error| Unreadable::of(path, error);
     let metadata = fs::metadata(path).map_err(|error| (missing(&error), None))?;
     let stamp = Some(Stamp::of(&metadata));
     readable(&metadata, budget).map_err(|error| (error, stamp))?;
@@ -39,7 +35,9 @@ pub(super) fn read_file(
     let stamp = Stamp::of(&metadata);
     match read_whole(&file, stamp, buffer) {
         Ok(true) => Ok(stamp),
-        Ok(false) => Err((Unreadable::passing("changed while it was read"), Some(stamp))),
+        Ok(false) => {
+            Err((Unreadable::new(Cause::Changed, "changed while it was read"), Some(stamp)))
+        }
         Err(error) => Err((missing(&error), Some(stamp))),
     }
 }
@@ -86,51 +84,39 @@ pub(super) fn io_reason(path: &Path, error: &io::Error) -> String {
 /// Why a file was not read.
 pub(super) struct Unreadable {
     pub(super) reason: String,
-    /// It may be there again in a moment.
-    pub(super) passing: bool,
+    pub(super) cause: Cause,
+}
+
+/// What an unreadable file says about the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It is not there.
+    Missing,
+    /// Somebody changes it, or has made it unreadable.
+    Changed,
+    /// It says nothing about the file: the process has too many files open, for example.
+    Passing,
+    /// It is of a type or size that is never read.
+    Lasting,
 }
 
 impl Unreadable {
+    fn new(cause: Cause, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), cause }
+    }
+
     fn lasting(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: false }
+        Self::new(Cause::Lasting, reason)
     }
 
-    fn passing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: true }
+    fn of(path: &Path, error: &io::Error) -> Self {
+        let cause = match error.kind() {
+            _ if is_missing(error) => Cause::Missing,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::StaleNetworkFileHandle => {
+                Cause::Changed
+            }
+            _ => Cause::Passing,
+        };
+        Self::new(cause, io_reason(path, error))
     }
-}
-
-/// The identity and state of a file, to see whether it changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) identity: (u64, u64),
-    pub(super) size: u64,
-    pub(super) modified: (i64, i64),
-    /// Sees what `modified` does not: permissions, and a file put there with its old times.
-    pub(super) changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            identity: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Whether the last change is so recent, or so little in the future, that another one could
-    /// have the same time.
-    pub(super) fn is_fresh(&self, now: i64) -> bool {
-        let window = i64::try_from(SETTLES.as_secs()).unwrap_or(0);
-        [self.modified, self.changed]
-            .iter()
-            .any(|(secs, _)| now.abs_diff(*secs) <= window.unsigned_abs())
-    }
-}
-
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

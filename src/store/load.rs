@@ -5,24 +5,22 @@
 //!
 //! Tests: `load/tests.rs` beside it; `tests/store.rs` through the variables of a process.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki_types::CertificateDer;
-
 use super::anchor::{AnchorSetBuilder, StoreEntry};
-use super::file::{DANGLING, MAX_BYTES, Stamp, Unreadable, io_reason, is_missing, now, read_file};
+use super::contents::Contents;
+use super::file::{Cause, DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing, read_file};
 use super::locations::{DEFAULT, Defaults, Environment, is_bundle};
-use super::pem::{self, Fault, Item};
-use super::refusal::TrustSettings;
+use super::names::{is_hashed_name, looks_like_certificate};
 use super::source::{Place, Problem, Source};
+use super::stamp::Stamp;
 use super::system::SystemStore;
-use super::watch::Watch;
-use crate::x509;
+use super::watch::{Watch, is_changing};
 
 /// Most certificates kept.
 pub(super) const MAX_CERTIFICATES: usize = 250_000;
@@ -34,45 +32,68 @@ const PATIENCE: u32 = 5;
 /// One reading of the store.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) store: SystemStore,
+    pub(super) store: Arc<SystemStore>,
     pub(super) watch: Watch,
-    /// The files that seem to be damaged, or could not be read: a sign that somebody is in the
-    /// middle of changing them.
-    pub(super) damaged: Vec<PathBuf>,
+    /// What each file gave.
+    files: HashMap<Arc<Path>, Known>,
+    /// Whether certificates were kept that are not in the files now.
+    pub(super) kept: bool,
 }
 
-/// Reads the store. With `patience`, a file that seems to be in the middle of a change is read
-/// again a few times, which can take some milliseconds.
-pub(super) fn read(environment: &Environment, defaults: &Defaults, patience: bool) -> Reading {
+/// What one file gave.
+#[derive(Debug, Default)]
+struct Known {
+    /// Places among the entries of the store.
+    entries: Vec<usize>,
+    /// It ended in the middle of something.
+    truncated: bool,
+}
+
+/// Reads the store at a time, in seconds since 1970. What a file gave in the previous reading is
+/// kept while somebody seems to be in the middle of changing the file.
+///
+/// The first reading has nothing to keep. It reads such a file again a few times, which can take
+/// some milliseconds.
+pub(super) fn read(
+    environment: &Environment,
+    defaults: &Defaults,
+    previous: Option<&Reading>,
+    now: i64,
+) -> Reading {
     let mut loader = Loader {
         anchors: AnchorSetBuilder::default(),
         places: Vec::new(),
         problems: Vec::new(),
-        damaged: Vec::new(),
+        previous,
+        files: HashMap::new(),
+        kept: false,
         watch: Watch::default(),
-        now: now(),
+        now,
         bytes: 0,
         buffer: Vec::new(),
         read: HashSet::new(),
-        tries: if patience { PATIENCE } else { 0 },
+        tries: if previous.is_none() { PATIENCE } else { 0 },
     };
     loader.all(environment, defaults);
     Reading {
-        store: SystemStore {
+        store: Arc::new(SystemStore {
             anchors: loader.anchors.build(),
             places: loader.places,
             problems: loader.problems,
-        },
+        }),
         watch: loader.watch,
-        damaged: loader.damaged,
+        files: loader.files,
+        kept: loader.kept,
     }
 }
 
-struct Loader {
+struct Loader<'a> {
     anchors: AnchorSetBuilder,
     places: Vec<Place>,
     problems: Vec<Problem>,
-    damaged: Vec<PathBuf>,
+    previous: Option<&'a Reading>,
+    files: HashMap<Arc<Path>, Known>,
+    kept: bool,
     watch: Watch,
     now: i64,
     bytes: u64,
@@ -83,16 +104,7 @@ struct Loader {
     tries: u32,
 }
 
-/// What a file holds.
-#[derive(Default)]
-struct Contents {
-    certificates: Vec<(CertificateDer<'static>, Option<TrustSettings>)>,
-    problems: Vec<(Option<usize>, String)>,
-    /// It ends in the middle of something.
-    cut: bool,
-}
-
-impl Loader {
+impl<'a> Loader<'a> {
     fn all(&mut self, environment: &Environment, defaults: &Defaults) {
         let bundle = match &environment.file {
             Some((path, variable)) => {
@@ -135,6 +147,10 @@ impl Loader {
             match fs::metadata(path) {
                 Err(error) if is_missing(&error) => {
                     self.watch.add(path, None, self.now);
+                    if self.may_keep(path) {
+                        self.bundle(path, DEFAULT);
+                        return true;
+                    }
                     if fs::symlink_metadata(path).is_ok() {
                         self.problem(path, None, DANGLING);
                     }
@@ -169,7 +185,7 @@ impl Loader {
     fn bundle(&mut self, path: &Path, reason: &'static str) -> usize {
         let source: Arc<Path> = path.into();
         let mut count = Count::new(&self.anchors);
-        self.file(&source, &mut count);
+        self.file(&source, &mut count, Cause::Changed);
         self.places.push(Place { source: Source::File(source), reason, entries: count.distinct });
         count.distinct
     }
@@ -180,13 +196,20 @@ impl Loader {
         match self.names(path) {
             Ok((hashed, others)) => {
                 for name in hashed {
-                    self.file(&path.join(name).into(), &mut count);
+                    // A name that is gone, or whose target is, was removed: nobody writes a
+                    // certificate anew while its link stays.
+                    self.file(&path.join(name).into(), &mut count, Cause::Lasting);
                 }
                 self.not_hashed(path, &others);
+                if count.distinct == 0 {
+                    self.keep_directory(path, "no longer contains a certificate", &mut count);
+                }
             }
             Err(error) => {
-                self.damaged.push(path.to_owned());
-                self.problem(path, None, io_reason(path, &error));
+                let reason = io_reason(path, &error);
+                if !self.keep_directory(path, &reason, &mut count) {
+                    self.problem(path, None, reason);
+                }
             }
         }
         let source = Source::Directory(path.into());
@@ -208,7 +231,7 @@ impl Loader {
             }
             // A name that is not UTF-8 is not a hashed one.
             let Ok(name) = entry?.file_name().into_string() else { continue };
-            if is_hashed(&name) {
+            if is_hashed_name(&name) {
                 hashed.push(name);
             } else if looks_like_certificate(&name) {
                 others.push(name);
@@ -235,39 +258,119 @@ impl Loader {
             let reason = format!(
                 "{count} {files} {are} not named by subject hash and {again} ignored, as in OpenSSL; \
                  run `openssl rehash {}`",
-                crate::error::escape(&directory.to_string_lossy())
+                crate::text::escape(&directory.to_string_lossy())
             );
             self.problem(directory, None, reason);
         }
     }
 
-    /// Reads one file into the snapshot.
-    fn file(&mut self, path: &Arc<Path>, count: &mut Count) {
-        let contents = match self.contents(path) {
-            Ok(contents) => contents,
-            Err(error) => {
-                if error.passing {
-                    self.damaged.push(path.to_path_buf());
-                }
-                return self.problem(path, None, error.reason);
+    /// Reads one file into the snapshot. `missing` is what it means that the file is not there.
+    fn file(&mut self, path: &Arc<Path>, count: &mut Count, missing: Cause) {
+        let outcome = self.contents(path);
+        let (cause, line, reason) = match &outcome {
+            Err(Unreadable { cause: Cause::Missing, reason }) => (missing, None, reason.clone()),
+            Err(Unreadable { cause, reason }) => (*cause, None, reason.clone()),
+            Ok(contents) => {
+                let was_truncated = self.known(path).is_some_and(|known| known.truncated);
+                let in_doubt =
+                    contents.certificates.is_empty() || (contents.truncated && !was_truncated);
+                let cause = if in_doubt { Cause::Changed } else { Cause::Lasting };
+                let (line, reason) = contents.faults.first().cloned().unwrap_or_default();
+                (cause, line, reason)
             }
         };
-        if contents.cut {
-            self.damaged.push(path.to_path_buf());
+        self.watch.may_change |= cause == Cause::Passing;
+        let may_keep = match cause {
+            Cause::Passing => true,
+            Cause::Changed | Cause::Missing => self.may_keep(path),
+            Cause::Lasting => false,
+        };
+        if may_keep && self.keep(path, count) > 0 {
+            return self.problem(path, line, format!("{reason}; {KEPT}"));
         }
-        for (line, reason) in contents.problems {
+        match outcome {
+            Ok(contents) => self.take(path, contents, count),
+            Err(error) => self.problem(path, None, error.reason),
+        }
+    }
+
+    /// Adds what a file contains to the snapshot.
+    fn take(&mut self, path: &Arc<Path>, contents: Contents, count: &mut Count) {
+        for (line, reason) in contents.faults {
             self.problem(path, line, reason);
         }
+        let mut known = Known { entries: Vec::new(), truncated: contents.truncated };
         for (certificate, trust) in contents.certificates {
-            if self.anchors.len() == MAX_CERTIFICATES {
+            let entry = StoreEntry::new(certificate, Source::File(path.clone()), trust);
+            if !self.insert(entry, &mut known, count) {
                 let reason = format!(
                     "the store has more than {MAX_CERTIFICATES} certificates; the others are ignored"
                 );
-                return self.problem(path, None, reason);
+                self.problem(path, None, reason);
+                break;
             }
-            let entry = StoreEntry::new(certificate, Source::File(path.clone()), trust);
-            count.add(self.anchors.insert(entry));
         }
+        self.files.insert(path.clone(), known);
+    }
+
+    /// `false` if the store is full.
+    fn insert(&mut self, entry: StoreEntry, known: &mut Known, count: &mut Count) -> bool {
+        let index = self.anchors.len();
+        if index == MAX_CERTIFICATES {
+            return false;
+        }
+        let inserted = self.anchors.insert(entry);
+        known.entries.push(inserted.err().unwrap_or(index));
+        count.add(inserted);
+        true
+    }
+
+    /// What a file gave in the previous reading.
+    fn known(&self, path: &Path) -> Option<&'a Known> {
+        self.previous?.files.get(path)
+    }
+
+    /// Whether there are certificates to keep of a file, and somebody is changing it.
+    fn may_keep(&self, path: &Path) -> bool {
+        self.known(path).is_some_and(|known| !known.entries.is_empty())
+            && is_changing(path, self.now)
+    }
+
+    /// Adds what a file gave in the previous reading. Returns how many certificates that are.
+    fn keep(&mut self, path: &Arc<Path>, count: &mut Count) -> usize {
+        let Some((previous, old)) = self.previous.zip(self.known(path)) else { return 0 };
+        let mut known = Known { entries: Vec::new(), truncated: old.truncated };
+        for entry in
+            old.entries.iter().filter_map(|index| previous.store.anchors.entries().get(*index))
+        {
+            let copy = StoreEntry::new(
+                entry.certificate().clone(),
+                Source::File(path.clone()),
+                entry.trust().cloned(),
+            );
+            self.insert(copy, &mut known, count);
+        }
+        let kept = known.entries.len();
+        self.files.insert(path.clone(), known);
+        self.kept |= kept > 0;
+        self.watch.may_change |= kept > 0;
+        kept
+    }
+
+    /// Keeps what the files of a directory gave in the previous reading, while somebody changes
+    /// the directory.
+    fn keep_directory(&mut self, path: &Path, reason: &str, count: &mut Count) -> bool {
+        let Some(previous) = self.previous.filter(|_| is_changing(path, self.now)) else {
+            return false;
+        };
+        let mut files: Vec<_> =
+            previous.files.keys().filter(|file| file.parent() == Some(path)).collect();
+        files.sort_unstable();
+        let kept: usize = files.into_iter().map(|file| self.keep(file, count)).sum();
+        if kept > 0 {
+            self.problem(path, None, format!("{reason}; {KEPT}"));
+        }
+        kept > 0
     }
 
     /// Reads and decodes a file, more than once if it seems to be in the middle of a change.
@@ -276,15 +379,15 @@ impl Loader {
             let mut buffer = std::mem::take(&mut self.buffer);
             let read = read_file(path, MAX_BYTES.saturating_sub(self.bytes), &mut buffer);
             let (outcome, stamp) = match read {
-                Ok(stamp) => (Ok(contents(path, &buffer)), Some(stamp)),
+                Ok(stamp) => (Ok(Contents::of_pem(&buffer, Some(path))), Some(stamp)),
                 Err((error, stamp)) => (Err(error), stamp),
             };
             let length = buffer.len();
             self.buffer = buffer;
 
             let in_doubt = match &outcome {
-                Ok(contents) => contents.cut,
-                Err(error) => error.passing,
+                Ok(contents) => contents.truncated,
+                Err(error) => error.cause != Cause::Lasting,
             };
             let fresh = stamp.is_some_and(|stamp| stamp.is_fresh(self.now));
             if in_doubt && fresh && self.tries > 0 {
@@ -303,6 +406,8 @@ impl Loader {
         self.problems.push(Problem { path: path.to_owned(), line, reason: reason.into() });
     }
 }
+
+const KEPT: &str = "keeping those read earlier";
 
 /// Counts the distinct certificates of one place, although places may repeat each other's.
 struct Count {
@@ -324,61 +429,6 @@ impl Count {
             Err(known) => known < self.before && self.repeated.insert(known),
         };
         self.distinct += usize::from(is_first);
-    }
-}
-
-/// Whether OpenSSL would look the name up: eight hexadecimal digits of the subject's hash and a
-/// number, as in `5ed36f99.0`. Names of CRLs have an `r` before the number.
-fn is_hashed(name: &str) -> bool {
-    let Some((hash, number)) = name.split_once('.') else { return false };
-    hash.len() == 8
-        && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        && !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether `openssl rehash` would look at the name.
-fn looks_like_certificate(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| {
-        ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-    })
-}
-
-fn contents(path: &Path, text: &[u8]) -> Contents {
-    let mut out = Contents::default();
-    for block in pem::blocks(text) {
-        match block.map(|block| block.item) {
-            Ok(Item::Certificate { certificate, trust }) => {
-                out.certificates.push((certificate, trust));
-            }
-            Ok(Item::Crl(_)) => {}
-            Err(error) => {
-                out.cut |= error.fault == Fault::CutShort;
-                out.problems.push((Some(error.line), error.fault.to_string()));
-            }
-        }
-    }
-    if out.certificates.is_empty() && out.problems.is_empty() {
-        out.cut = text.is_empty();
-        out.problems.push((None, nothing(path, text)));
-    }
-    out
-}
-
-/// Why a file has no certificate.
-fn nothing(path: &Path, text: &[u8]) -> String {
-    let is_der = || x509::subject_of(text).is_some();
-    if text.is_empty() {
-        "is empty".to_owned()
-    } else if text.first() == Some(&crate::der::SEQUENCE) && is_der() {
-        format!(
-            "is a certificate in DER, which is ignored, as in OpenSSL; convert it with \
-             `openssl x509 -inform DER -in {} -out FILE.pem`",
-            crate::error::escape(&path.to_string_lossy())
-        )
-    } else {
-        "has no PEM block with a certificate".to_owned()
     }
 }
 

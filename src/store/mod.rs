@@ -5,10 +5,13 @@
 //! Tests: `tests/store.rs`, and what each module names.
 
 mod anchor;
-pub mod pem;
-
-#[cfg(not(any(windows, target_vendor = "apple")))]
+mod contents;
 mod file;
+pub mod files;
+mod names;
+pub mod pem;
+mod stamp;
+
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod load;
 #[cfg(not(any(windows, target_vendor = "apple")))]
@@ -47,8 +50,9 @@ impl SystemStore {
     /// On Unix `SSL_CERT_FILE` (or else `NIX_SSL_CERT_FILE`) replaces the bundle of the
     /// distribution and `SSL_CERT_DIR`, a list separated by colons, its directory; an empty value
     /// counts as unset. A directory is used by default only where there is no bundle. Files
-    /// are checked for changes at most once a second. If a change cannot be read, the snapshot
-    /// before stays, and says so among its problems.
+    /// are checked for changes at most once a second. What a file gave before
+    /// is kept for some seconds while the file is being changed, with a problem that says so; then
+    /// what is there is taken, even if it is nothing.
     ///
     /// A file larger than 256 MiB, and anything beyond 1 GiB or 250,000 certificates is not read.
     pub fn snapshot() -> Arc<Self> {

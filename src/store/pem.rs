@@ -30,8 +30,8 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::refusal::TrustSettings;
-use crate::der::{self, Malformed, Reader};
-use crate::x509;
+use crate::cert;
+use crate::cert::der::{self, Malformed, Reader};
 
 /// The certificates and CRLs in some PEM text, in order, with what is wrong between them.
 pub fn blocks(text: &[u8]) -> Blocks<'_> {
@@ -248,7 +248,7 @@ fn item(label: Label, mut der: Vec<u8>) -> Result<Item, Malformed> {
         return Ok(Item::Crl(der.into()));
     }
     // Enough to find it by subject. The rest is read when the certificate is first vetted.
-    x509::subject_of(&der).ok_or(Malformed("certificate"))?;
+    cert::subject_of(&der).ok_or(Malformed("certificate"))?;
     Ok(Item::Certificate { certificate: der.into(), trust })
 }
 

@@ -7,11 +7,11 @@ use std::fmt;
 
 use pki_types::UnixTime;
 
-use crate::der::{self, Reader};
-use crate::error::ErrorKind;
+use crate::cert::der::{self, Reader};
+use crate::cert::time::Timestamp;
+use crate::cert::{self, EKU_ANY};
+use crate::kind::ErrorKind;
 use crate::policy::Purpose;
-use crate::time::Timestamp;
-use crate::x509::{self, EKU_ANY};
 
 /// Why a store entry cannot be a trust anchor, or was not used as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl TrustSettings {
     /// Reads the `CertAux` that follows the certificate in a `TRUSTED CERTIFICATE` block.
     pub(crate) fn parse(aux: &[u8]) -> Result<Self, der::Malformed> {
         const WHAT: &str = "trust settings";
-        let list = |contents| x509::oids(contents).map(der::dotted).collect::<Vec<_>>();
+        let list = |contents| cert::oids(contents).map(der::dotted).collect::<Vec<_>>();
         let mut outer = Reader::new(aux);
         let mut fields = Reader::new(outer.expect(der::SEQUENCE, WHAT)?);
         outer.end(WHAT)?;
@@ -128,6 +128,11 @@ impl TrustSettings {
         let rejected = fields.optional(der::context(0), WHAT)?.map(list).unwrap_or_default();
         // An alias, a key identifier and other algorithms may follow; they say nothing of trust.
         Ok(Self { trusted, rejected })
+    }
+
+    /// Whether a certificate with these settings is trusted for the purpose.
+    pub fn allows(&self, purpose: Purpose) -> bool {
+        self.refusal(purpose).is_none()
     }
 
     /// As OpenSSL's `X509_check_trust` for the TLS purposes: rejection wins, a list of trusted

@@ -14,14 +14,16 @@ use std::time::{Duration, Instant};
 
 use super::load::{self, Reading};
 use super::locations::{Defaults, Environment};
-use super::source::Problem;
+use super::stamp::now;
 use super::system::SystemStore;
-use super::watch::Watch;
 
 /// How often the files are checked for changes.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// At most this part of the time goes into checking them.
 const SHARE: u32 = 100;
+/// How long certificates are kept that are not in the files any more, even if somebody changes
+/// the files all that time: a CA that was removed must not stay trusted.
+const KEPT_AT_MOST: Duration = Duration::from_secs(10);
 /// Handles kept for environments that no verifier uses at the moment.
 const MAX_HANDLES: usize = 16;
 
@@ -40,18 +42,16 @@ pub(crate) struct Handle {
     due: AtomicU64,
     /// The process whose thread is reading; 0 if none is.
     reader: AtomicU32,
+    /// Seconds by which tests are ahead of the clock.
+    #[cfg(test)]
+    ahead: std::sync::atomic::AtomicI64,
 }
 
 #[derive(Debug)]
 struct Current {
-    /// What verifiers use.
-    store: Arc<SystemStore>,
-    /// The last good reading: `store` without what was said about failed ones.
-    good: Arc<SystemStore>,
-    /// The files that were damaged in the last good reading.
-    damaged: Vec<std::path::PathBuf>,
-    /// Of the last reading, good or not.
-    watch: Watch,
+    reading: Reading,
+    /// Since when certificates are kept that were in the files before.
+    kept_since: Option<Instant>,
 }
 
 /// The handles of this process, the last used last.
@@ -95,24 +95,26 @@ impl Handle {
             epoch: Instant::now(),
             due: AtomicU64::new(0),
             reader: AtomicU32::new(0),
+            #[cfg(test)]
+            ahead: std::sync::atomic::AtomicI64::new(0),
         }
     }
 
-    /// The newest good snapshot. Infallible; reads the store if nobody has, and again if its
-    /// files have changed. While one thread reads, the others go on with the snapshot before.
+    /// The newest snapshot. Infallible; reads the store if nobody has, and again if its files
+    /// have changed. While one thread reads, the others go on with the snapshot before.
     pub(crate) fn store(&self) -> Arc<SystemStore> {
         loop {
             let Some(current) = with_retries(|| self.current.try_lock()).map(|guard| guard.clone())
             else {
-                return Arc::new(self.read(true).store);
+                return self.read(None).store;
             };
             let claim = match &current {
-                Some(current) if !self.is_due() => return current.store.clone(),
+                Some(current) if !self.is_due() => return current.reading.store.clone(),
                 _ => Claim::take(&self.reader),
             };
             match (claim, current) {
                 (Some(_claim), current) => return self.renew(current),
-                (None, Some(current)) => return current.store.clone(),
+                (None, Some(current)) => return current.reading.store.clone(),
                 // The first reading, on another thread: it takes a millisecond.
                 (None, None) => std::thread::sleep(Duration::from_micros(50)),
             }
@@ -128,20 +130,19 @@ impl Handle {
             None => with_retries(|| self.current.try_lock()).and_then(|guard| guard.clone()),
         };
         let next = match &current {
-            Some(current) if !self.is_due() || !current.watch.has_changed() => None,
-            Some(current) => Some(current.after(self.read(false))),
-            None => Some(Current::first(self.read(true))),
+            Some(current) if !self.is_due() || !current.reading.watch.has_changed() => None,
+            _ => Some(self.after(current.as_deref())),
         };
         let store = match (next, &current) {
             (Some(next), _) => {
-                let store = next.store.clone();
+                let store = next.reading.store.clone();
                 let next = Some(Arc::new(next));
                 if let Some(mut guard) = with_retries(|| self.current.try_lock()) {
                     *guard = next;
                 }
                 store
             }
-            (None, Some(current)) => current.store.clone(),
+            (None, Some(current)) => current.reading.store.clone(),
             (None, None) => Arc::default(),
         };
         let pause = self.interval.max(started.elapsed() * SHARE).min(self.interval * 3600);
@@ -154,65 +155,22 @@ impl Handle {
         self.epoch.elapsed().as_nanos() >= u128::from(self.due.load(Ordering::Acquire))
     }
 
-    fn read(&self, patience: bool) -> Reading {
-        load::read(&self.environment, &self.defaults, patience)
-    }
-}
-
-impl Current {
-    fn first(reading: Reading) -> Self {
-        let store = Arc::new(reading.store);
-        Self { good: store.clone(), store, damaged: reading.damaged, watch: reading.watch }
+    /// Reads again. What was read before is kept for a while where files are being changed.
+    fn after(&self, current: Option<&Current>) -> Current {
+        let kept_since = current.and_then(|current| current.kept_since);
+        let may_keep = kept_since.is_none_or(|since| since.elapsed() < KEPT_AT_MOST);
+        let reading = self.read(current.map(|current| &current.reading).filter(|_| may_keep));
+        let kept_since = reading.kept.then(|| kept_since.unwrap_or_else(Instant::now));
+        Current { reading, kept_since }
     }
 
-    /// What follows: the new reading, or this one with the reason why the new one is ignored.
-    fn after(&self, reading: Reading) -> Self {
-        let failures = self.failures(&reading);
-        if failures.is_empty() {
-            return Self::first(reading);
-        }
-        let mut problems = self.good.problems.clone();
-        problems.extend(failures);
-        let store = Arc::new(SystemStore {
-            anchors: self.good.anchors.clone(),
-            places: self.good.places.clone(),
-            problems,
-        });
-        Self { store, good: self.good.clone(), damaged: self.damaged.clone(), watch: reading.watch }
+    fn read(&self, previous: Option<&Reading>) -> Reading {
+        load::read(&self.environment, &self.defaults, previous, self.now())
     }
 
-    /// Why a new reading is not to be believed: files are damaged that were not, or nothing is
-    /// where certificates were.
-    fn failures(&self, reading: &Reading) -> Vec<Problem> {
-        const KEPT: &str = "keeping those read earlier";
-        let new = &reading.store;
-        let failure = |path: &std::path::Path| {
-            let found = new.problems.iter().find(|problem| problem.path == path);
-            Problem {
-                path: path.to_owned(),
-                line: found.and_then(|problem| problem.line),
-                reason: match found {
-                    Some(problem) => format!("{}; {KEPT}", problem.reason),
-                    None => format!("no longer contains a certificate; {KEPT}"),
-                },
-            }
-        };
-        let damaged = reading.damaged.iter().filter(|path| !self.damaged.contains(path));
-        let mut failures: Vec<_> = damaged.map(|path| failure(path)).collect();
-        // By variable: of several default places only one counts, and it may be another now.
-        for place in self.good.places.iter().filter(|place| place.entries > 0) {
-            let of_same = |store: &SystemStore| -> usize {
-                let places = store.places.iter();
-                places.filter(|other| other.reason == place.reason).map(|place| place.entries).sum()
-            };
-            if of_same(new) == 0 {
-                let path = place.source.path().unwrap_or(std::path::Path::new(""));
-                if !failures.iter().any(|failure| failure.path == path) {
-                    failures.push(failure(path));
-                }
-            }
-        }
-        failures
+    #[cfg(not(test))]
+    fn now(&self) -> i64 {
+        now()
     }
 }
 

@@ -47,7 +47,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) | Self::Directory(path) => {
-                f.write_str(&crate::error::escape(&path.to_string_lossy()))
+                f.write_str(&crate::text::escape(&path.to_string_lossy()))
             }
             Self::System(name) => f.write_str(name),
             Self::ExtraRoots => f.write_str("the extra roots"),
@@ -83,7 +83,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::error::escape(&self.path.to_string_lossy()))?;
+        f.write_str(&crate::text::escape(&self.path.to_string_lossy()))?;
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
         }

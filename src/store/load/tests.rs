@@ -9,17 +9,18 @@ use tempfile::TempDir;
 use super::*;
 use crate::policy::Purpose;
 use crate::store::file::{MAX_FILE_BYTES, read_whole};
+use crate::store::stamp::now;
 use crate::store::testing::{certificate, issue, pem};
 
 /// What a store of this one file gives.
 fn of_file(path: &Path) -> Reading {
     let file = Some((path.to_owned(), "SSL_CERT_FILE"));
-    read(&Environment { file, directories: None }, &nothing_by_default(), true)
+    read(&Environment { file, directories: None }, &nothing_by_default(), None, now())
 }
 
 fn of_directory(path: &Path) -> Reading {
     let directories = Some((vec![path.to_owned()], "SSL_CERT_DIR"));
-    read(&Environment { file: None, directories }, &nothing_by_default(), true)
+    read(&Environment { file: None, directories }, &nothing_by_default(), None, now())
 }
 
 fn nothing_by_default() -> Defaults {
@@ -130,7 +131,8 @@ fn problems_have_lines() {
     assert_eq!(reading.store.entries().len(), 1);
     let problem = &reading.store.problems()[0];
     assert_eq!((problem.line, &*problem.reason), (Some(lines + 1), "malformed certificate"));
-    assert_eq!(reading.damaged, [] as [PathBuf; 0], "nobody is in the middle of writing it");
+    let truncated = reading.files.values().any(|known| known.truncated);
+    assert!(!truncated, "nobody is in the middle of writing it");
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn each_half_is_replaced_on_its_own() {
             bundles: vec![missing.clone(), bundle.clone()],
             directories: vec![missing.clone(), default_directory.clone()],
         };
-        let store = read(&environment, &defaults, false).store;
+        let store = read(&environment, &defaults, None, now()).store;
         let names = store.entries().iter().map(|entry| entry.subject().split_off(3));
         (names.collect::<Vec<_>>().join(", "), store.places().len(), store.problems().len())
     };
@@ -275,7 +277,8 @@ fn each_half_is_replaced_on_its_own() {
 #[test]
 fn a_list_without_directories_is_a_problem() {
     let directories = Some((vec![], "SSL_CERT_DIR"));
-    let reading = read(&Environment { file: None, directories }, &nothing_by_default(), false);
+    let reading =
+        read(&Environment { file: None, directories }, &nothing_by_default(), None, now());
     assert_eq!(reasons(&reading), ["is set but names no directory"]);
 }
 
@@ -288,7 +291,7 @@ fn places_that_repeat_each_other_are_counted_each() {
         file: Some((file, "SSL_CERT_FILE")),
         directories: Some((vec![root.path().to_owned()], "SSL_CERT_DIR")),
     };
-    let reading = read(&environment, &nothing_by_default(), false);
+    let reading = read(&environment, &nothing_by_default(), None, now());
     assert_eq!(reading.store.entries().len(), 1);
     let counts: Vec<_> = reading.store.places().iter().map(|place| place.entries).collect();
     assert_eq!(counts, [1, 1]);

@@ -102,23 +102,32 @@ fn a_directory_that_changes() {
     handle.settle();
     write_old(&path, &two, 31);
     assert_eq!(names(&handle.store()), ["CN=one", "CN=two"]);
-    // One certificate removed is a change, the last one removed a failure.
+    // One certificate removed is a change; the last one may be the first of all to be replaced.
     fs::remove_file(hashed(0)).unwrap();
     assert_eq!(names(&handle.store()), ["CN=two"]);
     fs::remove_file(hashed(1)).unwrap();
-    assert_eq!(names(&handle.store()), ["CN=two"]);
-    assert_eq!(handle.store().problems().len(), 1);
+    let kept = handle.store();
+    assert_eq!(names(&kept), ["CN=two"]);
+    let problem = kept.problems().last().unwrap();
+    assert_eq!(problem.reason, "no longer contains a certificate; keeping those read earlier");
+    handle.wait(4);
+    assert!(names(&handle.store()).is_empty());
 }
 
 #[test]
-fn a_failed_refresh_keeps_the_last_good_snapshot() {
+fn a_file_in_the_middle_of_a_change_is_kept_for_seconds() {
     let (_directory, path, one, two) = setup();
     let both = one.clone() + &two;
-    for (what, broken, reason) in [
-        ("emptied", Some(""), "is empty"),
-        ("garbage", Some("garbage"), "has no PEM block with a certificate"),
-        ("cut in half", Some(&both[..both.len() - 100]), "the block has no END line (truncated?)"),
-        ("removed", None, "No such file or directory (os error 2)"),
+    for (what, broken, reason, left) in [
+        ("emptied", Some(""), "is empty", &[][..]),
+        ("garbage", Some("garbage"), "has no PEM block with a certificate", &[]),
+        (
+            "cut",
+            Some(&both[..both.len() - 100]),
+            "the block has no END line (truncated?)",
+            &["CN=one"],
+        ),
+        ("removed", None, "No such file or directory (os error 2)", &[]),
     ] {
         fs::write(&path, &both).unwrap();
         let handle = handle(&path, Duration::ZERO);
@@ -135,6 +144,12 @@ fn a_failed_refresh_keeps_the_last_good_snapshot() {
             let [problem] = kept.problems() else { panic!("{what}: {kept:?}") };
             assert_eq!(problem.path, path, "{what}");
             assert_eq!(problem.reason, format!("{reason}; keeping those read earlier"), "{what}");
+        }
+        handle.wait(4);
+        for _ in 0..2 {
+            let taken = handle.store();
+            assert_eq!(names(&taken), left, "{what}");
+            assert_eq!(taken.problems()[0].reason, reason, "{what}");
             handle.settle();
         }
         fs::write(&path, &two).unwrap();
@@ -142,6 +157,65 @@ fn a_failed_refresh_keeps_the_last_good_snapshot() {
         assert_eq!(names(&repaired), ["CN=two"], "{what}");
         assert_eq!(repaired.problems(), [], "{what}");
     }
+}
+
+#[test]
+fn a_file_that_is_written_all_the_time_is_not_kept_for_ever() {
+    let (_directory, path, one, _) = setup();
+    fs::write(&path, &one).unwrap();
+    let handle = handle(&path, Duration::ZERO);
+    assert_eq!(names(&handle.store()), ["CN=one"]);
+    fs::write(&path, "").unwrap();
+    assert_eq!(names(&handle.store()), ["CN=one"]);
+    let mut guard = handle.current.lock().unwrap();
+    let mut current = Arc::into_inner(guard.take().unwrap()).unwrap();
+    current.kept_since = Instant::now().checked_sub(KEPT_AT_MOST);
+    *guard = Some(Arc::new(current));
+    drop(guard);
+    assert!(handle.store().entries().is_empty());
+}
+
+#[test]
+fn a_damaged_file_does_not_keep_what_others_lose() {
+    let (directory, path, one, two) = setup();
+    let hashed = |number: u32| directory.path().join(format!("01234567.{number}"));
+    fs::write(hashed(0), &one).unwrap();
+    fs::write(hashed(1), &two).unwrap();
+    fs::write(&path, &one).unwrap();
+    let environment = Environment {
+        file: Some((path.clone(), "SSL_CERT_FILE")),
+        directories: Some((vec![directory.path().to_owned()], "SSL_CERT_DIR")),
+    };
+    let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
+    let handle = Handle::new(environment, defaults, Duration::ZERO);
+    assert_eq!(names(&handle.store()), ["CN=one", "CN=two"]);
+    // One file is cut; what it gave is kept, although the entry stood under another file.
+    fs::write(hashed(0), &one[..200]).unwrap();
+    fs::remove_file(hashed(1)).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, &two).unwrap();
+    assert_eq!(names(&handle.store()), ["CN=two", "CN=one"]);
+    fs::write(&path, "").unwrap();
+    assert_eq!(names(&handle.store()), ["CN=two", "CN=one"]);
+    handle.wait(4);
+    assert!(names(&handle.store()).is_empty());
+}
+
+#[test]
+fn a_link_whose_target_is_removed_is_a_removal() {
+    let (directory, path, one, two) = setup();
+    let hashed = |number: u32| directory.path().join(format!("01234567.{number}"));
+    fs::write(&path, &one).unwrap();
+    std::os::unix::fs::symlink(&path, hashed(0)).unwrap();
+    fs::write(hashed(1), &two).unwrap();
+    let directories = Some((vec![directory.path().to_owned()], "SSL_CERT_DIR"));
+    let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
+    let handle = Handle::new(Environment { file: None, directories }, defaults, Duration::ZERO);
+    assert_eq!(names(&handle.store()), ["CN=one", "CN=two"]);
+    fs::remove_file(&path).unwrap();
+    let store = handle.store();
+    assert_eq!(names(&store), ["CN=two"], "at once");
+    assert_eq!(store.problems()[0].reason, "is a link to something that does not exist");
 }
 
 #[test]
@@ -242,12 +316,21 @@ fn one_handle_for_one_environment() {
 }
 
 impl Handle {
+    pub(super) fn now(&self) -> i64 {
+        now() + self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// As if so many seconds had passed since the files were written.
+    fn wait(&self, seconds: i64) {
+        self.ahead.fetch_add(seconds, Ordering::Relaxed);
+    }
+
     /// Forgets that the files were written a moment ago.
     fn settle(&self) {
         let mut guard = self.current.lock().unwrap();
         let old = guard.take().unwrap();
         let mut new = Arc::into_inner(old).unwrap();
-        new.watch.settle();
+        new.reading.watch.settle();
         *guard = Some(Arc::new(new));
     }
 }
