@@ -1,15 +1,419 @@
-//! Why a verification failed, in words that help, and why a verifier could not be built.
-
-use std::fmt;
+//! A failed verification, and settings that no verifier can be built from, as data.
+//!
+//! A [`Fault`] is made where it is found and never changed. The engine adds what it knows, in a
+//! [`Failure`]; [`Verifier::verify`](crate::Verifier::verify) adds what was asked, and makes the
+//! [`VerifyError`] that the caller gets. The `report` module puts all of it into words.
+//!
+//! Tests: `tests/verifier.rs`, `tests/cases.rs`.
 
 use pki_types::{ServerName, UnixTime};
 
 use crate::cert::Summary;
 use crate::cert::time::Timestamp;
-pub(crate) use crate::kind::ErrorKind;
+use crate::kind::ErrorKind;
 use crate::policy::Purpose;
-use crate::store::{Refusal, Source};
-pub(crate) use crate::text::escape;
+use crate::store::{Problem, Refusal, Source, StoreEntry};
+
+/// A failed verification: what is wrong, where, what was searched and what to do.
+///
+/// `Display` is one line. [`report`](Self::report) is the full report, on several lines. Text
+/// from certificates is escaped: it has no control characters and no line breaks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifyError {
+    parts: Box<Parts>,
+}
+
+/// What a [`VerifyError`] consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) fault: Fault,
+    /// The subject and the issuer of the certificate at fault.
+    pub(crate) subject: Option<String>,
+    pub(crate) issuer: Option<String>,
+    /// What was asked: the peer's name, the purpose, and the time.
+    pub(crate) name: Option<ServerName<'static>>,
+    pub(crate) purpose: Purpose,
+    pub(crate) time: Option<UnixTime>,
+    /// The extended key usages of the certificate at fault, where they are what is wrong.
+    pub(crate) purposes: Vec<String>,
+    pub(crate) os: Option<OsCode>,
+    /// The path that came closest, end entity first.
+    pub(crate) path: Vec<Summary>,
+    pub(crate) searched: Vec<Searched>,
+    pub(crate) near_misses: Vec<NearMiss>,
+    pub(crate) hints: Vec<String>,
+}
+
+impl From<Fault> for Parts {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            subject: None,
+            issuer: None,
+            name: None,
+            purpose: Purpose::default(),
+            time: None,
+            purposes: Vec::new(),
+            os: None,
+            path: Vec::new(),
+            searched: Vec::new(),
+            near_misses: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+}
+
+impl From<Parts> for VerifyError {
+    fn from(parts: Parts) -> Self {
+        Self { parts: Box::new(parts) }
+    }
+}
+
+impl VerifyError {
+    /// An error that knows its kind and nothing else.
+    #[cfg_attr(not(feature = "rustls"), allow(dead_code))] // The adapter's table has kinds alone.
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Parts::from(Fault::new(kind)).into()
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// What is wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.parts.fault.kind
+    }
+
+    /// Which certificate is at fault, counted from the end entity (0) along the path that came
+    /// closest. For a missing issuer, the certificate whose issuer is missing.
+    pub fn depth(&self) -> Option<usize> {
+        self.parts.fault.depth
+    }
+
+    /// The subject of the certificate at fault, in the style of RFC 4514.
+    pub fn subject(&self) -> Option<&str> {
+        self.parts.subject.as_deref()
+    }
+
+    /// The issuer of the certificate at fault, in the style of RFC 4514.
+    pub fn issuer(&self) -> Option<&str> {
+        self.parts.issuer.as_deref()
+    }
+
+    /// The peer's name, if one was required.
+    pub fn name(&self) -> Option<&ServerName<'static>> {
+        self.parts.name.as_ref()
+    }
+
+    /// The names the end entity is valid for; filled for [`ErrorKind::NameMismatch`].
+    pub fn presented_names(&self) -> &[String] {
+        match &self.parts.fault.cause {
+            Cause::Names { presented, .. } => presented,
+            _ => &[],
+        }
+    }
+
+    /// The extended key usages of the certificate at fault as dotted object identifiers; filled
+    /// for [`ErrorKind::WrongPurpose`]. Empty if it has none: then its key usage is at fault.
+    pub fn presented_purposes(&self) -> &[String] {
+        &self.parts.purposes
+    }
+
+    /// The purpose the chain was verified for.
+    pub fn purpose(&self) -> Purpose {
+        self.parts.purpose
+    }
+
+    /// The time the chain was verified at.
+    pub fn time(&self) -> Option<UnixTime> {
+        self.parts.time
+    }
+
+    /// The end of validity that has passed, or the beginning that is yet to come.
+    pub fn validity_limit(&self) -> Option<UnixTime> {
+        match &self.parts.fault.cause {
+            Cause::NotYetValid { not_before: limit } | Cause::Expired { not_after: limit } => {
+                Some(limit.to_unix())
+            }
+            Cause::AnchorRefused { refusal, .. } => refusal.validity_limit(),
+            _ => None,
+        }
+    }
+
+    /// The operating system's own code and text, where its verifier gave the verdict.
+    pub fn os_code(&self) -> Option<&OsCode> {
+        self.parts.os.as_ref()
+    }
+
+    /// Every place that was searched for trust anchors.
+    pub fn searched(&self) -> &[Searched] {
+        &self.parts.searched
+    }
+
+    /// Trust anchors with the right name that were not used, and why.
+    pub fn near_misses(&self) -> &[NearMiss] {
+        &self.parts.near_misses
+    }
+
+    /// What to do about it, most likely first.
+    pub fn hints(&self) -> &[String] {
+        &self.parts.hints
+    }
+
+    /// The `X509_V_ERR_*` number of OpenSSL 3 for this failure.
+    pub fn openssl_code(&self) -> i32 {
+        const IP_ADDRESS_MISMATCH: i32 = 64;
+        const CA_KEY_TOO_SMALL: i32 = 67;
+        let Parts { fault, name, .. } = &*self.parts;
+        match (fault.openssl, fault.kind, name) {
+            (Some(code), _, _) => code,
+            (None, ErrorKind::NameMismatch, Some(ServerName::IpAddress(_))) => IP_ADDRESS_MISMATCH,
+            (None, ErrorKind::WeakKey, _) if fault.depth.is_some_and(|depth| depth > 0) => {
+                CA_KEY_TOO_SMALL
+            }
+            (None, kind, _) => kind.openssl_code(),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+/// What is wrong, and with which certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) kind: ErrorKind,
+    /// Counted from the end entity.
+    pub(crate) depth: Option<usize>,
+    pub(crate) cause: Cause,
+    /// The `X509_V_ERR_*` number, where it is not that of the kind.
+    pub(crate) openssl: Option<i32>,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Self { kind, depth: None, cause: Cause::Kind, openssl: None }
+    }
+
+    pub(crate) fn at(self, depth: usize) -> Self {
+        Self { depth: Some(depth), ..self }
+    }
+
+    pub(crate) fn because(self, cause: Cause) -> Self {
+        Self { cause, ..self }
+    }
+
+    pub(crate) fn code(self, openssl: i32) -> Self {
+        Self { openssl: Some(openssl), ..self }
+    }
+
+    /// A store entry issued the chain, but cannot be a trust anchor. `None` if the refusal says
+    /// that it did not issue it.
+    pub(crate) fn refused_anchor(entry: &StoreEntry, refusal: Refusal) -> Option<Self> {
+        let kind = refusal.kind()?;
+        let (subject, source) = (entry.subject(), entry.source().clone());
+        Some(Self::new(kind).because(Cause::AnchorRefused { subject, source, refusal }))
+    }
+
+    /// The store rejects the certificate, whoever issued it.
+    pub(crate) fn distrusted(entry: &StoreEntry) -> Self {
+        let (subject, source) = (entry.subject(), entry.source().clone());
+        Self::new(ErrorKind::Distrusted).because(Cause::Rejected { subject, source })
+    }
+}
+
+/// The facts behind a fault. Where no other subject is named, they are about the certificate at
+/// the fault's depth. Text from certificates is escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The kind says it all.
+    Kind,
+
+    // The bounds of a verification.
+    TooManyCertificates {
+        sent: usize,
+        limit: usize,
+    },
+    TooManyBytes {
+        sent: usize,
+        limit: usize,
+    },
+    TooManySteps {
+        limit: usize,
+    },
+    TooManySignatures {
+        limit: usize,
+    },
+    /// The verifier has no signature algorithms.
+    NoAlgorithms,
+
+    // One certificate.
+    /// The field that cannot be read.
+    Malformed(&'static str),
+    /// What a library says about a certificate or a CRL.
+    Library(String),
+    /// What a library says about the names of the end entity.
+    UnreadableNames(String),
+    /// Version 1 or 2.
+    OldVersion,
+    NotYetValid {
+        not_before: Timestamp,
+    },
+    Expired {
+        not_after: Timestamp,
+    },
+    /// Dotted object identifier.
+    CriticalExtension {
+        oid: String,
+    },
+    RsaKey {
+        bits: usize,
+    },
+    /// A key of a kind, or on a curve, that is not accepted.
+    KeyAlgorithm,
+    /// Dotted object identifier.
+    SignatureAlgorithm {
+        oid: String,
+    },
+    /// The purpose of the end entity.
+    Purpose,
+    Strict(StrictRule),
+    /// The names the end entity is valid for; the common name where there are none.
+    Names {
+        presented: Vec<String>,
+        common_name: Option<String>,
+    },
+    /// Apple's requirements that the end entity breaks.
+    AppleRules(Vec<AppleRule>),
+
+    // The path.
+    /// The issuer that is missing, and where its certificate is advertised.
+    MissingIssuer {
+        issuer: String,
+        advertised_at: Option<String>,
+    },
+    /// The store rejects a subject and its key.
+    Rejected {
+        subject: String,
+        source: Source,
+    },
+    AnchorRefused {
+        subject: String,
+        source: Source,
+        refusal: Refusal,
+    },
+    /// No CRL covers the certificate.
+    NoCrl,
+
+    // The operating system.
+    /// `CERT_TRUST_*` bits that no version of Windows known here has.
+    UnknownTrustBits(u32),
+    /// The chain of the answer is not the one of the question.
+    ForeignChain,
+    /// A verdict and its opposite in one answer.
+    TrustedWithError,
+    RejectedWithoutError,
+    /// The chain that the system trusts is not the peer's, or none of its certificates is one of
+    /// the trust anchors.
+    TrustedWithoutAnchor,
+    /// A function of the system that failed before anything was decided.
+    Call(String),
+}
+
+/// A rule of OpenSSL's `X509_V_FLAG_X509_STRICT`; the number is its `X509_V_ERR_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StrictRule {
+    PathLengthWithoutCa = 80,
+    PathLengthWithoutCertSign = 81,
+    CertSignWithoutCa = 82,
+    EmptyIssuer = 83,
+    EmptySubject = 84,
+    NoAuthorityKeyId = 85,
+    NoSubjectKeyId = 86,
+    EmptyAltName = 87,
+    AltNameNotCritical = 88,
+    BasicConstraintsNotCritical = 89,
+    AuthorityKeyIdCritical = 90,
+    SubjectKeyIdCritical = 91,
+    CaWithoutKeyUsage = 92,
+}
+
+/// A requirement that Apple publishes for TLS certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AppleRule {
+    /// Valid for more days than are allowed in certificates of these CAs since this time.
+    Lifetime {
+        days: i64,
+        limit: i64,
+        whose: AppleCas,
+        since: Timestamp,
+    },
+    RsaKey {
+        bits: usize,
+    },
+    /// Signed with this hash.
+    Hash(&'static str),
+    NoAltName,
+    PurposeNotListed,
+}
+
+/// Whose end entities a limit of Apple's holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AppleCas {
+    Any,
+    /// Those that come with the system.
+    Preinstalled,
+    /// Those that the CA/Browser Forum's rules bind.
+    Public,
+}
+
+/// What an engine returns where it rejects a chain: the fault, and what it saw on its way there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) fault: Fault,
+    pub(crate) os: Option<OsCode>,
+    /// The path that came closest, end entity first; empty where none was built.
+    pub(crate) path: Vec<Summary>,
+    pub(crate) evidence: Evidence,
+}
+
+impl Failure {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        self.fault.kind
+    }
+}
+
+/// Boxed, as a `Result` is as large as its larger half.
+impl From<Fault> for Box<Failure> {
+    fn from(fault: Fault) -> Self {
+        Self::new(Failure { fault, os: None, path: Vec::new(), evidence: Evidence::default() })
+    }
+}
+
+/// Where trust anchors were searched, and which came close.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    pub(crate) places: Vec<PlaceSearched>,
+    pub(crate) near_misses: Vec<NearMiss>,
+}
+
+/// A [`Searched`] whose problems are not in words yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlaceSearched {
+    pub(crate) source: Source,
+    pub(crate) usable: Option<usize>,
+    pub(crate) refused: usize,
+    pub(crate) problems: Vec<PlaceProblem>,
+}
+
+/// What is wrong with a place that was searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PlaceProblem {
+    /// Met while the Unix store was read.
+    Store(Problem),
+    /// A store of the operating system that has no certificate or cannot be opened.
+    Empty,
+}
 
 /// The operating system's own code and text for a failed verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +428,7 @@ pub struct OsCode {
 impl OsCode {
     #[cfg_attr(unix, allow(dead_code))] // Unix has no verifier of its own that could give a code.
     pub(crate) fn new(code: i64, text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self {
-            code,
-            text: if text.trim().is_empty() { format!("unknown code {code:#x}") } else { text },
-        }
+        Self { code, text: text.into() }
     }
 }
 
@@ -47,24 +447,6 @@ pub struct Searched {
     pub problems: Vec<String>,
 }
 
-impl fmt::Display for Searched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.source)?;
-        match self.usable {
-            Some(1) => f.write_str(": 1 usable trust anchor")?,
-            Some(n) => write!(f, ": {n} usable trust anchors")?,
-            None => {}
-        }
-        if self.refused > 0 {
-            write!(f, ", {} refused", self.refused)?;
-        }
-        for problem in &self.problems {
-            write!(f, "; {problem}")?;
-        }
-        Ok(())
-    }
-}
-
 /// A store entry that has the right name but was not used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,268 +459,11 @@ pub struct NearMiss {
     pub reason: Refusal,
 }
 
-impl fmt::Display for NearMiss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" in {}: {}", self.subject, self.source, self.reason)
+impl NearMiss {
+    pub(crate) fn new(entry: &StoreEntry, reason: Refusal) -> Self {
+        Self { subject: entry.subject(), source: entry.source().clone(), reason }
     }
 }
-
-/// A failed verification: what is wrong, where, what was searched and what to do.
-///
-/// `Display` is one line. [`report`](Self::report) is the whole story, on several lines. Text
-/// from certificates is escaped: it has no control characters and no line breaks.
-#[derive(Clone, PartialEq, Eq)]
-pub struct VerifyError {
-    inner: Box<Inner>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Inner {
-    pub(crate) kind: ErrorKind,
-    pub(crate) depth: Option<usize>,
-    pub(crate) subject: Option<String>,
-    pub(crate) issuer: Option<String>,
-    pub(crate) name: Option<ServerName<'static>>,
-    pub(crate) purpose: Purpose,
-    pub(crate) time: Option<UnixTime>,
-    pub(crate) limit: Option<UnixTime>,
-    pub(crate) detail: Option<String>,
-    pub(crate) presented: Vec<String>,
-    pub(crate) purposes: Vec<String>,
-    pub(crate) openssl: Option<i32>,
-    pub(crate) os: Option<OsCode>,
-    pub(crate) searched: Vec<Searched>,
-    pub(crate) near_misses: Vec<NearMiss>,
-    pub(crate) hints: Vec<String>,
-    pub(crate) chain: Vec<Summary>,
-}
-
-impl VerifyError {
-    pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self {
-            inner: Box::new(Inner {
-                kind,
-                depth: None,
-                subject: None,
-                issuer: None,
-                name: None,
-                purpose: Purpose::default(),
-                time: None,
-                limit: None,
-                detail: None,
-                presented: Vec::new(),
-                purposes: Vec::new(),
-                openssl: None,
-                os: None,
-                searched: Vec::new(),
-                near_misses: Vec::new(),
-                hints: Vec::new(),
-                chain: Vec::new(),
-            }),
-        }
-    }
-
-    pub(crate) fn at(mut self, depth: usize) -> Self {
-        self.inner.depth = Some(depth);
-        self
-    }
-
-    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.inner.detail = Some(detail.into());
-        self
-    }
-
-    pub(crate) fn code(mut self, openssl: i32) -> Self {
-        self.inner.openssl = Some(openssl);
-        self
-    }
-
-    #[cfg_attr(unix, allow(dead_code))] // Unix has no verifier of its own that could give a code.
-    pub(crate) fn os(mut self, os: OsCode) -> Self {
-        self.inner.os = Some(os);
-        self
-    }
-
-    pub(crate) fn inner_mut(&mut self) -> &mut Inner {
-        &mut self.inner
-    }
-
-    /// What is wrong.
-    pub fn kind(&self) -> ErrorKind {
-        self.inner.kind
-    }
-
-    /// Which certificate is at fault, counted from the end entity (0) along the path that came
-    /// closest. For a missing issuer, the certificate whose issuer is missing.
-    pub fn depth(&self) -> Option<usize> {
-        self.inner.depth
-    }
-
-    /// The subject of the certificate at fault, in the style of RFC 4514.
-    pub fn subject(&self) -> Option<&str> {
-        self.inner.subject.as_deref()
-    }
-
-    /// The issuer of the certificate at fault, in the style of RFC 4514.
-    pub fn issuer(&self) -> Option<&str> {
-        self.inner.issuer.as_deref()
-    }
-
-    /// The peer's name, as far as one was asked for.
-    pub fn name(&self) -> Option<&ServerName<'static>> {
-        self.inner.name.as_ref()
-    }
-
-    /// The names the end entity is valid for; filled for [`ErrorKind::NameMismatch`].
-    pub fn presented_names(&self) -> &[String] {
-        &self.inner.presented
-    }
-
-    /// The extended key usages of the certificate at fault as dotted object identifiers; filled
-    /// for [`ErrorKind::WrongPurpose`]. Empty if it has none: then its key usage is at fault.
-    pub fn presented_purposes(&self) -> &[String] {
-        &self.inner.purposes
-    }
-
-    /// The purpose the chain was verified for.
-    pub fn purpose(&self) -> Purpose {
-        self.inner.purpose
-    }
-
-    /// The time the chain was verified at.
-    pub fn time(&self) -> Option<UnixTime> {
-        self.inner.time
-    }
-
-    /// The end of validity that has passed, or the beginning that is yet to come.
-    pub fn validity_limit(&self) -> Option<UnixTime> {
-        self.inner.limit
-    }
-
-    /// The operating system's own code and text, where its verifier gave the verdict.
-    pub fn os_code(&self) -> Option<&OsCode> {
-        self.inner.os.as_ref()
-    }
-
-    /// Every place that was searched for trust anchors.
-    pub fn searched(&self) -> &[Searched] {
-        &self.inner.searched
-    }
-
-    /// Trust anchors with the right name that were not used, and why.
-    pub fn near_misses(&self) -> &[NearMiss] {
-        &self.inner.near_misses
-    }
-
-    /// What to do about it, most likely first.
-    pub fn hints(&self) -> &[String] {
-        &self.inner.hints
-    }
-
-    /// The `X509_V_ERR_*` number of OpenSSL 3 for this failure.
-    pub fn openssl_code(&self) -> i32 {
-        match (self.inner.openssl, self.inner.kind, &self.inner.name) {
-            (Some(code), _, _) => code,
-            (None, ErrorKind::NameMismatch, Some(ServerName::IpAddress(_))) => 64,
-            (None, ErrorKind::WeakKey, _) if self.inner.depth.is_some_and(|depth| depth > 0) => 67,
-            (None, kind, _) => kind.openssl_code(),
-        }
-    }
-
-    /// The whole story on several lines: what was checked, what is wrong and at which depth,
-    /// which stores were searched with how many usable trust anchors each, near misses with
-    /// their reasons, and what to do. No trailing line break.
-    pub fn report(&self) -> String {
-        let inner = &*self.inner;
-        let mut lines = vec![self.to_string(), String::new()];
-
-        let peer = inner.name.as_ref().map_or_else(
-            || "no name".to_owned(),
-            |name| format!("the name \"{}\"", escape(&name.to_str())),
-        );
-        let when =
-            inner.time.map_or_else(String::new, |time| format!(" at {}", Timestamp::from(time)));
-        lines.push(format!("Checked for {peer} and {}{when}:", inner.purpose.name()));
-        for (depth, cert) in inner.chain.iter().enumerate() {
-            let mark = if inner.depth == Some(depth) { ">" } else { " " };
-            lines.push(format!("{mark} {depth}: {}", cert.subject));
-            lines.push(format!("     issued by {}", cert.issuer));
-            lines.push(format!("     valid {} to {}", cert.not_before, cert.not_after));
-        }
-        if inner.chain.is_empty() {
-            lines.push("  (no readable certificate)".to_owned());
-        }
-
-        if !inner.searched.is_empty() {
-            lines.push(String::new());
-            lines.push("Searched for trust anchors:".to_owned());
-            lines.extend(inner.searched.iter().map(|searched| format!("  - {searched}")));
-        }
-        if !inner.near_misses.is_empty() {
-            lines.push(String::new());
-            lines.push("Found, but not used:".to_owned());
-            lines.extend(inner.near_misses.iter().map(|miss| format!("  - {miss}")));
-        }
-        if let Some(os) = &inner.os {
-            lines.push(String::new());
-            lines.push(format!("The operating system said: {} ({:#x})", os.text, os.code));
-        }
-        if !inner.hints.is_empty() {
-            lines.push(String::new());
-            lines.push("What to do:".to_owned());
-            lines.extend(inner.hints.iter().map(|hint| format!("  - {hint}")));
-        }
-        lines.join("\n")
-    }
-}
-
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.inner;
-        match &inner.name {
-            Some(name) => write!(f, "{}: ", escape(&name.to_str()))?,
-            None if inner.purpose == Purpose::ClientAuth => f.write_str("client certificate: ")?,
-            None => {}
-        }
-        f.write_str(inner.kind.summary())?;
-        if let Some(detail) = &inner.detail {
-            write!(f, ": {detail}")?;
-        } else if let Some(subject) = &inner.subject {
-            write!(f, ": \"{subject}\"")?;
-        }
-        if let Some(miss) = inner.near_misses.first() {
-            write!(f, "; found {miss}")?;
-        }
-        if inner.kind.is_missing_path() && !inner.searched.is_empty() {
-            f.write_str("; searched ")?;
-            for (i, searched) in inner.searched.iter().enumerate() {
-                if i > 0 {
-                    f.write_str(", ")?;
-                }
-                write!(f, "{}", searched.source)?;
-                if let Some(usable) = searched.usable {
-                    write!(f, " ({usable} usable)")?;
-                }
-                if let Some(problem) = searched.problems.first() {
-                    write!(f, " [{problem}]")?;
-                }
-            }
-        }
-        if let Some(os) = &inner.os {
-            write!(f, " ({}, {:#x})", os.text, os.code)?;
-        }
-        Ok(())
-    }
-}
-
-/// Like `Display`, with the kind in front: error chains are often printed with `{:?}`.
-impl fmt::Debug for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifyError({:?}: {self})", self.inner.kind)
-    }
-}
-
-impl std::error::Error for VerifyError {}
 
 /// Why [`VerifierBuilder::build`](crate::VerifierBuilder::build) refused its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -372,20 +497,38 @@ pub enum BuildError {
     },
 }
 
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadCertificate { given_to, index, reason } => {
-                write!(f, "certificate {index} given to {given_to}: {reason}")
-            }
-            Self::BadCrl { index, reason } => write!(f, "CRL {index}: {reason}"),
-            Self::NetworkRevocationUnsupported => f.write_str(
-                "revocation over the network is not available on this operating system; \
-                 give the CRLs to Revocation::crls",
-            ),
-            Self::Unsupported { setting, reason } => write!(f, "{setting}: {reason}"),
-        }
-    }
+impl std::error::Error for BuildError {}
+
+/// A setting that no verifier can be built with. In words, it is a [`BuildError`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BadSetting {
+    Certificate { given_to: &'static str, index: usize, why: Unreadable },
+    Crl { index: usize, why: Unreadable },
+    NetworkRevocation,
+    Unsupported { setting: &'static str, why: Unsupported },
 }
 
-impl std::error::Error for BuildError {}
+/// Why a certificate or a CRL that the caller gave cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// The field.
+    Malformed(&'static str),
+    /// What a library says.
+    Library(String),
+    /// What the operating system says.
+    Os(OsCode),
+    /// The operating system does not say why.
+    OsSilent,
+}
+
+/// Why an operating system's verifier does not have a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unsupported {
+    NotOnWindows,
+    /// No certificate store can be opened in memory.
+    NoMemoryStore(OsCode),
+    AppleTakesNoCrls,
+    AppleRequiresNoChain,
+    AppleHasOneProfile,
+    AppleComparesNoCommonName,
+}

@@ -1,4 +1,6 @@
-//! The verifier and its builder.
+//! The verifier: a chain's way down to a verdict, and the way of a fault back to its user.
+//!
+//! Tests: `tests/verifier.rs`.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,12 +12,12 @@ use crate::algorithms;
 use crate::cert::der::{self, Malformed};
 use crate::cert::{self, Cert, Summary};
 use crate::checks;
-use crate::error::{BuildError, VerifyError};
-use crate::hints;
+use crate::error::{BadSetting, BuildError, Cause, Failure, Fault, Parts, Unreadable, VerifyError};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation};
+use crate::report;
 use crate::settings::{Config, Settings};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore};
 
@@ -100,69 +102,60 @@ impl Verifier {
     /// Certificate policies, certificate transparency, and that the peer has the private key:
     /// the TLS library does the last.
     pub fn verify(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let config = &self.inner.config;
-        self.judge(peer).map_err(|mut error| {
-            let inner = error.inner_mut();
-            inner.name = peer.name.as_ref().map(ServerName::to_owned);
-            inner.purpose = config.purpose;
-            inner.time = Some(peer.time);
-            if inner.chain.is_empty() {
-                inner.chain = summaries(peer.chain);
-            }
-            if let Some(at_fault) = inner.depth.and_then(|depth| inner.chain.get(depth)) {
-                inner.subject.get_or_insert_with(|| at_fault.subject.clone());
-                inner.issuer.get_or_insert_with(|| at_fault.issuer.clone());
-            }
-            if inner.kind == ErrorKind::WrongPurpose {
-                inner.purposes = purposes(peer.chain, inner.subject.as_deref());
-            }
-            hints::add(inner);
-            error
-        })
+        self.decide(peer).map_err(|failure| self.complete(*failure, peer))
     }
 
-    fn judge(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
+    /// The road down: bounds, then a pinned certificate or the engine.
+    fn decide(&self, peer: &Peer<'_>) -> Result<Verified, Box<Failure>> {
         let Inner { config, engine } = &*self.inner;
         let Some(leaf) = peer.chain.first() else {
-            return Err(VerifyError::new(ErrorKind::NoCertificate));
+            return Err(Fault::new(ErrorKind::NoCertificate).into());
         };
-        if peer.chain.len() > MAX_CHAIN_LENGTH {
-            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
-                "{} certificates were sent, at most {MAX_CHAIN_LENGTH} are looked at",
-                peer.chain.len()
-            )));
+        // A peer chooses what it sends: nothing is read before its size is known.
+        let sent = peer.chain.len();
+        if sent > MAX_CHAIN_LENGTH {
+            let cause = Cause::TooManyCertificates { sent, limit: MAX_CHAIN_LENGTH };
+            return Err(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
         }
-        let bytes = peer.chain.iter().map(|cert| cert.len()).sum::<usize>();
-        if bytes > MAX_CHAIN_BYTES {
-            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
-                "{bytes} bytes of certificates were sent, at most {MAX_CHAIN_BYTES} are looked at"
-            )));
+        let sent = peer.chain.iter().map(|cert| cert.len()).sum::<usize>();
+        if sent > MAX_CHAIN_BYTES {
+            let cause = Cause::TooManyBytes { sent, limit: MAX_CHAIN_BYTES };
+            return Err(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
         }
         let leaf = Cert::parse(leaf).map_err(|malformed| checks::malformed(malformed).at(0))?;
         if !config.pinned.is_empty() {
-            return self.judge_pinned(&leaf, peer);
+            return Ok(verify_pinned(config, &leaf, peer)?);
         }
         engine.verify(config, &leaf, peer)
     }
 
-    /// Whole-certificate equality, then what a certificate says about itself: validity, purpose
-    /// and name. There is no issuer, hence no revocation status.
-    fn judge_pinned(&self, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let config = &self.inner.config;
-        if !config.pinned.iter().any(|pin| pin.as_ref() == leaf.der) {
-            return Err(VerifyError::new(ErrorKind::PinMismatch).at(0));
-        }
-        checks::end_entity(leaf, config, peer.time)?;
-        if config.strict {
-            checks::strict(leaf, 0, true)?;
-        }
-        checks::name(leaf, config, peer, false)?;
-        let revocation = checks::unknown_revocation(config)?;
-        Ok(Verified {
-            chain: vec![leaf.to_der()],
-            anchor: Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf },
-            revocation,
-        })
+    /// The road back: what was found, what was asked, and the certificate at fault. This is the
+    /// one place where an error is made of them.
+    fn complete(&self, failure: Failure, peer: &Peer<'_>) -> VerifyError {
+        let Failure { fault, os, path, evidence } = failure;
+        let path = if path.is_empty() { summaries(peer.chain) } else { path };
+        let at_fault = fault.depth.and_then(|depth| path.get(depth));
+        let subject = at_fault.map(|cert| cert.subject.clone());
+        let issuer = at_fault.map(|cert| cert.issuer.clone());
+        let purposes = match fault.kind {
+            ErrorKind::WrongPurpose => purposes(peer.chain, subject.as_deref()),
+            _ => Vec::new(),
+        };
+        let mut parts = Parts {
+            subject,
+            issuer,
+            name: peer.name.as_ref().map(ServerName::to_owned),
+            purpose: self.inner.config.purpose,
+            time: Some(peer.time),
+            purposes,
+            os: os.map(report::os_code),
+            path,
+            searched: evidence.places.into_iter().map(report::searched).collect(),
+            near_misses: evidence.near_misses,
+            ..Parts::from(fault)
+        };
+        parts.hints = report::hints(&parts);
+        parts.into()
     }
 
     /// The same verifier with other signature algorithms; everything else is shared.
@@ -325,10 +318,10 @@ impl VerifierBuilder {
             ("intermediates", &self.intermediates),
         ] {
             for (index, cert) in certs.iter().enumerate() {
-                Cert::parse(cert).map_err(|Malformed(what)| BuildError::BadCertificate {
+                Cert::parse(cert).map_err(|Malformed(field)| BadSetting::Certificate {
                     given_to,
                     index,
-                    reason: format!("malformed {what}"),
+                    why: Unreadable::Malformed(field),
                 })?;
             }
         }
@@ -360,6 +353,15 @@ impl VerifierBuilder {
         };
         Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }
+}
+
+/// A pinned certificate is trusted as such, compared byte by byte.
+fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, Fault> {
+    if !config.pinned.iter().any(|pin| pin.as_ref() == leaf.der) {
+        return Err(Fault::new(ErrorKind::PinMismatch).at(0));
+    }
+    let anchor = Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf };
+    checks::trusted_end_entity(leaf, config, peer, anchor)
 }
 
 /// The extended key usages of the certificate with this subject, or of the end entity.

@@ -10,7 +10,7 @@ use webpki::{
 use crate::cert::der::{self, Reader};
 use crate::cert::{self, Cert};
 use crate::checks;
-use crate::error::VerifyError;
+use crate::error::{Cause, Fault};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;
@@ -30,8 +30,8 @@ pub(super) struct Candidate<'c, 'a> {
 
 impl Candidate<'_, '_> {
     /// What was found about revocation, or what is wrong with the path.
-    pub(super) fn validate(&self) -> Result<RevocationOutcome, VerifyError> {
-        self.attempt().map_err(|error| self.explain(error))
+    pub(super) fn validate(&self) -> Result<RevocationOutcome, Fault> {
+        self.attempt().map_err(|error| self.explain(&error))
     }
 
     /// Verifies exactly this path with `webpki`.
@@ -94,61 +94,31 @@ impl Candidate<'_, '_> {
     }
 
     /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
-    fn explain(&self, error: webpki::Error) -> VerifyError {
+    fn explain(&self, error: &webpki::Error) -> Fault {
         use webpki::Error as E;
-        let certs = || std::iter::once(self.leaf).chain(self.issuers.iter().copied());
-        let kind = match &error {
-            E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
-            E::CertDistrusted => ErrorKind::Distrusted,
-            E::CertExpired { .. } => ErrorKind::Expired,
-            E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
-            E::CertRevoked => ErrorKind::Revoked,
-            E::CrlExpired { .. } => ErrorKind::RevocationOutdated,
-            E::UnknownRevocationStatus => ErrorKind::RevocationUnknown,
-            E::InvalidCrlSignatureForPublicKey
-            | E::IssuerNotCrlSigner
-            | E::InvalidCrlNumber
-            | E::UnsupportedCrlIssuingDistributionPoint
-            | E::UnsupportedCrlVersion
-            | E::UnsupportedDeltaCrl
-            | E::UnsupportedIndirectCrl
-            | E::UnsupportedRevocationReason
-            | E::UnsupportedRevocationReasonsPartitioning
-            | E::UnsupportedCrlSignatureAlgorithmContext(_)
-            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::BadRevocationData
+        let kind = kind_of(error);
+        let fault = match error {
+            E::UnsupportedSignatureAlgorithmContext(context) => {
+                let algorithm = Reader::new(&context.signature_algorithm_id).expect(der::OID, "");
+                checks::unsupported_signature(der::dotted(algorithm.unwrap_or_default()))
             }
-            E::EndEntityUsedAsCa => ErrorKind::NotACa,
-            E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
-            E::MaximumNameConstraintComparisonsExceeded
-            | E::MaximumPathBuildCallsExceeded
-            | E::MaximumPathDepthExceeded
-            | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
-            E::NameConstraintViolation
-            | E::InvalidNetworkMaskConstraint
-            | E::MalformedNameConstraint => ErrorKind::NameConstraints,
-            E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
-            E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
-            E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
-            E::UnsupportedSignatureAlgorithmContext(_)
-            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::UnsupportedAlgorithm
-            }
-            E::UnsupportedCertVersion
-            | E::BadDer
-            | E::BadDerTime
-            | E::ExtensionValueInvalid
-            | E::InvalidCertValidity
-            | E::InvalidSerialNumber
-            | E::MalformedDnsIdentifier
-            | E::MalformedExtensions
-            | E::SignatureAlgorithmMismatch
-            | E::TrailingData(_) => ErrorKind::BadEncoding,
-            _ => ErrorKind::CannotCheck,
+            E::UnsupportedCertVersion => Fault::new(kind).because(Cause::OldVersion),
+            _ => match kind {
+                ErrorKind::BadEncoding | ErrorKind::BadRevocationData | ErrorKind::CannotCheck => {
+                    Fault::new(kind).because(Cause::Library(format!("{error:?}")))
+                }
+                _ => Fault::new(kind),
+            },
         };
-        let depth = match kind {
+        Fault { depth: self.depth_of(kind), ..fault }
+    }
+
+    /// The certificate that has such a fault.
+    fn depth_of(&self, kind: ErrorKind) -> Option<usize> {
+        let mut certs = std::iter::once(self.leaf).chain(self.issuers.iter().copied());
+        match kind {
             ErrorKind::BadSignature | ErrorKind::UnsupportedAlgorithm => self.first_bad_link(),
-            ErrorKind::Revoked => certs().position(|cert| {
+            ErrorKind::Revoked => certs.position(|cert| {
                 self.crls.iter().any(|crl| {
                     crl.issuer() == cert.issuer
                         && matches!(crl.find_serial(cert.serial), Ok(Some(_)))
@@ -163,32 +133,9 @@ impl Candidate<'_, '_> {
                 Some(0)
             }
             ErrorKind::RevocationUnknown => {
-                certs().position(|cert| self.crls.iter().all(|crl| crl.issuer() != cert.issuer))
+                certs.position(|cert| self.crls.iter().all(|crl| crl.issuer() != cert.issuer))
             }
             _ => None,
-        };
-        let out = VerifyError::new(kind);
-        let out = match depth {
-            Some(depth) => out.at(depth),
-            None => out,
-        };
-        match &error {
-            E::UnsupportedSignatureAlgorithmContext(context) => {
-                let oid = oid_of(&context.signature_algorithm_id);
-                let outdated = checks::OUTDATED_SIGNATURES.contains(&oid.as_str());
-                let out = out.detail(format!("signature algorithm {oid}"));
-                // X509_V_ERR_CA_MD_TOO_WEAK
-                if outdated { out.code(68) } else { out }
-            }
-            E::UnsupportedCertVersion => out.detail("not an X.509 version 3 certificate"),
-            _ if matches!(
-                kind,
-                ErrorKind::BadEncoding | ErrorKind::BadRevocationData | ErrorKind::CannotCheck
-            ) =>
-            {
-                out.detail(format!("{error:?}"))
-            }
-            _ => out,
         }
     }
 
@@ -223,10 +170,53 @@ pub(super) fn signed_by(
         .any(|algorithm| algorithm.verify_signature(key, cert.tbs, cert.signature).is_ok())
 }
 
-/// The object identifier of an AlgorithmIdentifier's contents.
-fn oid_of(algorithm: &[u8]) -> String {
-    let oid = Reader::new(algorithm).expect(der::OID, "").unwrap_or_default();
-    der::dotted(oid)
+fn kind_of(error: &webpki::Error) -> ErrorKind {
+    use webpki::Error as E;
+    match error {
+        E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
+        E::CertDistrusted => ErrorKind::Distrusted,
+        E::CertExpired { .. } => ErrorKind::Expired,
+        E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
+        E::CertRevoked => ErrorKind::Revoked,
+        E::CrlExpired { .. } => ErrorKind::RevocationOutdated,
+        E::UnknownRevocationStatus => ErrorKind::RevocationUnknown,
+        E::InvalidCrlSignatureForPublicKey
+        | E::IssuerNotCrlSigner
+        | E::InvalidCrlNumber
+        | E::UnsupportedCrlIssuingDistributionPoint
+        | E::UnsupportedCrlVersion
+        | E::UnsupportedDeltaCrl
+        | E::UnsupportedIndirectCrl
+        | E::UnsupportedRevocationReason
+        | E::UnsupportedRevocationReasonsPartitioning
+        | E::UnsupportedCrlSignatureAlgorithmContext(_)
+        | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => ErrorKind::BadRevocationData,
+        E::EndEntityUsedAsCa => ErrorKind::NotACa,
+        E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
+        E::MaximumNameConstraintComparisonsExceeded
+        | E::MaximumPathBuildCallsExceeded
+        | E::MaximumPathDepthExceeded
+        | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
+        E::NameConstraintViolation
+        | E::InvalidNetworkMaskConstraint
+        | E::MalformedNameConstraint => ErrorKind::NameConstraints,
+        E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
+        E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
+        E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ErrorKind::UnsupportedAlgorithm,
+        E::UnsupportedCertVersion
+        | E::BadDer
+        | E::BadDerTime
+        | E::ExtensionValueInvalid
+        | E::InvalidCertValidity
+        | E::InvalidSerialNumber
+        | E::MalformedDnsIdentifier
+        | E::MalformedExtensions
+        | E::SignatureAlgorithmMismatch
+        | E::TrailingData(_) => ErrorKind::BadEncoding,
+        _ => ErrorKind::CannotCheck,
+    }
 }
 
 fn revocation_options<'c>(

@@ -30,7 +30,7 @@ mod watch;
 
 use std::sync::Arc;
 
-pub(crate) use anchor::AnchorSet;
+pub(crate) use anchor::{AnchorSet, Vetted};
 pub use anchor::StoreEntry;
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;

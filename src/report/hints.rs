@@ -1,6 +1,7 @@
-//! What a person can do about a failed verification.
+//! What to do about a failed verification.
 
-use crate::error::{ErrorKind, Inner};
+use crate::error::{Cause, Parts};
+use crate::kind::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::{Refusal, Source};
 
@@ -56,15 +57,39 @@ const INSPECTING: &[&str] = &[
     "firewall",
 ];
 
-/// Adds the hints that follow from the rest of the error, after those already there.
-pub(crate) fn add(inner: &mut Inner) {
+/// The hints that follow from the rest of the error, most likely first.
+pub(crate) fn hints(parts: &Parts) -> Vec<String> {
+    let kind = parts.fault.kind;
     let mut hints = Vec::new();
-    if inner.kind.is_missing_path() {
-        missing_path(inner, &mut hints);
+    if let Cause::MissingIssuer { advertised_at: Some(url), .. } = &parts.fault.cause {
+        hints.push(format!(
+            "The peer probably forgot to send its intermediate certificate: its own is the only \
+             one of the path. The issuer's certificate is advertised at {url}; give it to \
+             `intermediates`, or have the peer send it."
+        ));
     }
-    let by_kind = match inner.kind {
+    if let (ErrorKind::NotStandardsCompliant, Cause::AppleRules(_)) = (kind, &parts.fault.cause) {
+        hints.push(
+            "Have the certificate reissued within the rules of Apple's systems, or accept exactly \
+             this one with `pinned_leaf`."
+                .to_owned(),
+        );
+    }
+    if kind.is_missing_path() {
+        missing_path(parts, &mut hints);
+    }
+    let by_kind = by_kind(parts);
+    if !by_kind.is_empty() {
+        hints.push(by_kind.to_owned());
+    }
+    hints
+}
+
+/// What helps whatever the rest of the error says.
+fn by_kind(parts: &Parts) -> &'static str {
+    match parts.fault.kind {
         ErrorKind::NoCertificate => "Set up the peer to send its certificate chain.",
-        ErrorKind::Expired if inner.depth == Some(0) => {
+        ErrorKind::Expired if parts.fault.depth == Some(0) => {
             "The peer's operator must renew the certificate. If the date looks fine, check this \
              machine's clock."
         }
@@ -85,13 +110,13 @@ pub(crate) fn add(inner: &mut Inner) {
              revocation status."
         }
         ErrorKind::Distrusted => {
-            "The store says that this must not be trusted. Ask whoever manages this machine."
+            "The store says that this must not be trusted. Ask the administrator of this machine."
         }
         ErrorKind::PinMismatch => {
             "If the peer's operator has changed the certificate on purpose, pin the new one."
         }
         ErrorKind::BadSignature => {
-            "The chain was damaged, or does not belong together: have the peer send the \
+            "The chain was damaged, or the certificates do not form a chain: have the peer send the \
              intermediates of the CA that issued its certificate."
         }
         ErrorKind::UnsupportedAlgorithm | ErrorKind::WeakKey => {
@@ -102,7 +127,7 @@ pub(crate) fn add(inner: &mut Inner) {
             "Have a certificate issued for the peer itself, or put exactly this certificate into \
              the store if it is meant to be trusted on its own."
         }
-        ErrorKind::WrongPurpose => match inner.purpose {
+        ErrorKind::WrongPurpose => match parts.purpose {
             Purpose::ServerAuth => {
                 "Have the certificate reissued for TLS servers (extended key usage serverAuth)."
             }
@@ -111,78 +136,74 @@ pub(crate) fn add(inner: &mut Inner) {
             }
         },
         _ => "",
-    };
-    if !by_kind.is_empty() {
-        hints.push(by_kind.to_owned());
     }
-    inner.hints.extend(hints);
 }
 
-fn missing_path(inner: &mut Inner, hints: &mut Vec<String>) {
+fn missing_path(parts: &Parts, hints: &mut Vec<String>) {
     let unreadable: Vec<_> =
-        inner.searched.iter().flat_map(|searched| searched.problems.iter().cloned()).collect();
+        parts.searched.iter().flat_map(|searched| searched.problems.iter().cloned()).collect();
     let system = |source: &Source| matches!(source, Source::File(_) | Source::Directory(_));
-    let asked_system = inner.searched.iter().any(|searched| system(&searched.source));
-    if inner.kind == ErrorKind::NoTrustAnchors && asked_system {
+    let asked_system = parts.searched.iter().any(|searched| system(&searched.source));
+    if parts.fault.kind == ErrorKind::NoTrustAnchors && asked_system {
         hints.push(
             "Install your system's package of root certificates (often `ca-certificates`), or set \
              SSL_CERT_FILE to a PEM file of trust anchors."
                 .to_owned(),
         );
     }
-    if inner.kind == ErrorKind::NoTrustAnchors && !asked_system {
+    if parts.fault.kind == ErrorKind::NoTrustAnchors && !asked_system {
         hints.push(
             "Nothing is trusted: give CA certificates to `extra_roots`, or let the system's trust \
              anchors count."
                 .to_owned(),
         );
     }
-    for miss in &inner.near_misses {
+    for miss in &parts.near_misses {
         hints.push(match &miss.reason {
             Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!(
-                "Replace \"{}\" in {}; its CA should have a newer certificate. Check this machine's clock.",
+                "Replace '{}' in {}; its CA should have a newer certificate. Check this machine's clock.",
                 miss.subject, miss.source
             ),
             Refusal::DifferentKey => format!(
-                "\"{}\" in {} is an older or newer CA of the same name: install the one that \
+                "'{}' in {} is an older or newer CA of the same name: install the one that \
                  issued this chain.",
                 miss.subject, miss.source
             ),
             Refusal::NotACa => format!(
-                "\"{}\" in {} cannot issue certificates: install the CA certificate instead.",
+                "'{}' in {} cannot issue certificates: install the CA certificate instead.",
                 miss.subject, miss.source
             ),
-            reason => format!("\"{}\" in {} does not count: {reason}.", miss.subject, miss.source),
+            reason => format!("'{}' in {} was ignored: {reason}.", miss.subject, miss.source),
         });
     }
-    if !unreadable.is_empty() && inner.kind != ErrorKind::NoTrustAnchors {
+    if !unreadable.is_empty() && parts.fault.kind != ErrorKind::NoTrustAnchors {
         hints
             .push("Part of the store could not be read; see the problems listed above.".to_owned());
     }
 
-    let last = inner.chain.last();
+    let last = parts.path.last();
     let root = last.map(|cert| cert.issuer.clone()).unwrap_or_default();
     let lower = root.to_lowercase();
-    if inner.near_misses.is_empty() && INSPECTING.iter().any(|name| lower.contains(name)) {
+    if parts.near_misses.is_empty() && INSPECTING.iter().any(|name| lower.contains(name)) {
         hints.push(format!(
-            "\"{root}\" looks like the private CA of a proxy or security product that inspects \
+            "'{root}' looks like the private CA of a proxy or security product that inspects \
              connections. Ask your administrator for its root certificate and install it in the \
              system's store."
         ));
     }
-    match inner.kind {
-        ErrorKind::UnknownIssuer if inner.depth == Some(0) && inner.hints.is_empty() => {
+    match parts.fault.kind {
+        ErrorKind::UnknownIssuer if parts.fault.depth == Some(0) && !hints.iter().any(|hint| hint.contains("advertised")) => {
             hints.push(format!(
-                "Either the peer forgot to send the intermediate \"{root}\", or that is a private \
+                "Either the peer forgot to send the intermediate '{root}', or that is a private \
                  CA: then install its root certificate in the system's store."
             ));
         }
         ErrorKind::UnknownIssuer => hints.push(format!(
-            "If you trust \"{root}\", install its root certificate in the system's store or give it \
+            "If you trust '{root}', install its root certificate in the system's store or give it \
              to `extra_roots`."
         )),
         ErrorKind::UntrustedRoot => hints.push(format!(
-            "If you trust \"{root}\", install it in the system's store or give it to `extra_roots`."
+            "If you trust '{root}', install it in the system's store or give it to `extra_roots`."
         )),
         ErrorKind::SelfSignedLeaf => hints.push(
             "If you trust exactly this certificate, put it into the system's store or pin it with \
