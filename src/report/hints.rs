@@ -192,7 +192,10 @@ fn missing_path(parts: &Parts, hints: &mut Vec<String>) {
         ));
     }
     match parts.fault.kind {
-        ErrorKind::UnknownIssuer if parts.fault.depth == Some(0) && !hints.iter().any(|hint| hint.contains("advertised")) => {
+        ErrorKind::UnknownIssuer
+            if parts.fault.depth == Some(0)
+                && !hints.iter().any(|hint| hint.contains("advertised")) =>
+        {
             hints.push(format!(
                 "Either the peer forgot to send the intermediate '{root}', or that is a private \
                  CA: then install its root certificate in the system's store."

@@ -30,8 +30,8 @@ mod watch;
 
 use std::sync::Arc;
 
-pub(crate) use anchor::{AnchorSet, Vetted};
 pub use anchor::StoreEntry;
+pub(crate) use anchor::{AnchorSet, distrusting};
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
 #[cfg(windows)]
