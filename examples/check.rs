@@ -21,7 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, ClientConnection};
-use trustbridge::rustls::ServerVerifier;
+use trustbridge::rustls_0_23::ServerChainVerifier;
 use trustbridge::{Peer, Verified, Verifier, VerifyError};
 
 const USAGE: &str = "\
@@ -106,13 +106,13 @@ fn connect(verifier: Verifier, host: &str, port: u16, time: UnixTime) -> Result<
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verdict = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&verdict);
-    let verifier = ServerVerifier::with_provider(verifier, &provider).map_err(usage)?.on_verdict(
-        move |_, verdict| {
+    let verifier = ServerChainVerifier::with_provider(verifier, &provider)
+        .map_err(usage)?
+        .on_verdict(move |_, verdict| {
             if let Ok(mut kept) = keep.lock() {
                 *kept = Some(verdict.cloned().map_err(Clone::clone));
             }
-        },
-    );
+        });
     let config = ClientConfig::builder_with_details(provider, Arc::new(Clock(time)))
         .with_safe_default_protocol_versions()
         .map_err(usage)?

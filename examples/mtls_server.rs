@@ -20,7 +20,7 @@ use std::{env, thread};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{ServerConfig, ServerConnection, Stream};
-use trustbridge::rustls::ClientVerifier;
+use trustbridge::rustls_0_23::ClientChainVerifier;
 use trustbridge::{Purpose, Verifier};
 
 fn main() -> ExitCode {
@@ -44,12 +44,12 @@ fn config(cert: &str, key: &str, client_ca: &str) -> Result<ServerConfig, Box<dy
         .extra_roots(certificates(client_ca)?)
         .build()?;
     let verifier =
-        ClientVerifier::with_provider(verifier, &provider)?.on_verdict(
-            |_, verdict| match verdict {
+        ClientChainVerifier::with_provider(verifier, &provider)?.on_verdict(|_, verdict| {
+            match verdict {
                 Ok(verified) => println!("trusted client:\n{verified}"),
                 Err(refused) => println!("{}", refused.report()),
-            },
-        );
+            }
+        });
     Ok(ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(verifier))

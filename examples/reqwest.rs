@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
         }
         Err(error) => {
             // reqwest wraps the verifier's error several times; this finds it.
-            match trustbridge::rustls::verify_error(&*error) {
+            match trustbridge::rustls_0_23::verify_error(&*error) {
                 Some(refused) => eprintln!("{}", refused.report()),
                 None => eprintln!("{error:?}"),
             }
@@ -51,7 +51,7 @@ async fn fetch(url: &str, cafile: Option<&String>) -> Result<String, Box<dyn Err
             Verifier::builder().extra_roots(roots).build()?
         }
     };
-    let tls = trustbridge::rustls::client_config(verifier)?;
+    let tls = trustbridge::rustls_0_23::client_config(verifier)?;
     // One client for the whole program: it keeps connections and TLS sessions.
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
     Ok(client.get(url).send().await?.error_for_status()?.text().await?)

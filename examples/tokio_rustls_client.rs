@@ -23,7 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use trustbridge::Verifier;
-use trustbridge::rustls::ConfigBuilderExt;
+use trustbridge::rustls_0_23::WithVerifier;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            match trustbridge::rustls::verify_error(&*error) {
+            match trustbridge::rustls_0_23::verify_error(&*error) {
                 Some(refused) => eprintln!("{}", refused.report()),
                 None => eprintln!("{error}"),
             }

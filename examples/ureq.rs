@@ -47,7 +47,7 @@ fn main() -> ExitCode {
                 Some(ureq::Error::Io(error)) => error,
                 _ => &*error,
             };
-            match trustbridge::rustls::verify_error(inner) {
+            match trustbridge::rustls_0_23::verify_error(inner) {
                 Some(refused) => eprintln!("{}", refused.report()),
                 None => eprintln!("{error}"),
             }
@@ -64,7 +64,7 @@ fn fetch(url: &str, cafile: Option<&String>) -> Result<String, Box<dyn Error>> {
             Verifier::builder().extra_roots(roots).build()?
         }
     };
-    let tls = Tls(Arc::new(trustbridge::rustls::client_config(verifier)?));
+    let tls = Tls(Arc::new(trustbridge::rustls_0_23::client_config(verifier)?));
     // One agent for the whole program: it keeps connections and TLS sessions.
     let agent = Agent::with_parts(
         ureq::config::Config::default(),

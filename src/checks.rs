@@ -11,7 +11,7 @@ use pki_types::UnixTime;
 use crate::cert::der::{self, Malformed};
 use crate::cert::time::Timestamp;
 use crate::cert::{Cert, KEY_CERT_SIGN, Weakness, name_text};
-use crate::error::{Cause, Fault, StrictRule};
+use crate::fault::{Cause, Fault, StrictRule};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::policy::{RevocationCheck, RevocationOutcome, UnknownRevocation};

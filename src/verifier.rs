@@ -12,7 +12,8 @@ use crate::algorithms;
 use crate::cert::der::{self, Malformed};
 use crate::cert::{self, Cert, CertIndex, Summary};
 use crate::checks;
-use crate::error::{BadSetting, BuildError, Cause, Failure, Fault, Parts, Unreadable, VerifyError};
+use crate::error::{BuildError, Parts, VerifyError};
+use crate::fault::{BadSetting, Cause, Failure, Fault, Unreadable};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
@@ -102,7 +103,7 @@ impl Verifier {
     /// Certificate policies, certificate transparency, and that the peer has the private key:
     /// the TLS library does the last.
     pub fn verify(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        self.decide(peer).map_err(|failure| self.complete(*failure, peer))
+        self.decide(peer).map_err(|failure| complete(*failure, peer, self.purpose()))
     }
 
     /// The road down: bounds, then a pinned certificate or the engine.
@@ -129,37 +130,8 @@ impl Verifier {
         engine.verify(config, &leaf, peer)
     }
 
-    /// The road back: what was found, what was asked, and the certificate at fault. This is the
-    /// one place where an error is made of them.
-    fn complete(&self, failure: Failure, peer: &Peer<'_>) -> VerifyError {
-        let Failure { fault, os, path, evidence } = failure;
-        let path = if path.is_empty() { summaries(peer.chain) } else { path };
-        let at_fault = fault.depth.and_then(|depth| path.get(depth));
-        let subject = at_fault.map(|cert| cert.subject.clone());
-        let issuer = at_fault.map(|cert| cert.issuer.clone());
-        let purposes = match fault.kind {
-            ErrorKind::WrongPurpose => purposes(peer.chain, subject.as_deref()),
-            _ => Vec::new(),
-        };
-        let mut parts = Parts {
-            subject,
-            issuer,
-            name: peer.name.as_ref().map(ServerName::to_owned),
-            purpose: self.inner.config.purpose,
-            time: Some(peer.time),
-            purposes,
-            os: os.map(report::os_code),
-            path,
-            searched: evidence.places.into_iter().map(report::searched).collect(),
-            near_misses: evidence.near_misses,
-            ..Parts::from(fault)
-        };
-        parts.hints = report::hints(&parts);
-        parts.into()
-    }
-
     /// The same verifier with other signature algorithms; everything else is shared.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn with_algorithms(
         &self,
         algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
@@ -169,7 +141,7 @@ impl Verifier {
         Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
     }
 
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
     }
@@ -340,7 +312,7 @@ impl VerifierBuilder {
         };
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
-            #[cfg(feature = "rustls")]
+            #[cfg(feature = "rustls-0_23")]
             system_chosen: self.system_roots.is_some(),
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),
@@ -362,6 +334,35 @@ fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Ve
     }
     let anchor = Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf };
     checks::trusted_end_entity(leaf, config, peer, anchor, false)
+}
+
+/// The road back: what was found, what was asked, and the certificate at fault. This is the
+/// one place where an error is made of them.
+pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> VerifyError {
+    let Failure { fault, os, path, evidence } = failure;
+    let path = if path.is_empty() { summaries(peer.chain) } else { path };
+    let at_fault = fault.depth.and_then(|depth| path.get(depth));
+    let subject = at_fault.map(|cert| cert.subject.clone());
+    let issuer = at_fault.map(|cert| cert.issuer.clone());
+    let purposes = match fault.kind {
+        ErrorKind::WrongPurpose => purposes(peer.chain, subject.as_deref()),
+        _ => Vec::new(),
+    };
+    let mut parts = Parts {
+        subject,
+        issuer,
+        name: peer.name.as_ref().map(ServerName::to_owned),
+        purpose,
+        time: Some(peer.time),
+        purposes,
+        os: os.map(report::os_code),
+        path,
+        searched: evidence.places.into_iter().map(report::searched).collect(),
+        near_misses: evidence.near_misses,
+        ..Parts::from(fault)
+    };
+    parts.hints = report::hints(&parts);
+    parts.into()
 }
 
 /// The extended key usages of the certificate with this subject, or of the end entity.

@@ -1,7 +1,7 @@
 //! The adapter in real handshakes over loopback, with both providers and both protocol
 //! versions, and the table of cases through rustls's traits.
 
-#![cfg(feature = "rustls")]
+#![cfg(feature = "rustls-0_23")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -25,8 +25,8 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, Error, ExtendedKeyPurpose,
     ServerConfig, ServerConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
-use trustbridge::rustls::{
-    ClientVerifier, ConfigBuilderExt, ConfigError, ServerVerifier, certificate_error,
+use trustbridge::rustls_0_23::{
+    ClientChainVerifier, ConfigError, ServerChainVerifier, WithVerifier, certificate_error,
     client_config, verify_error,
 };
 use trustbridge::{
@@ -86,7 +86,7 @@ fn for_clients(roots: &[&Node]) -> Verifier {
 
 fn client(
     (provider, version): &(Arc<CryptoProvider>, Version),
-    verifier: ServerVerifier,
+    verifier: ServerChainVerifier,
     identity: Option<&Node>,
 ) -> ClientConfig {
     let builder = ClientConfig::builder_with_details(provider.clone(), Arc::new(Clock))
@@ -103,7 +103,7 @@ fn client(
 fn server(
     (provider, version): &(Arc<CryptoProvider>, Version),
     identity: &Node,
-    clients: Option<ClientVerifier>,
+    clients: Option<ClientChainVerifier>,
 ) -> ServerConfig {
     let builder = ServerConfig::builder_with_details(provider.clone(), Arc::new(Clock))
         .with_protocol_versions(&[version])
@@ -188,7 +188,7 @@ fn trusted_server() {
         for name in ["example.com", "127.0.0.1"] {
             if name == "127.0.0.1" && Engine::of_system() == Some(Engine::Wine) {
                 // As the row `name-ipv4` of the table says.
-                let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0);
+                let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0);
                 let client = client(&setup, verifier.unwrap().plain_errors(true), None);
                 let (outcome, _) = talk(client, server(&setup, &leaf, None), name);
                 let refusal = Error::InvalidCertificate(CertificateError::NotValidForName);
@@ -197,7 +197,7 @@ fn trusted_server() {
             }
             let chain = Arc::new(Mutex::new(Vec::new()));
             let kept = chain.clone();
-            let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0)
+            let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0)
                 .unwrap()
                 .on_verdict(move |peer, verdict| {
                     let verified = verdict.unwrap();
@@ -242,7 +242,7 @@ fn refusals() -> Vec<Refusal> {
             alert: A::CertificateUnknown,
             plain: E::UnknownIssuer,
             plain_alert: A::UnknownCA,
-            text: "UnknownIssuer: example.com: issuer is not known: \"CN=Root, O=trustbridge tests\"; \
+            text: "UnknownIssuer: example.com: issuer is not known: 'CN=Root, O=trustbridge tests'; \
                    searched the extra roots (1 usable)",
         },
         Refusal {
@@ -361,12 +361,13 @@ fn refused_server() {
             let refused = |plain| {
                 let observed = Arc::new(Mutex::new(None));
                 let keep = observed.clone();
-                let verifier = ServerVerifier::with_provider(refusal.verifier.clone(), &setup.0)
-                    .unwrap()
-                    .plain_errors(plain)
-                    .on_verdict(move |_, verdict| {
-                        *keep.lock().unwrap() = Some(verdict.unwrap_err().clone());
-                    });
+                let verifier =
+                    ServerChainVerifier::with_provider(refusal.verifier.clone(), &setup.0)
+                        .unwrap()
+                        .plain_errors(plain)
+                        .on_verdict(move |_, verdict| {
+                            *keep.lock().unwrap() = Some(verdict.unwrap_err().clone());
+                        });
                 let client = client(&setup, verifier, None);
                 let (outcome, seen) =
                     talk(client, server(&setup, &refusal.leaf, None), refusal.name);
@@ -408,12 +409,13 @@ fn rejected_server_gets_no_client_certificate() {
         for (server_identity, sent) in [(&trusted, 1), (&untrusted, 0)] {
             let asked = Arc::new(AtomicUsize::new(0));
             let count = asked.clone();
-            let clients = ClientVerifier::with_provider(for_clients(&[&ca]), &setup.0)
+            let clients = ClientChainVerifier::with_provider(for_clients(&[&ca]), &setup.0)
                 .unwrap()
                 .on_verdict(move |_, _| {
                     count.fetch_add(1, Ordering::SeqCst);
                 });
-            let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
+            let verifier =
+                ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
             let (outcome, seen) = talk(
                 client(&setup, verifier, Some(&identity)),
                 server(&setup, server_identity, Some(clients)),
@@ -485,11 +487,11 @@ fn client_certificates() {
         for (row, (identity, optional, refused, expected_alert)) in rows.iter().enumerate() {
             let told = format!("row {row} {:?}", setup.1.version);
             let verifier =
-                ClientVerifier::with_provider(for_clients(&[&clients_ca]), &setup.0).unwrap();
+                ClientChainVerifier::with_provider(for_clients(&[&clients_ca]), &setup.0).unwrap();
             let verifier = if *optional { verifier.allow_unauthenticated() } else { verifier };
             let mut config = client(
                 &setup,
-                ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap(),
+                ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap(),
                 None,
             );
             // A client that does not look at the hints of the server.
@@ -555,11 +557,12 @@ fn hints_name_the_extra_roots() {
         let signer = setup.0.key_provider.load_private_key(key(&identity)).unwrap();
         let certified = Arc::new(CertifiedKey::new(vec![der(&identity)], signer));
         let resolver = Arc::new(Resolver { certified, hints: Mutex::default() });
-        let verifier = ServerVerifier::with_provider(for_servers(&[&first]), &setup.0).unwrap();
+        let verifier =
+            ServerChainVerifier::with_provider(for_servers(&[&first]), &setup.0).unwrap();
         let mut config = client(&setup, verifier, None);
         config.client_auth_cert_resolver = resolver.clone();
         let clients =
-            ClientVerifier::with_provider(for_clients(&[&first, &second, &renewed]), &setup.0);
+            ClientChainVerifier::with_provider(for_clients(&[&first, &second, &renewed]), &setup.0);
         let server = server(&setup, &leaf, Some(clients.unwrap()));
         talk(config, server, "example.com").0.unwrap();
         assert_eq!(*resolver.hints.lock().unwrap(), [name("First"), name("Second")]);
@@ -568,7 +571,8 @@ fn hints_name_the_extra_roots() {
     // Something else than the extra roots can make a certificate trusted: no hints.
     let hints = |builder: VerifierBuilder| {
         let verifier = builder.purpose(Purpose::ClientAuth).build().unwrap();
-        let verifier = ClientVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
+        let verifier =
+            ClientChainVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
         verifier.root_hint_subjects().len()
     };
     assert_eq!(hints(only(&[&first])), 1);
@@ -577,7 +581,7 @@ fn hints_name_the_extra_roots() {
     assert_eq!(hints(only(&[&first]).pinned_leaf(der(&identity))), 0);
     // An end entity that is trusted whole is looked for by its issuer.
     let verifier = for_clients(&[&identity]);
-    let verifier = ClientVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
+    let verifier = ClientChainVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
     assert_eq!(verifier.root_hint_subjects()[0].as_ref(), name("First"));
 }
 
@@ -586,11 +590,11 @@ fn wrong_settings_are_errors() {
     let ca = make::ca("Root").self_signed();
     let provider = ring::default_provider();
     assert_eq!(
-        ServerVerifier::with_provider(for_clients(&[&ca]), &provider).unwrap_err(),
+        ServerChainVerifier::with_provider(for_clients(&[&ca]), &provider).unwrap_err(),
         ConfigError::WrongPurpose { required: Purpose::ServerAuth, given: Purpose::ClientAuth }
     );
     assert_eq!(
-        ClientVerifier::with_provider(for_servers(&[&ca]), &provider).unwrap_err(),
+        ClientChainVerifier::with_provider(for_servers(&[&ca]), &provider).unwrap_err(),
         ConfigError::WrongPurpose { required: Purpose::ClientAuth, given: Purpose::ServerAuth }
     );
     let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
@@ -602,7 +606,7 @@ fn wrong_settings_are_errors() {
     // Nobody lets in the clients of every public CA by forgetting something.
     let silent = || builder().purpose(Purpose::ClientAuth).extra_roots([der(&ca)]);
     let made = |builder: VerifierBuilder| {
-        ClientVerifier::with_provider(builder.build().unwrap(), &provider).map(|_| ())
+        ClientChainVerifier::with_provider(builder.build().unwrap(), &provider).map(|_| ())
     };
     assert_eq!(made(silent()), Err(ConfigError::SystemRootsNotChosen));
     assert_eq!(made(silent().system_roots(true)), Ok(()));
@@ -611,13 +615,13 @@ fn wrong_settings_are_errors() {
     let mut empty = provider.clone();
     empty.signature_verification_algorithms.all = &[];
     assert_eq!(
-        ServerVerifier::with_provider(for_servers(&[&ca]), &empty).unwrap_err(),
+        ServerChainVerifier::with_provider(for_servers(&[&ca]), &empty).unwrap_err(),
         ConfigError::NoSignatureAlgorithms
     );
     let mut empty = provider.clone();
     empty.signature_verification_algorithms.mapping = &[];
     assert_eq!(
-        ClientVerifier::with_provider(for_clients(&[&ca]), &empty).unwrap_err(),
+        ClientChainVerifier::with_provider(for_clients(&[&ca]), &empty).unwrap_err(),
         ConfigError::NoSignatureAlgorithms
     );
 }
@@ -625,7 +629,7 @@ fn wrong_settings_are_errors() {
 /// No test of this file installs a default provider, so the features decide.
 #[test]
 fn provider_of_the_features() {
-    let chosen = ServerVerifier::new(Verifier::system()).map(|_| ());
+    let chosen = ServerChainVerifier::new(Verifier::system()).map(|_| ());
     let expected = match (cfg!(feature = "aws-lc-rs"), cfg!(feature = "ring")) {
         (false, false) => Err(ConfigError::NoProvider),
         _ => Ok(()),
@@ -661,7 +665,7 @@ fn one_line_configuration() {
 #[test]
 fn algorithms_are_the_providers() {
     let judge = |provider: &CryptoProvider, ca: &Node, leaf: &Node| {
-        let verifier = ServerVerifier::with_provider(for_servers(&[ca]), provider).unwrap();
+        let verifier = ServerChainVerifier::with_provider(for_servers(&[ca]), provider).unwrap();
         let name = ServerName::try_from("example.com").unwrap();
         verifier
             .verify_server_cert(&der(leaf), &[], &name, &[], now())
@@ -685,7 +689,7 @@ fn stapled_response_is_handed_over() {
     for setup in setups() {
         let seen = Arc::new(Mutex::new(Vec::<u8>::new()));
         let keep = seen.clone();
-        let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0)
+        let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0)
             .unwrap()
             .on_verdict(move |peer, _| keep.lock().unwrap().extend(peer.ocsp_response));
         let server = ServerConfig::builder_with_details(setup.0.clone(), Arc::new(Clock))
@@ -704,7 +708,7 @@ fn threads_share_one_configuration() {
     let ca = make::ca("Root").self_signed();
     let leaf = make::server().issued_by(&ca);
     for setup in setups() {
-        let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
+        let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
         let mut config = client(&setup, verifier, None);
         config.resumption = rustls::client::Resumption::disabled();
         let (config, setup, leaf) = (&Arc::new(config), &setup, &leaf);
@@ -778,7 +782,7 @@ fn judge_server(
     provider: &CryptoProvider,
     keep: impl Fn(Option<ErrorKind>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let verifier = ServerVerifier::with_provider(verifier(case), provider)
+    let verifier = ServerChainVerifier::with_provider(verifier(case), provider)
         .unwrap()
         .plain_errors(true)
         .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));
@@ -792,7 +796,7 @@ fn judge_client(
     provider: &CryptoProvider,
     keep: impl Fn(Option<ErrorKind>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let verifier = ClientVerifier::with_provider(verifier(case), provider)
+    let verifier = ClientChainVerifier::with_provider(verifier(case), provider)
         .unwrap()
         .plain_errors(true)
         .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));

@@ -7,7 +7,7 @@ use webpki::{
 };
 
 use super::validate::Path;
-use crate::error::{Cause, Fault};
+use crate::fault::{Cause, Fault};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;

@@ -9,7 +9,7 @@ use pki_types::{CertificateDer, UnixTime};
 
 use crate::cert::{Cert, name_hash, same_name};
 use crate::checks;
-use crate::error::Fault;
+use crate::fault::Fault;
 use crate::settings::Config;
 use crate::store::{AnchorSet, Refusal, StoreEntry, distrusting};
 

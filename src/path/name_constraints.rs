@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use crate::cert::der::{self, Reader};
 use crate::cert::{COMMON_NAME, Cert, GeneralName, canonical, general_names};
-use crate::error::Violation;
+use crate::fault::Violation;
 
 /// Most pairs of names and constraints for one certificate and one CA, as in OpenSSL.
 const MAX_PAIRS: usize = 1 << 20;

@@ -16,7 +16,7 @@ use super::signatures::{Link, Signatures};
 use super::validate::{Path, Rejected};
 use crate::cert::{Cert, same_name};
 use crate::checks;
-use crate::error::{Cause, Failure, Fault, NearMiss, Violation};
+use crate::fault::{Cause, Failure, Fault, NearMiss, Violation};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::policy::RevocationOutcome;

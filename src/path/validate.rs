@@ -29,7 +29,7 @@ use super::signatures::{Link, oid_of};
 use crate::cert::Cert;
 use crate::cert::der::Malformed;
 use crate::checks;
-use crate::error::{Cause, Fault, Violation};
+use crate::fault::{Cause, Fault, Violation};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationOutcome};
 

@@ -6,7 +6,7 @@
 use pki_types::UnixTime;
 
 use crate::cert::Cert;
-use crate::error::{Failure, NearMiss, PlaceSearched};
+use crate::fault::{Failure, NearMiss, PlaceSearched};
 use crate::kind::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::{Refusal, Source, StoreEntry};
@@ -52,7 +52,7 @@ pub(super) fn near_misses_matter(failure: &Failure) -> bool {
 
 /// The entries that have the name of an issuer of these certificates, and why they were not used.
 /// For systems that search themselves and do not say what they found.
-#[cfg(any(windows, target_vendor = "apple", test))]
+#[cfg_attr(not(any(windows, target_vendor = "apple")), allow(dead_code))]
 pub(super) fn near_misses<'e>(
     entries: impl IntoIterator<Item = &'e StoreEntry>,
     certs: &[Cert<'_>],

@@ -19,7 +19,7 @@ pub(crate) use unix::Engine;
 pub(crate) use windows::Engine;
 
 use crate::cert::Cert;
-use crate::error::{BadSetting, Failure};
+use crate::fault::{BadSetting, Failure};
 use crate::peer::{Peer, Verified};
 use crate::settings::Config;
 

@@ -6,7 +6,7 @@ use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::{Platform, evidence};
 use crate::cert::Cert;
-use crate::error::{
+use crate::fault::{
     BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, PlaceSearched, Unreadable,
 };
 use crate::kind::ErrorKind;

@@ -1,6 +1,7 @@
 //! The facts behind a fault in words.
 
-use crate::error::{AppleCas, AppleRule, Cause, Parts, StrictRule, Violation};
+use crate::error::Parts;
+use crate::fault::{AppleCas, AppleRule, Cause, StrictRule, Violation};
 
 /// What the facts are; `None` where the kind says it all.
 pub(super) fn words(parts: &Parts) -> Option<String> {

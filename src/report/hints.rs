@@ -1,6 +1,7 @@
 //! What to do about a failed verification.
 
-use crate::error::{Cause, Parts};
+use crate::error::Parts;
+use crate::fault::{Cause, NearMiss};
 use crate::kind::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::{Refusal, Source};
@@ -139,50 +140,18 @@ fn by_kind(parts: &Parts) -> &'static str {
     }
 }
 
+/// Where no path to a trust anchor was found: what is wrong with the store, with the candidates,
+/// and who may be missing.
 fn missing_path(parts: &Parts, hints: &mut Vec<String>) {
-    let unreadable: Vec<_> =
-        parts.searched.iter().flat_map(|searched| searched.problems.iter().cloned()).collect();
-    let system = |source: &Source| matches!(source, Source::File(_) | Source::Directory(_));
-    let asked_system = parts.searched.iter().any(|searched| system(&searched.source));
-    if parts.fault.kind == ErrorKind::NoTrustAnchors && asked_system {
-        hints.push(
-            "Install your system's package of root certificates (often `ca-certificates`), or set \
-             SSL_CERT_FILE to a PEM file of trust anchors."
-                .to_owned(),
-        );
-    }
-    if parts.fault.kind == ErrorKind::NoTrustAnchors && !asked_system {
-        hints.push(
-            "Nothing is trusted: give CA certificates to `extra_roots`, or let the system's trust \
-             anchors count."
-                .to_owned(),
-        );
-    }
-    for miss in &parts.near_misses {
-        hints.push(match &miss.reason {
-            Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!(
-                "Replace '{}' in {}; its CA should have a newer certificate. Check this machine's clock.",
-                miss.subject, miss.source
-            ),
-            Refusal::DifferentKey => format!(
-                "'{}' in {} is an older or newer CA of the same name: install the one that \
-                 issued this chain.",
-                miss.subject, miss.source
-            ),
-            Refusal::NotACa => format!(
-                "'{}' in {} cannot issue certificates: install the CA certificate instead.",
-                miss.subject, miss.source
-            ),
-            reason => format!("'{}' in {} was ignored: {reason}.", miss.subject, miss.source),
-        });
-    }
-    if !unreadable.is_empty() && parts.fault.kind != ErrorKind::NoTrustAnchors {
+    store(parts, hints);
+    hints.extend(parts.near_misses.iter().map(near_miss));
+    let unreadable = parts.searched.iter().any(|searched| !searched.problems.is_empty());
+    if unreadable && parts.fault.kind != ErrorKind::NoTrustAnchors {
         hints
             .push("Part of the store could not be read; see the problems listed above.".to_owned());
     }
 
-    let last = parts.path.last();
-    let root = last.map(|cert| cert.issuer.clone()).unwrap_or_default();
+    let root = parts.path.last().map(|cert| cert.issuer.clone()).unwrap_or_default();
     let lower = root.to_lowercase();
     if parts.near_misses.is_empty() && INSPECTING.iter().any(|name| lower.contains(name)) {
         hints.push(format!(
@@ -191,28 +160,59 @@ fn missing_path(parts: &Parts, hints: &mut Vec<String>) {
              system's store."
         ));
     }
-    match parts.fault.kind {
-        ErrorKind::UnknownIssuer
-            if parts.fault.depth == Some(0)
-                && !hints.iter().any(|hint| hint.contains("advertised")) =>
-        {
-            hints.push(format!(
-                "Either the peer forgot to send the intermediate '{root}', or that is a private \
-                 CA: then install its root certificate in the system's store."
-            ));
-        }
-        ErrorKind::UnknownIssuer => hints.push(format!(
+    let advertised =
+        matches!(parts.fault.cause, Cause::MissingIssuer { advertised_at: Some(_), .. });
+    hints.extend(match parts.fault.kind {
+        ErrorKind::UnknownIssuer if parts.fault.depth == Some(0) && !advertised => Some(format!(
+            "Either the peer forgot to send the intermediate '{root}', or that is a private \
+             CA: then install its root certificate in the system's store."
+        )),
+        ErrorKind::UnknownIssuer => Some(format!(
             "If you trust '{root}', install its root certificate in the system's store or give it \
              to `extra_roots`."
         )),
-        ErrorKind::UntrustedRoot => hints.push(format!(
+        ErrorKind::UntrustedRoot => Some(format!(
             "If you trust '{root}', install it in the system's store or give it to `extra_roots`."
         )),
-        ErrorKind::SelfSignedLeaf => hints.push(
+        ErrorKind::SelfSignedLeaf => Some(
             "If you trust exactly this certificate, put it into the system's store or pin it with \
              `pinned_leaf`."
                 .to_owned(),
         ),
-        _ => {}
+        _ => None,
+    });
+}
+
+/// Where nothing at all is trusted.
+fn store(parts: &Parts, hints: &mut Vec<String>) {
+    if parts.fault.kind != ErrorKind::NoTrustAnchors {
+        return;
+    }
+    let system = |source: &Source| matches!(source, Source::File(_) | Source::Directory(_));
+    let hint = if parts.searched.iter().any(|searched| system(&searched.source)) {
+        "Install your system's package of root certificates (often `ca-certificates`), or set \
+         SSL_CERT_FILE to a PEM file of trust anchors."
+    } else {
+        "Nothing is trusted: give CA certificates to `extra_roots`, or turn on the system's trust \
+         anchors with `system_roots`."
+    };
+    hints.push(hint.to_owned());
+}
+
+fn near_miss(miss: &NearMiss) -> String {
+    let NearMiss { subject, source, reason } = miss;
+    match reason {
+        Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!(
+            "Replace '{subject}' in {source}; its CA should have a newer certificate. Check this \
+             machine's clock."
+        ),
+        Refusal::DifferentKey => format!(
+            "'{subject}' in {source} is an older or newer CA of the same name: install the one \
+             that issued this chain."
+        ),
+        Refusal::NotACa => format!(
+            "'{subject}' in {source} cannot issue certificates: install the CA certificate instead."
+        ),
+        reason => format!("'{subject}' in {source} was ignored: {reason}."),
     }
 }

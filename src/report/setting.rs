@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::os_code;
-use crate::error::{BadSetting, BuildError, OsCode, Unreadable, Unsupported};
+use crate::error::BuildError;
+use crate::fault::{BadSetting, OsCode, Unreadable, Unsupported};
 
 impl From<BadSetting> for BuildError {
     fn from(setting: BadSetting) -> Self {

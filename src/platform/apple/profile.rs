@@ -5,7 +5,7 @@
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
 use crate::cert::{Cert, Weakness};
-use crate::error::{AppleCas, AppleRule};
+use crate::fault::{AppleCas, AppleRule};
 use crate::policy::Purpose;
 
 /// A limit on the lifetime of end entities.

@@ -15,7 +15,7 @@ use super::codes::{kind_of, os_text};
 use super::profile::broken_rules;
 use crate::cert::Cert;
 use crate::checks;
-use crate::error::{BadSetting, Cause, Evidence, Failure, Fault, OsCode, Unsupported};
+use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, OsCode, Unsupported};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::evidence;

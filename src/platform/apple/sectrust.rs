@@ -33,7 +33,7 @@ use security_framework_sys::trust::SecTrustEvaluateWithError;
 use super::super::Platform;
 use super::rules::{self, Answer, OsError, Question};
 use crate::cert::Cert;
-use crate::error::{BadSetting, Failure, Unreadable};
+use crate::fault::{BadSetting, Failure, Unreadable};
 use crate::kind::ErrorKind;
 use crate::peer::{Peer, Verified};
 use crate::settings::Config;

@@ -12,7 +12,7 @@ use pki_types::UnixTime;
 use crate::cert::der;
 use crate::cert::{Cert, KEY_CERT_SIGN};
 use crate::checks;
-use crate::error::{Cause, Fault};
+use crate::fault::{Cause, Fault};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 

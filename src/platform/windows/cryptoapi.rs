@@ -18,7 +18,7 @@ use windows_sys::core::BOOL;
 
 use super::codes::{self, Status};
 use crate::cert::{Cert, KEY_CERT_SIGN};
-use crate::error::{Failure, Fault, OsCode};
+use crate::fault::{Failure, Fault, OsCode};
 use crate::kind::ErrorKind;
 use crate::peer::Peer;
 use crate::policy::Purpose;

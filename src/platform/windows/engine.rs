@@ -20,7 +20,7 @@ use super::cryptoapi::{
 };
 use crate::cert::{Cert, Summary, subject_of};
 use crate::checks;
-use crate::error::{
+use crate::fault::{
     BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, PlaceSearched, Unreadable,
     Unsupported,
 };

@@ -4,7 +4,6 @@ use rcgen::{ExtendedKeyUsagePurpose as Usage, KeyUsagePurpose as KeyUsage};
 
 use super::{Table, row};
 use crate::make::{Spec, ca, client, server};
-use crate::{Engine, Expect};
 
 pub(super) fn rows(table: &mut Table) {
     let root = ca("root").self_signed();
