@@ -97,7 +97,7 @@ impl<'a> Search<'a> {
         }
         // The end entity itself is in a store: trusted whole, whoever issued it, unless a path to
         // it has been decided on: what a CRL or the store says is final.
-        if !walk.worst().is_some_and(|kind| kind.rank() >= ErrorKind::RevocationUnknown.rank()) {
+        if walk.worst().is_none_or(|kind| kind.rank() < ErrorKind::RevocationUnknown.rank()) {
             if let Some(verdict) = self.trusted_end_entity(given) {
                 return verdict;
             }
