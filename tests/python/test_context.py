@@ -327,7 +327,7 @@ def test_common_names_where_the_system_decides(monkeypatch):
     context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     assert context.hostname_checks_common_name is False
     context.hostname_checks_common_name = False
-    with pytest.raises(ValueError, match="^hostname_checks_common_name: "):
+    with pytest.raises(ValueError, match=r"^hostname_checks_common_name: "):
         context.hostname_checks_common_name = True
     assert context.hostname_checks_common_name is False
     server = trustbridge.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -310,6 +310,22 @@ def test_words(context, untrusted, system_file, monkeypatch):
         assert error.__notes__ == [error.report]
 
 
+def test_kinds_and_words_are_the_cores():
+    from trustbridge._openssl_report import KINDS, WORDS
+
+    words = re.findall(r'Self::(\w+) => "([^"]*)"', (ROOT / "src/report/kind.rs").read_text())
+    assert len(words) > 20
+    assert WORDS.items() <= dict(words).items()
+    assert {*KINDS.values()} <= WORDS.keys()
+    source = (ROOT / "src/kind.rs").read_text().partition("fn rank")[0]
+    codes = re.findall(r"^ +((?:Self::\w+ ?\|? ?)+) => (\d+),$", source, re.MULTILINE)
+    assert len(codes) > 20
+    native_only = {"1", "50"}  # OpenSSL never says these of a chain
+    for kinds, code in codes:
+        if code not in native_only and "PinMismatch" not in kinds:
+            assert KINDS[int(code)] in kinds.replace("Self::", "").split(" | "), code
+
+
 def test_words_of_names_are_safe(context):
     leaf = Authority('evil\x1b[31m\n"root').leaf("localhost")
     text = str(refusal(context, leaf))
