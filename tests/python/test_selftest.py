@@ -134,7 +134,7 @@ trustbridge.extract_from_ssl()
 
 
 def test_switch():
-    assert importing("", "-X", "trustbridge-mode=deferred") == "deferred deferred was asked for"
+    assert importing("", "-X", "trustbridge-mode=deferred") == "deferred deferred was requested"
     assert "has no mode 'off'" in importing("", "-X", "trustbridge-mode=off")
     assert "has no mode True" in importing("", "-X", "trustbridge-mode")
 
