@@ -10,6 +10,8 @@ mod file;
 pub mod files;
 mod format;
 mod names;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod p11kit;
 pub mod pem;
 mod stamp;
 
