@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
+use crate::cert::CertIndex;
 use crate::policy::{Purpose, Revocation};
 use crate::store::{AnchorSet, Handle};
 
@@ -33,7 +34,7 @@ pub(crate) struct Settings {
     pub(crate) extra: AnchorSet,
     pub(crate) fallback: AnchorSet,
     pub(crate) pinned: Vec<CertificateDer<'static>>,
-    pub(crate) intermediates: Vec<CertificateDer<'static>>,
+    pub(crate) intermediates: CertIndex,
     pub(crate) purpose: Purpose,
     pub(crate) revocation: Revocation,
     pub(crate) common_name: bool,

@@ -10,7 +10,7 @@ use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
 
 use crate::algorithms;
 use crate::cert::der::{self, Malformed};
-use crate::cert::{self, Cert, Summary};
+use crate::cert::{self, Cert, CertIndex, Summary};
 use crate::checks;
 use crate::error::{BuildError, Parts, VerifyError};
 use crate::fault::{BadSetting, Cause, Failure, Fault, Unreadable};
@@ -317,7 +317,7 @@ impl VerifierBuilder {
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),
             pinned: self.pinned,
-            intermediates: self.intermediates,
+            intermediates: CertIndex::new(self.intermediates),
             purpose: self.purpose,
             revocation: self.revocation,
             common_name: self.common_name,
@@ -333,7 +333,7 @@ fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Ve
         return Err(Fault::new(ErrorKind::PinMismatch).at(0));
     }
     let anchor = Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf };
-    checks::trusted_end_entity(leaf, config, peer, anchor)
+    checks::trusted_end_entity(leaf, config, peer, anchor, false)
 }
 
 /// The road back: what was found, what was asked, and the certificate at fault. This is the

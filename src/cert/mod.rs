@@ -1,9 +1,12 @@
 //! Reading certificates (RFC 5280 section 4): just the fields that decide about trust.
 //!
-//! Signatures are not verified here, names are not compared; `webpki` does both.
+//! Signatures are not verified here.
 
 pub(crate) mod der;
 mod extensions;
+mod general_name;
+mod host;
+mod index;
 mod key;
 mod name;
 pub(crate) mod time;
@@ -12,10 +15,15 @@ use pki_types::CertificateDer;
 
 pub(crate) use self::der::oids;
 use self::der::{Malformed, Reader, elements, octets};
-use self::extensions::{DIGITAL_SIGNATURE, KEY_AGREEMENT, KEY_ENCIPHERMENT};
+use self::extensions::{
+    DIGITAL_SIGNATURE, EKU_SERVER_GATED, KEY_AGREEMENT, KEY_ENCIPHERMENT, NETSCAPE_CLIENT,
+    NETSCAPE_SERVER, NETSCAPE_TLS_CA,
+};
 pub(crate) use self::extensions::{EKU_ANY, Extensions, KEY_CERT_SIGN};
+pub(crate) use self::general_name::{GeneralName, general_names};
+pub(crate) use self::index::CertIndex;
 pub(crate) use self::key::{Key, Weakness, split_spki};
-pub(crate) use self::name::{COMMON_NAME, attributes, name_text};
+pub(crate) use self::name::{COMMON_NAME, attributes, canonical, name_hash, name_text, same_name};
 use self::name::{DNS_NAME, IP_ADDRESS, ip_text};
 use self::time::Timestamp;
 use crate::policy::Purpose;
@@ -29,8 +37,11 @@ pub(crate) struct Cert<'a> {
     pub(crate) tbs: &'a [u8],
     /// `signatureAlgorithm`, contents of the SEQUENCE.
     pub(crate) signature_algorithm: &'a [u8],
+    /// Whether the signed part names another algorithm: then the signature is good for nothing
+    /// (RFC 5280 section 4.1.1.2).
+    pub(crate) algorithms_differ: bool,
     pub(crate) signature: &'a [u8],
-    /// 1, 2 or 3.
+    /// As people count: 1, 2 or 3. OpenSSL takes later ones for 3, and so do we.
     pub(crate) version: u8,
     pub(crate) serial: &'a [u8],
     /// Contents of the Name's SEQUENCE, as `TrustAnchor::subject` has them.
@@ -50,6 +61,19 @@ pub(crate) struct Summary {
     pub(crate) issuer: String,
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
+}
+
+impl Purpose {
+    /// Whether this object identifier in an extended key usage stands for the purpose.
+    fn is_named_by(self, oid: &[u8]) -> bool {
+        oid == self.oid() || (self == Self::ServerAuth && EKU_SERVER_GATED.contains(&oid))
+    }
+}
+
+/// The contents of a Name that can be compared with others.
+fn name_contents<'a>(fields: &mut Reader<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
+    let name = fields.expect(der::SEQUENCE, what)?;
+    if name::is_well_formed(name) { Ok(name) } else { Err(Malformed(what)) }
 }
 
 impl<'a> Cert<'a> {
@@ -76,27 +100,25 @@ impl<'a> Cert<'a> {
                 match number {
                     0 => 1,
                     1 => 2,
-                    2 => 3,
-                    _ => return Err(Malformed("version")),
+                    _ => 3,
                 }
             }
         };
-        let serial = fields.expect(der::INTEGER, "serialNumber")?;
-        if fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm {
-            return Err(Malformed("signature algorithm (inner and outer differ)"));
-        }
-        let issuer = fields.expect(der::SEQUENCE, "issuer")?;
+        let serial = der::integer(fields.expect(der::INTEGER, "serialNumber")?, "serialNumber")?;
+        let algorithms_differ =
+            fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm;
+        let issuer = name_contents(&mut fields, "issuer")?;
         let mut validity = Reader::new(fields.expect(der::SEQUENCE, "validity")?);
         let not_before = time::read(&mut validity, "notBefore")?;
         let not_after = time::read(&mut validity, "notAfter")?;
         validity.end("validity")?;
-        let subject = fields.expect(der::SEQUENCE, "subject")?;
+        let subject = name_contents(&mut fields, "subject")?;
         let spki = fields.expect(der::SEQUENCE, "subjectPublicKeyInfo")?;
         fields.optional(der::context_primitive(1), "issuerUniqueID")?;
         fields.optional(der::context_primitive(2), "subjectUniqueID")?;
         let extensions = match fields.optional(der::context(3), "extensions")? {
             None => Extensions::default(),
-            Some(_) if version != 3 => return Err(Malformed("version (extensions need 3)")),
+            // RFC 5280 section 4.1.2.1 wants version 3 for them; OpenSSL reads them in any.
             Some(explicit) => Extensions::parse(explicit)?,
         };
         fields.end("data after the extensions")?;
@@ -105,6 +127,7 @@ impl<'a> Cert<'a> {
             der,
             tbs: tbs.whole,
             signature_algorithm,
+            algorithms_differ,
             signature,
             version,
             serial,
@@ -123,7 +146,13 @@ impl<'a> Cert<'a> {
 
     /// Whether the certificate names itself as its issuer (RFC 5280 section 3.2).
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.issuer == self.subject
+        same_name(self.issuer, self.subject)
+    }
+
+    /// Whether it looks self-signed: it names itself as its issuer and its own key as the signing
+    /// one. The signature itself adds nothing to that and is not verified, as in OpenSSL.
+    pub(crate) fn is_self_signed(&self) -> bool {
+        self.is_self_issued() && self.names_as_issuer(self) && key::can_sign(self.spki, self)
     }
 
     /// Whether the key identifiers of the two say that `issuer`'s key is not the one that
@@ -134,9 +163,43 @@ impl<'a> Cert<'a> {
         matches!((wanted, had), (Some(wanted), Some(had)) if wanted != had)
     }
 
+    /// Whether nothing in authorityKeyIdentifier speaks against this issuer: key identifier, serial
+    /// number and issuer's issuer (RFC 5280 section 4.2.1.1). OpenSSL never takes any other.
+    pub(crate) fn names_as_issuer(&self, issuer: &Cert<'_>) -> bool {
+        let (names, serial) = self.extensions.authority_certificate;
+        let directory = names.and_then(|names| {
+            general_names(names).find_map(|name| match name {
+                GeneralName::Directory(name) => Some(name),
+                _ => None,
+            })
+        });
+        !self.names_another_key_than(issuer)
+            && serial.is_none_or(|serial| serial == issuer.serial)
+            && directory.is_none_or(|name| same_name(name, issuer.issuer))
+    }
+
+    /// Whether the issuer's key is of the kind that makes signatures like this certificate's.
+    pub(crate) fn can_be_signed_by(&self, issuer: &Cert<'_>) -> bool {
+        key::can_sign(issuer.spki, self)
+    }
+
     /// Whether it may issue certificates according to basicConstraints.
     pub(crate) fn is_ca(&self) -> bool {
         self.extensions.basic_constraints.is_some_and(|constraints| constraints.ca)
+    }
+
+    /// Whether it may issue certificates as a trust anchor: besides [`is_ca`](Self::is_ca), OpenSSL
+    /// takes what has no basicConstraints if it is self-signed and of version 1, or has keyCertSign,
+    /// or was a CA for TLS by Netscape's type.
+    pub(crate) fn is_anchor_ca(&self) -> bool {
+        self.extensions.basic_constraints.map_or_else(
+            || {
+                (self.version == 1 && self.is_self_signed())
+                    || self.extensions.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0)
+                    || self.extensions.netscape_type.is_some_and(|kind| kind & NETSCAPE_TLS_CA != 0)
+            },
+            |constraints| constraints.ca,
+        )
     }
 
     pub(crate) fn path_length(&self) -> Option<u32> {
@@ -153,7 +216,7 @@ impl<'a> Cert<'a> {
     pub(crate) fn extended_key_usage_allows(&self, purpose: Purpose) -> bool {
         self.extensions
             .extended_key_usage
-            .is_none_or(|list| oids(list).any(|oid| oid == purpose.oid()))
+            .is_none_or(|list| oids(list).any(|oid| purpose.is_named_by(oid)))
     }
 
     /// Whether key usage and extended key usage allow an end entity this purpose. The bits are
@@ -163,7 +226,13 @@ impl<'a> Cert<'a> {
             Purpose::ServerAuth => DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT,
             Purpose::ClientAuth => DIGITAL_SIGNATURE | KEY_AGREEMENT,
         };
-        self.extended_key_usage_allows(purpose) && self.key_usage_allows(bits)
+        let netscape = match purpose {
+            Purpose::ServerAuth => NETSCAPE_SERVER,
+            Purpose::ClientAuth => NETSCAPE_CLIENT,
+        };
+        self.extended_key_usage_allows(purpose)
+            && self.key_usage_allows(bits)
+            && self.extensions.netscape_type.is_none_or(|kind| kind & netscape != 0)
     }
 
     /// The DNS names and IP addresses of subjectAltName, as text.
@@ -187,6 +256,16 @@ impl<'a> Cert<'a> {
         elements(names).map(|element| (element.tag, element.value))
     }
 
+    /// The texts of an attribute of the subject, as UTF-8.
+    pub(crate) fn subject_texts(&self, attribute: &[u8]) -> Vec<Vec<u8>> {
+        name::texts(self.subject, attribute)
+    }
+
+    /// The e-mail addresses in the subject, with their string types.
+    pub(crate) fn email_attributes(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
+        name::values(self.subject, name::EMAIL_ADDRESS)
+    }
+
     /// The last common name of the subject, as OpenSSL takes it.
     pub(crate) fn common_name(&self) -> Option<String> {
         attributes(self.subject)
@@ -208,7 +287,7 @@ impl<'a> Cert<'a> {
     }
 
     pub(crate) fn key(&self) -> Key {
-        Key::parse(self.spki).unwrap_or(Key::Other)
+        Key::parse(self.spki)
     }
 
     pub(crate) fn summary(&self) -> Summary {

@@ -174,7 +174,7 @@ pub(super) fn verify(
     if failure.as_ref().is_none_or(|failure| yields_to_trusted_end_entity(failure.kind())) {
         let same = |entry: &&StoreEntry| entry.certificate().as_ref() == leaf.der;
         if let Some(entry) = roots(config).find(same) {
-            return checks::trusted_end_entity(leaf, config, peer, Anchor::from(entry))
+            return checks::trusted_end_entity(leaf, config, peer, Anchor::from(entry), false)
                 .map_err(Into::into);
         }
     }
@@ -250,7 +250,7 @@ fn accepted(
         return Err(Fault::new(ErrorKind::CannotCheck).because(cause).into());
     };
     // Older systems compare the common name too, and a user can let a wrong name pass.
-    checks::name(leaf, config, peer, true)?;
+    checks::name(leaf, config, peer)?;
     Ok(Verified { chain, anchor, revocation: revocation_outcome(&config.revocation) })
 }
 
@@ -344,7 +344,7 @@ fn seen(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>, failure: &Failure) ->
     let system = config.system.iter().map(|_| Source::System(TRUST_STORE.into()));
     let system = system.map(|source| evidence::place(source, None)).collect();
     let near_misses = if evidence::near_misses_matter(failure) {
-        let sent = peer.chain.iter().skip(1).chain(&config.intermediates);
+        let sent = peer.chain.iter().skip(1).chain(config.intermediates.iter());
         let sent = sent.filter_map(|der| Cert::parse(der).ok());
         let certs: Vec<_> = std::iter::once(leaf.clone()).chain(sent).collect();
         let others = roots(config).filter(|entry| entry.certificate().as_ref() != leaf.der);

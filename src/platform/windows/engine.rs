@@ -142,8 +142,14 @@ impl<'a> Search<'a> {
         if refusal.kind().rank() < ErrorKind::RevocationUnknown.rank() {
             if let Some(entry) = self.own_entry(self.leaf.der) {
                 let anchor = Anchor::from(entry);
-                return checks::trusted_end_entity(self.leaf, self.config, self.peer, anchor)
-                    .map_err(Into::into);
+                return checks::trusted_end_entity(
+                    self.leaf,
+                    self.config,
+                    self.peer,
+                    anchor,
+                    false,
+                )
+                .map_err(Into::into);
             }
         }
         if refusal.kind().is_missing_path() && self.no_anchor_at_all() {
@@ -222,7 +228,7 @@ impl<'a> Search<'a> {
     }
 
     fn name(&self) -> Result<(), Fault> {
-        checks::name(self.leaf, self.config, self.peer, true)
+        checks::name(self.leaf, self.config, self.peer)
     }
 
     fn verified(&self, answer: Answer, source: Source) -> Result<Verified, Box<Failure>> {

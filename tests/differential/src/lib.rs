@@ -1,0 +1,1 @@
+//! Generated chains, and the verdict of three verifiers on each: the core's, OpenSSL's, webpki's.
