@@ -114,7 +114,8 @@ pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use store::{
-    Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
+    DistrustSource, Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files,
+    pem,
 };
 pub use verifier::{Verifier, VerifierBuilder};
 

@@ -41,15 +41,31 @@ pub(super) enum Statement {
     /// the INTEGER) are not trusted for anything.
     IssuerSerial { issuer: Vec<u8>, serial: Vec<u8> },
     /// Certificates with this key (contents of the SubjectPublicKeyInfo) are used as if they had
-    /// this extension.
-    Extension { spki: Vec<u8>, oid: Vec<u8>, value: Vec<u8> },
+    /// this extension (contents of its SEQUENCE).
+    Extension { spki: Vec<u8>, kind: Attached, contents: Vec<u8> },
 }
+
+/// The extensions that take trust away. Others are not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attached {
+    ExtendedKeyUsage,
+    NameConstraints,
+    /// Purposes that OpenSSL's trust settings reject, in p11-kit's own form.
+    RejectedPurposes,
+}
+
+const ATTACHED: &[(&[u8], Attached)] = &[
+    (&[0x55, 0x1d, 37], Attached::ExtendedKeyUsage),
+    (&[0x55, 0x1d, 30], Attached::NameConstraints),
+    // 1.3.6.1.4.1.3319.6.10.1
+    (&[0x2b, 6, 1, 4, 1, 0x99, 0x77, 6, 10, 1], Attached::RejectedPurposes),
+];
 
 /// What a file says, and what could not be read of it, with lines.
 #[derive(Debug, Default)]
 pub(super) struct Policy {
     pub(super) statements: Vec<Statement>,
-    pub(super) faults: Vec<(usize, String)>,
+    pub(super) faults: Vec<(Option<usize>, String)>,
 }
 
 /// Reads a file. All certificates of a `blocklist` are distrusted, whatever else it says.
@@ -75,24 +91,26 @@ pub(super) fn parse(text: &[u8], blocklist: bool) -> Policy {
         }
         if line.starts_with(b"[") {
             if block.take().is_some() {
-                out.faults.push((line_number, "the PEM block before has no END line".to_owned()));
+                out.faults
+                    .push((Some(line_number), "the PEM block before has no END line".to_owned()));
             }
             finish(object.take(), blocklist, &mut out);
             if line == HEADER {
                 object = Some(Object { line: line_number, ..Object::default() });
             } else {
-                out.faults.push((line_number, "a section of an unknown kind".to_owned()));
+                out.faults.push((Some(line_number), "a section of an unknown kind".to_owned()));
             }
         } else if line.starts_with(b"-----BEGIN ") {
             block = Some(offset);
         } else if let Some(object) = &mut object {
             if let Err(reason) = object.attribute(line) {
-                out.faults.push((line_number, reason.to_owned()));
+                out.faults.push((Some(line_number), reason.to_owned()));
             }
         }
     }
     if block.is_some() {
-        out.faults.push((line_number, "the PEM block has no END line (truncated?)".to_owned()));
+        out.faults
+            .push((Some(line_number), "the PEM block has no END line (truncated?)".to_owned()));
     }
     finish(object, blocklist, &mut out);
     out
@@ -200,7 +218,7 @@ fn finish(object: Option<Object<'_>>, blocklist: bool, out: &mut Policy) {
     let Some(object) = object else { return };
     let line = object.line;
     let result = if object.is_extension() {
-        extension(&object).map(Some)
+        extension(&object)
     } else if object.is_certificate() {
         certificate(&object, blocklist, &mut out.faults)
     } else {
@@ -208,25 +226,25 @@ fn finish(object: Option<Object<'_>>, blocklist: bool, out: &mut Policy) {
     };
     match result {
         Ok(statement) => out.statements.extend(statement),
-        Err(reason) => out.faults.push((line, reason)),
+        Err(reason) => out.faults.push((Some(line), reason)),
     }
 }
 
 fn certificate(
     object: &Object<'_>,
     blocklist: bool,
-    faults: &mut Vec<(usize, String)>,
+    faults: &mut Vec<(Option<usize>, String)>,
 ) -> Result<Option<Statement>, String> {
     // Whatever is not clearly "false" is taken as distrust: nobody writes it for fun.
     let flag = object.distrusted;
     let is_false = matches!(flag, None | Some(b"false" | b"\"%00\""));
     if !is_false && !matches!(flag, Some(b"true" | b"\"%01\"")) {
-        faults.push((object.line, "x-distrusted is neither 'true' nor 'false'".to_owned()));
+        faults.push((Some(object.line), "x-distrusted is neither 'true' nor 'false'".to_owned()));
     }
     let distrusted = blocklist || !is_false;
     let server_distrust_after = object.server_distrust_after.map_or(Ok(None), date);
     let server_distrust_after = server_distrust_after.unwrap_or_else(|reason| {
-        faults.push((object.line, format!("nss-server-distrust-after {reason}")));
+        faults.push((Some(object.line), format!("nss-server-distrust-after {reason}")));
         None
     });
     let has_settings = object.has_block("TRUSTED CERTIFICATE");
@@ -263,22 +281,24 @@ fn certificate(
 }
 
 /// The value is the whole `Extension` of RFC 5280 section 4.1.
-fn extension(object: &Object<'_>) -> Result<Statement, String> {
+fn extension(object: &Object<'_>) -> Result<Option<Statement>, String> {
     let value = object.value.ok_or("an extension without a value")?;
     let der = bytes(value)?;
     let read = |der: &[u8]| {
         const WHAT: &str = "extension";
-        let mut outer = Reader::new(der);
-        let mut fields = Reader::new(outer.expect(der::SEQUENCE, WHAT)?);
-        outer.end(WHAT)?;
-        let oid = fields.expect(der::OID, WHAT)?.to_vec();
+        let mut fields = Reader::new(der::sequence(der, WHAT)?);
+        let oid = fields.expect(der::OID, WHAT)?;
         fields.optional(der::BOOLEAN, WHAT)?;
-        let value = fields.expect(der::OCTET_STRING, WHAT)?.to_vec();
+        let value = fields.expect(der::OCTET_STRING, WHAT)?;
         fields.end(WHAT)?;
-        Ok((oid, value))
+        let Some((_, kind)) = ATTACHED.iter().find(|(known, _)| *known == oid) else {
+            return Ok(None);
+        };
+        Ok(Some((*kind, der::sequence(value, "extension value")?.to_vec())))
     };
-    let (oid, value) = read(&der).map_err(|der::Malformed(what)| format!("malformed {what}"))?;
-    Ok(Statement::Extension { spki: object.spki()?, oid, value })
+    let found = read(&der).map_err(|der::Malformed(what)| format!("malformed {what}"))?;
+    let Some((kind, contents)) = found else { return Ok(None) };
+    Ok(Some(Statement::Extension { spki: object.spki()?, kind, contents }))
 }
 
 /// `"YYMMDDhhmmssZ"` or `"YYYYMMDDhhmmssZ"`, or `"%00"` (false) for no date.

@@ -87,8 +87,8 @@ fn extensions_by_public_key() {
     let class = ["class: x-certificate-extension", "object-id: 2.5.29.37"];
     let expected = Statement::Extension {
         spki: key[2..].to_vec(),
-        oid: vec![0x55, 0x1d, 37],
-        value: b"0\x06\x06\x04\x55\x1d\x25\x00".to_vec(),
+        kind: Attached::ExtendedKeyUsage,
+        contents: b"\x06\x04\x55\x1d\x25\x00".to_vec(),
     };
     let text = object(&[class[0], class[1], &value], &pem("PUBLIC KEY", &key));
     assert_eq!(statements(&text), [expected.clone()]);
@@ -134,7 +134,7 @@ fn damage_is_named_and_hides_nothing_else() {
         assert_eq!(policy.statements, [about(&cert, true, None)], "{damaged}");
         let [(found, text)] = &policy.faults[..] else { panic!("{damaged}: {:?}", policy.faults) };
         assert!(text.starts_with(reason), "{text}");
-        assert_eq!(*found, if line == 4 { lines + 1 } else { line }, "{damaged}");
+        assert_eq!(*found, Some(if line == 4 { lines + 1 } else { line }), "{damaged}");
     }
     // What is not clearly trusted is not.
     let policy = parse(object(&["x-distrusted: yes"], &block).as_bytes(), false);
