@@ -1,7 +1,7 @@
 //! Settings, errors and reports of the verifier.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use std::time::Duration;
 
