@@ -9,8 +9,8 @@
 // Some facts are found by one operating system only.
 #![cfg_attr(not(any(windows, target_vendor = "apple")), allow(dead_code))]
 
-use crate::cert::Summary;
 use crate::cert::time::Timestamp;
+use crate::cert::{self, Cert, Summary};
 use crate::kind::ErrorKind;
 use crate::store::{Problem, Refusal, Source, StoreEntry};
 
@@ -55,6 +55,13 @@ impl Fault {
         let (subject, source) = (entry.subject(), entry.source().clone());
         Self::new(ErrorKind::Distrusted).because(Cause::Rejected { subject, source })
     }
+
+    /// A file of the distribution distrusts exactly this certificate.
+    pub(crate) fn blocked(cert: &Cert<'_>, source: &Source) -> Self {
+        let subject = cert::name_text(cert.subject);
+        let source = source.clone();
+        Self::new(ErrorKind::Distrusted).because(Cause::Rejected { subject, source })
+    }
 }
 
 /// The facts behind a fault. Where no other subject is named, they are about the certificate at
@@ -76,9 +83,8 @@ pub(crate) enum Cause {
     TooManySteps {
         limit: usize,
     },
-    TooManySignatures {
-        limit: usize,
-    },
+    /// Of signatures, by what they cost.
+    TooManySignatures,
     /// The verifier has no signature algorithms.
     NoAlgorithms,
 
@@ -137,6 +143,11 @@ pub(crate) enum Cause {
         source: Source,
         refusal: Refusal,
     },
+    /// A name of the certificate breaks the constraints of a CA, given by its depth.
+    NameConstraints {
+        violation: Violation,
+        by: usize,
+    },
     /// No CRL covers the certificate.
     NoCrl,
 
@@ -153,6 +164,38 @@ pub(crate) enum Cause {
     TrustedWithoutAnchor,
     /// A function of the system that failed before anything was decided.
     Call(String),
+}
+
+/// How a name breaks a CA's name constraints (RFC 5280 section 4.2.1.10). The form of the name is
+/// given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// No permitted subtree of the form holds it.
+    NotPermitted(&'static str),
+    /// An excluded subtree holds it.
+    Excluded(&'static str),
+    /// The subtree has a minimum or a maximum, which RFC 5280 does not use.
+    Bounds(&'static str),
+    /// Names of this form cannot be compared.
+    UnsupportedForm(&'static str),
+    /// The name or the subtree is no such name.
+    Malformed(&'static str),
+    /// There are more names and constraints than are compared.
+    TooMany,
+}
+
+impl Violation {
+    /// The `X509_V_ERR_*` number of OpenSSL 3.
+    pub(crate) fn openssl_code(self) -> i32 {
+        match self {
+            Self::NotPermitted(_) => 47,
+            Self::Excluded(_) => 48,
+            Self::Bounds(_) => 49,
+            Self::UnsupportedForm(_) => 51,
+            Self::Malformed(_) => 53,
+            Self::TooMany => 1,
+        }
+    }
 }
 
 /// A rule of OpenSSL's `X509_V_FLAG_X509_STRICT`; the number is its `X509_V_ERR_*`.

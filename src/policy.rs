@@ -1,4 +1,6 @@
 //! Plain-data policies: what a chain is verified for, and how revocation is treated.
+//!
+//! Tests: `tests/cases.rs` (the rows about purposes and revocation).
 
 use pki_types::CertificateRevocationListDer;
 
@@ -28,14 +30,14 @@ impl Purpose {
 
 /// How revocation is checked. The default checks nothing.
 ///
-/// On Unix only the CRLs given in [`crls`](Self::crls) are looked at: nothing is fetched, and a
+/// On Unix only the CRLs given in [`crls`](Self::crls) are read: nothing is fetched, and a
 /// stapled OCSP response is not read. On Windows and Apple systems the operating system checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {
     /// Which certificates of the chain are checked.
     pub check: RevocationCheck,
-    /// What happens to a certificate whose status cannot be found out.
+    /// What happens to a certificate whose status is not known.
     pub unknown: UnknownRevocation,
     /// Whether the operating system may fetch CRLs or ask OCSP responders. Not available on Unix,
     /// where `true` is a [`BuildError`](crate::BuildError).
@@ -95,17 +97,17 @@ pub enum UnknownRevocation {
     /// It is accepted. An outdated CRL is still read: what it revokes is revoked.
     #[default]
     Allow,
-    /// It is refused, and so is one that only an outdated CRL speaks about.
+    /// It is refused, and so is one that only an outdated CRL covers.
     Reject,
 }
 
-/// What the verifier really found out about revocation.
+/// What the verifier really found about revocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RevocationOutcome {
-    /// What the policy asked for.
+    /// What the policy requires.
     pub requested: RevocationCheck,
-    /// For which certificates a valid answer was found: all that were asked for if this equals
+    /// For which certificates a valid answer was found: all that are required if this equals
     /// [`requested`](Self::requested), fewer if the policy allows an unknown status.
     pub checked: RevocationCheck,
 }

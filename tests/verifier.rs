@@ -1,17 +1,18 @@
 //! Settings, errors and reports of the verifier.
 
 #![cfg(unix)]
-#![allow(clippy::panic, clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
 
 use std::time::Duration;
 
 use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rcgen::KeyUsagePurpose as KeyUsage;
 use trustbridge::{
     BuildError, ErrorKind, Peer, Refusal, Revocation, RevocationCheck, Source, Verified, Verifier,
     VerifierBuilder, VerifyError,
 };
 use trustbridge_cases::NOW;
-use trustbridge_cases::make::{DAY, Node, ca, server};
+use trustbridge_cases::make::{DAY, Node, Spec, ca, server};
 
 fn der(node: &Node) -> CertificateDer<'static> {
     CertificateDer::from(node.der.clone())
@@ -125,13 +126,39 @@ fn same_name_and_other_key_is_a_near_miss() {
     assert_eq!(error.kind(), ErrorKind::UnknownIssuer);
     let reasons: Vec<_> = error.near_misses().iter().map(|miss| miss.reason.clone()).collect();
     assert_eq!(reasons, [Refusal::DifferentKey]);
-    assert!(error.report().contains("older or newer CA of the same name"), "{}", error.report());
+    for part in [
+        "Candidates rejected:\n  - 'CN=Corp Root, O=trustbridge tests' in the extra roots: ",
+        "older or newer CA of the same name",
+    ] {
+        assert!(error.report().contains(part), "{part:?} is missing in:\n{}", error.report());
+    }
 
     // Without key identifiers a wrong key cannot be told from a damaged certificate.
     let leaf = server().no_authority_key_id().issued_by(&new);
     let error = refused(only(&[&old]), &[&leaf]);
     assert_eq!((error.kind(), error.depth()), (ErrorKind::BadSignature, Some(0)));
     assert_eq!(error.near_misses().len(), 1);
+}
+
+#[test]
+fn a_trusted_end_entity_is_held_to_the_same_rules_wherever_it_is_trusted() {
+    let may_sign: fn(Spec) -> Spec =
+        |node| node.key_usage(&[KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+    let own = |change: fn(Spec) -> Spec| change(server()).self_signed();
+    for (itself, strict, expected) in [
+        (own(|node| node), false, None),
+        (own(|node| node), true, None),
+        (own(|node| node.valid(-2 * DAY, -DAY)), false, Some(ErrorKind::Expired)),
+        (own(|node| node.names(&["other.example"])), false, Some(ErrorKind::NameMismatch)),
+        // keyCertSign without basicConstraints: a CA in the old way, which the strict profile rejects.
+        (own(may_sign), false, None),
+        (own(may_sign), true, Some(ErrorKind::NotACa)),
+    ] {
+        for builder in [only(&[&itself]), only(&[]).pinned_leaf(der(&itself))] {
+            let verdict = verify(&builder.strict(strict).build().unwrap(), &[&itself]);
+            assert_eq!(verdict.err().map(|error| error.kind()), expected);
+        }
+    }
 }
 
 #[test]
@@ -249,6 +276,12 @@ fn wrong_name_lists_the_right_ones() {
          *.two.example, 192.0.2.1"
     );
     assert_eq!(error.openssl_code(), 62);
+    // The path was good: the chain is shown as it was sent.
+    assert!(
+        error.report().contains("\n> 0: CN=server, O=trustbridge tests\n"),
+        "{}",
+        error.report()
+    );
     let chain = [der(&leaf)];
     let verifier = only(&[&root]).build().unwrap();
     let error = verifier.verify(&peer(&chain, "192.0.2.2")).unwrap_err();
