@@ -134,7 +134,7 @@ trustbridge.extract_from_ssl()
 
 
 def test_switch():
-    assert importing("", "-X", "trustbridge-mode=deferred") == "deferred deferred was asked for"
+    assert importing("", "-X", "trustbridge-mode=deferred") == "deferred deferred was requested"
     assert "has no mode 'off'" in importing("", "-X", "trustbridge-mode=off")
     assert "has no mode True" in importing("", "-X", "trustbridge-mode")
 
@@ -227,10 +227,10 @@ def test_other_versions_of_openssl(monkeypatch, version, text):
 @in_handshake
 @pytest.mark.parametrize("field", range(5))
 def test_every_setting_counts(monkeypatch, field):
-    read = _native.read_settings
+    read_settings = _native.read_settings
 
     def wrong(context):
-        settings = list(read(context))
+        settings = list(read_settings(context))
         settings[field] ^= 1 << 4
         return tuple(settings)
 
@@ -262,7 +262,7 @@ def test_words_without_openssl():
         pytest.skip("says some things in other words")
     words = re.findall(r'^ +(\d+) => "(.*)",$', source.read_text(), re.MULTILINE)
     errors = source.parents[2] / "src" / "kind.rs"
-    table = errors.read_text().partition("fn openssl_code")[2].partition("\n    }")[0]
+    table = errors.read_text().partition("fn openssl_code")[2].partition("\n    }\n")[0]
     needed = {int(code) for code in re.findall(r" => (\d+),$", table, re.MULTILINE)}
     assert len(needed) > 20
     assert {int(code) for code, _ in words} >= needed - {1}

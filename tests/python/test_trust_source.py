@@ -650,8 +650,8 @@ def elsewhere(request, monkeypatch):
 
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.delenv("SSL_CERT_DIR")
-    monkeypatch.setattr(environment, "looks", request.param == "as elsewhere")
-    return environment.looks
+    monkeypatch.setattr(environment, "replaces_system", request.param == "as elsewhere")
+    return environment.replaces_system
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
@@ -682,7 +682,7 @@ def test_variable_with_a_directory(both, other_ca, system_file, tmp_path, monkey
 def test_empty_variables_count_as_unset(monkeypatch):
     from trustbridge import _environment as environment
 
-    monkeypatch.setattr(environment, "looks", True)
+    monkeypatch.setattr(environment, "replaces_system", True)
     monkeypatch.setenv("SSL_CERT_FILE", "")
     monkeypatch.setenv("SSL_CERT_DIR", "")
     trust = _native.Trust()
