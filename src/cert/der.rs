@@ -161,7 +161,7 @@ pub(crate) fn elements(contents: &[u8]) -> impl Iterator<Item = Element<'_>> {
 }
 
 /// The contents of a SEQUENCE that fills `bytes`.
-pub(super) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+pub(crate) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
     let mut reader = Reader::new(bytes);
     let contents = reader.expect(SEQUENCE, what)?;
     reader.end(what)?;

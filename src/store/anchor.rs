@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use pki_types::{CertificateDer, UnixTime};
 
+use super::distrust::{DistrustList, Limits};
 use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
 use crate::cert::der;
@@ -24,6 +25,9 @@ pub struct StoreEntry {
     certificate: CertificateDer<'static>,
     source: Source,
     trust: Option<TrustSettings>,
+    /// What the distribution says against certificates; nothing about those that a caller gave.
+    distrust: Option<Arc<DistrustList>>,
+    limits: OnceLock<Option<Box<Limits>>>,
     vetted: OnceLock<Result<Vetted, Refusal>>,
 }
 
@@ -43,7 +47,8 @@ impl StoreEntry {
         source: Source,
         trust: Option<TrustSettings>,
     ) -> Self {
-        Self { certificate, source, trust, vetted: OnceLock::new() }
+        let (limits, vetted) = (OnceLock::new(), OnceLock::new());
+        Self { certificate, source, trust, distrust: None, limits, vetted }
     }
 
     /// The certificate.
@@ -118,9 +123,47 @@ impl StoreEntry {
         self.trust.as_ref().is_some_and(|trust| trust.names(purpose))
     }
 
-    /// What the trust settings alone say against the purpose.
+    /// What the trust settings and the distribution say against the purpose.
     pub(crate) fn distrust(&self, purpose: Purpose) -> Option<Refusal> {
-        self.trust.as_ref()?.refusal(purpose)
+        let settings = self.trust.as_ref().and_then(|trust| trust.refusal(purpose));
+        settings.or_else(|| self.limits()?.refusal(purpose))
+    }
+
+    /// The time since when the distribution does not trust it any more for new certificates, and
+    /// the file that says so. A chain that ends here is rejected if its end entity's validity
+    /// period begins later.
+    pub fn distrust_after(&self, purpose: Purpose) -> Option<(UnixTime, &Source)> {
+        let (date, source) = self.limits()?.distrust_after(purpose)?;
+        Some((date.to_unix(), source))
+    }
+
+    /// Why it is no trust anchor for an end entity that was issued at a time.
+    pub(crate) fn refusal_of_issued(
+        &self,
+        purpose: Purpose,
+        not_before: Timestamp,
+    ) -> Option<Refusal> {
+        let (date, source) = self.limits()?.distrust_after(purpose)?;
+        (not_before > date)
+            .then(|| Refusal::DistrustedAfter { date: date.to_unix(), source: source.clone() })
+    }
+
+    /// Name constraints (contents of the SEQUENCE) that the distribution attaches to its key.
+    pub(crate) fn attached_name_constraints(&self) -> Option<&[u8]> {
+        self.limits()?.name_constraints()
+    }
+
+    /// What the distribution says about it, found when first needed.
+    fn limits(&self) -> Option<&Limits> {
+        let distrust = self.distrust.as_ref()?;
+        let limits = match self.limits.get() {
+            Some(limits) => limits,
+            None => {
+                let limits = distrust.limits(&self.certificate);
+                self.limits.get_or_init(|| limits)
+            }
+        };
+        limits.as_deref()
     }
 
     pub(crate) fn raw_subject(&self) -> &[u8] {
@@ -166,6 +209,7 @@ struct Index {
     by_subject: Vec<(u64, usize)>,
     any_rejected: bool,
     any_settings: bool,
+    distrust: Option<Arc<DistrustList>>,
 }
 
 /// An [`AnchorSet`] that is being filled.
@@ -215,6 +259,19 @@ impl AnchorSetBuilder {
         index.any_settings |= entry.trust.is_some();
         index.entries.push(entry);
         Ok(())
+    }
+
+    /// Has every entry heed what the distribution says.
+    #[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
+    pub(super) fn heed(&mut self, distrust: DistrustList) {
+        if distrust.is_empty() {
+            return;
+        }
+        let distrust = Arc::new(distrust);
+        for entry in &mut self.index.entries {
+            entry.distrust = Some(distrust.clone());
+        }
+        self.index.distrust = Some(distrust);
     }
 
     pub(crate) fn build(mut self) -> AnchorSet {
@@ -291,6 +348,16 @@ impl AnchorSet {
     pub(crate) fn has_usable(&self, purpose: Purpose, time: UnixTime) -> bool {
         self.entries().iter().any(|entry| entry.refusal(purpose, time).is_none())
     }
+}
+
+/// The file in which the distribution distrusts exactly this certificate, or its issuer and serial
+/// number, wherever it stands in a path.
+pub(crate) fn blocked_by<'s>(
+    sets: &[&'s AnchorSet],
+    cert: &Cert<'_>,
+    purpose: Purpose,
+) -> Option<&'s Source> {
+    sets.iter().find_map(|set| set.index.distrust.as_ref()?.blocks(cert, purpose))
 }
 
 /// The entry whose trust settings say that this subject and key must not be trusted for the purpose,

@@ -38,6 +38,13 @@ pub fn blocks(text: &[u8]) -> Blocks<'_> {
     Blocks { rest: text, line: 0, begin: None, mark: true, base64: Vec::new() }
 }
 
+/// The contents of a block that has this label; the text begins with it.
+pub(super) fn decode(text: &[u8], label: &[u8]) -> Result<Vec<u8>, Fault> {
+    let mut blocks = blocks(text);
+    blocks.next_line();
+    blocks.body(label).map_err(|error| error.fault)
+}
+
 /// One block of PEM text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -7,6 +7,7 @@ use std::fmt;
 
 use pki_types::UnixTime;
 
+use super::source::Source;
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
 use crate::cert::{self, EKU_ANY};
@@ -44,6 +45,19 @@ pub enum Refusal {
     Rejected,
     /// The store's trust settings list other purposes only.
     NotTrustedForPurpose,
+    /// The distribution distrusts it for this purpose, in a file beside its bundle.
+    DistrustedBy {
+        /// The file.
+        source: Source,
+    },
+    /// The distribution distrusts it for end entities that were issued after a date, and this one
+    /// was.
+    DistrustedAfter {
+        /// The date.
+        date: UnixTime,
+        /// The file that says so.
+        source: Source,
+    },
     /// It cannot be read; the text names the field.
     Malformed(String),
     /// It has the issuer's name but another key: the signature was not made with it.
@@ -61,7 +75,10 @@ impl Refusal {
             Self::WrongPurpose => ErrorKind::WrongPurpose,
             Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
             Self::WeakKey => ErrorKind::WeakKey,
-            Self::Rejected | Self::NotTrustedForPurpose => ErrorKind::Distrusted,
+            Self::Rejected
+            | Self::NotTrustedForPurpose
+            | Self::DistrustedBy { .. }
+            | Self::DistrustedAfter { .. } => ErrorKind::Distrusted,
             Self::Malformed(_) => ErrorKind::BadEncoding,
             Self::DifferentKey => return None,
         })
@@ -99,6 +116,13 @@ impl fmt::Display for Refusal {
             Self::NotTrustedForPurpose => {
                 f.write_str("the store trusts it for other purposes only")
             }
+            Self::DistrustedBy { source } => write!(f, "distrusted for this purpose by {source}"),
+            Self::DistrustedAfter { date, source } => write!(
+                f,
+                "the end entity was issued after {}, when this root stopped being trusted for new \
+                 certificates; from {source}",
+                Timestamp::from(*date)
+            ),
             Self::Malformed(what) => write!(f, "malformed {what}"),
             Self::DifferentKey => f.write_str("has the right name but a different key"),
         }

@@ -31,7 +31,7 @@ fn of_directory(path: &Path) -> Reading {
 }
 
 fn nothing_by_default() -> Defaults {
-    Defaults { bundles: Vec::new(), directories: Vec::new() }
+    Defaults::default()
 }
 
 fn reasons(reading: &Reading) -> Vec<&str> {
@@ -260,6 +260,7 @@ fn each_half_is_replaced_on_its_own() {
         let defaults = Defaults {
             bundles: vec![missing.clone(), bundle.clone()],
             directories: vec![missing.clone(), default_directory.clone()],
+            ..Defaults::default()
         };
         let store = read(&environment, &defaults, None, now()).store;
         let names = store.entries().iter().map(|entry| entry.subject().split_off(3));
@@ -446,7 +447,7 @@ fn entries_that_look_alike_cost_no_more() {
     assert_eq!(set.entries().len(), 40_000);
     let rejected = |entry: &StoreEntry| entry.trust().unwrap().rejected.len();
     assert!(set.entries().iter().all(|entry| rejected(entry) == 2));
-    let text = "a:".repeat(1) + &(0..30_000).map(|n| format!("/{n}:")).collect::<String>();
+    let text = "a:".to_owned() + &(0..30_000).map(|n| format!("/{n}:")).collect::<String>();
     let environment =
         Environment::from_variables(|name| (name == "SSL_CERT_DIR").then(|| text.clone().into()));
     assert_eq!(environment.directories.unwrap().0.len(), 30_001);
