@@ -29,8 +29,6 @@ DIFFERS = {
     "CRL: older good, newer revoked": _CRLS,
 }
 _UNUSABLE = "nothing in the store can issue: the native module says so, OpenSSL only finds nothing"
-    "the native module knows that nothing in the store can issue, OpenSSL only finds nothing"
-)
 _ONE_CODE = "for both faults OpenSSL has one code: invalid CA certificate"
 _NOT_AN_ANCHOR = "what is not for servers is no anchor of the native module"
 SAYS_OTHERWISE = {
