@@ -36,7 +36,8 @@ def test_suite(tmp_path):
     """Everything that goes through a context, in a process without the native module."""
     copy(tmp_path)
     here = Path(__file__).parent
-    about = ("context", "handshake", "inject", "threads", "trust_source")
+    about = ("certifi", "context", "environment", "export", "handshake", "inject")
+    about += ("respect_cafile", "settings", "threads", "trust_source")
     about += ("parity_attributes", "parity_handshake", "parity_injection", "verified")
     files = [f"test_{name}.py" for name in about]
     finished = subprocess.run(

@@ -35,6 +35,11 @@ NATIVE_ONLY = (
     "test_select.py",
     "test_selftest.py",
     "test_store.py",
+    "test_certifi.py",
+    "test_environment.py",
+    "test_export.py",
+    "test_respect_cafile.py",
+    "test_settings.py",
     "test_trust_source.py",
     "test_verify.py",
 )
