@@ -1,254 +1,179 @@
-//! One path from the end entity to a vetted trust anchor: signatures, name constraints and CRLs, by
-//! `webpki`.
+//! One path from the end entity to a trust anchor, by RFC 5280 section 6.1.
+//!
+//! Section 6.1.3 and 6.1.4 walk from the trust anchor down and carry state along. All of that state
+//! only ever shrinks what is allowed, so that the same verdict is a conjunction over certificates
+//! and pairs of them, and each part can be decided where it costs least:
+//!
+//! | RFC 5280 | where |
+//! |---|---|
+//! | 6.1.1 (c), (d): initial policies, trust anchor | policies are not processed; the anchor is a certificate and is checked like one |
+//! | 6.1.3 (a) (1): signature | [`Walk::validate`], from the anchor down |
+//! | 6.1.3 (a) (2): validity period | [`checks`], once for each certificate |
+//! | 6.1.3 (a) (3): revocation | `revocation`, once the path stands |
+//! | 6.1.3 (a) (4): names chain | `graph` |
+//! | 6.1.3 (b), (c), 6.1.4 (g): name constraints | [`Walk::name_constraints`] |
+//! | 6.1.3 (d) to (f), 6.1.4 (a), (b), (h) to (j): policies | not processed, as in OpenSSL |
+//! | 6.1.4 (c) to (f): the working key | the key of the next certificate up; keys inherit no parameters |
+//! | 6.1.4 (k), (n): CA, keyCertSign | [`checks::issuer`], once for each certificate |
+//! | 6.1.4 (l), (m): path length | [`path_lengths`] |
+//! | 6.1.4 (o), 6.1.5 (f): critical extensions | [`checks`], once for each certificate |
+//! | 6.1.5 (a), (b), (g): policies | not processed |
+//!
+//! Tests: the table in `tests/cases`, `tests/openssl.rs`, and `tests/differential` against OpenSSL.
 
-use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
-    RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
-};
-
-use crate::cert::der::{self, Reader};
-use crate::cert::{self, Cert};
+use super::crls;
+use super::graph::{Anchored, Node};
+use super::name_constraints::Constraints;
+use super::search::Walk;
+use super::signatures::{Link, oid_of};
+use crate::cert::Cert;
+use crate::cert::der::Malformed;
 use crate::checks;
-use crate::error::VerifyError;
+use crate::fault::{Cause, Fault, Violation};
 use crate::kind::ErrorKind;
-use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
-use crate::settings::Config;
-use crate::store::StoreEntry;
+use crate::policy::{Purpose, RevocationOutcome};
 
-/// One path.
-pub(super) struct Candidate<'c, 'a> {
-    pub(super) config: &'c Config,
-    pub(super) crls: &'c [CertRevocationList<'static>],
-    pub(super) time: UnixTime,
-    pub(super) leaf: &'c Cert<'a>,
-    /// From the end entity's issuer up, without the trust anchor.
-    pub(super) issuers: &'c [&'c Cert<'a>],
-    pub(super) anchor: &'c TrustAnchor<'c>,
-    pub(super) entry: &'c StoreEntry,
+/// A path, with the numbers that the graph has for its certificates.
+#[derive(Clone)]
+pub(super) struct Path<'g, 'a> {
+    /// End entity first.
+    pub(super) nodes: Vec<(usize, &'g Node<'a>)>,
+    pub(super) anchor: (usize, &'g Anchored<'a>),
 }
 
-impl Candidate<'_, '_> {
-    /// What was found about revocation, or what is wrong with the path.
-    pub(super) fn validate(&self) -> Result<RevocationOutcome, VerifyError> {
-        self.attempt().map_err(|error| self.explain(error))
+impl<'g, 'a> Path<'g, 'a> {
+    /// End entity first, trust anchor last.
+    pub(super) fn certs(&self) -> impl DoubleEndedIterator<Item = &'g Cert<'a>> {
+        let nodes = self.nodes.iter().map(|(_, node)| &node.cert);
+        nodes.chain([&self.anchor.1.cert])
+    }
+}
+
+/// Why a path is not accepted.
+pub(super) enum Rejected {
+    /// A link of it is none; other paths are to be found without it.
+    Link(Fault),
+    /// Something else is wrong with it.
+    Path(Fault),
+    /// The work has met its bound.
+    Bound(Fault),
+}
+
+impl From<Fault> for Rejected {
+    fn from(fault: Fault) -> Self {
+        Self::Path(fault)
+    }
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// Everything that a path must satisfy beyond what each of its certificates must.
+    pub(super) fn validate(&mut self, path: &Path<'_, 'a>) -> Result<RevocationOutcome, Rejected> {
+        self.signed(path)?;
+        path_lengths(path)?;
+        self.name_constraints(path)?;
+        if self.given.config.strict {
+            strict(path)?;
+        }
+        Ok(crls::check(self.given.config, self.crls, self.given.time, path)?)
     }
 
-    /// Verifies exactly this path with `webpki`.
-    fn attempt(&self) -> Result<RevocationOutcome, webpki::Error> {
-        let leaf = CertificateDer::from(self.leaf.der);
-        let leaf = EndEntityCert::try_from(&leaf)?;
-        let intermediates: Vec<_> =
-            self.issuers.iter().map(|cert| CertificateDer::from(cert.der)).collect();
-        let usage = match self.config.purpose {
-            Purpose::ServerAuth => KeyUsage::server_auth(),
-            Purpose::ClientAuth => KeyUsage::client_auth(),
-        };
-        let exactly = |found: &webpki::VerifiedPath<'_>| {
-            let found = found.intermediate_certificates().map(|cert| cert.der());
-            if found.eq(intermediates.iter().cloned()) {
-                Ok(())
-            } else {
-                Err(webpki::Error::UnknownIssuer)
-            }
-        };
-        let crls: Vec<_> = self.crls.iter().collect();
-        let run = |check, unknown| {
-            leaf.verify_for_usage(
-                self.config.algorithms,
-                std::slice::from_ref(self.anchor),
-                &intermediates,
-                self.time,
-                usage,
-                revocation_options(&crls, check, unknown),
-                Some(&exactly),
-            )
-            .map(|_| ())
-        };
-
-        let requested = self.config.revocation.check;
-        let outcome = |checked| RevocationOutcome { requested, checked };
-        if requested == RevocationCheck::Off {
-            return run(requested, UnknownRevocation::Allow).map(|()| outcome(requested));
-        }
-        if crls.is_empty() {
-            run(RevocationCheck::Off, UnknownRevocation::Allow)?;
-            return match self.config.revocation.unknown {
-                UnknownRevocation::Allow => Ok(outcome(RevocationCheck::Off)),
-                UnknownRevocation::Reject => Err(webpki::Error::UnknownRevocationStatus),
+    /// RFC 5280 section 6.1.3 (a) (1), from the trust anchor down: who has no trusted key makes
+    /// nobody verify more than one signature for each certificate.
+    pub(super) fn signed(&mut self, path: &Path<'_, 'a>) -> Result<(), Rejected> {
+        let anchor = path.anchor.1;
+        let mut issuer = (anchor.key, anchor.cert.spki);
+        for (depth, &(number, node)) in path.nodes.iter().enumerate().rev() {
+            let link = self.signatures.link((number, &node.cert), issuer).map_err(|_| {
+                let cause = Cause::TooManySignatures;
+                Rejected::Bound(Fault::new(ErrorKind::ChainTooComplex).because(cause))
+            })?;
+            let fault = match link {
+                Link::Good => {
+                    issuer = (node.key, node.cert.spki);
+                    continue;
+                }
+                Link::Wrong if node.cert.algorithms_differ => {
+                    checks::malformed(Malformed("signature algorithm (inner and outer differ)"))
+                }
+                Link::Wrong => Fault::new(ErrorKind::BadSignature),
+                Link::Unsupported => {
+                    checks::unsupported_signature(oid_of(node.cert.signature_algorithm))
+                }
             };
+            return Err(Rejected::Link(fault.at(depth)));
         }
-        if self.config.revocation.unknown == UnknownRevocation::Reject {
-            return run(requested, UnknownRevocation::Reject).map(|()| outcome(requested));
-        }
-        // The verdict first, then how much of it rests on a valid answer.
-        run(requested, UnknownRevocation::Allow)?;
-        let answered = |check| run(check, UnknownRevocation::Reject).is_ok();
-        Ok(outcome(if answered(requested) {
-            requested
-        } else if requested == RevocationCheck::Chain && answered(RevocationCheck::Leaf) {
-            RevocationCheck::Leaf
-        } else {
-            RevocationCheck::Off
-        }))
+        Ok(())
     }
 
-    /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
-    fn explain(&self, error: webpki::Error) -> VerifyError {
-        use webpki::Error as E;
-        let certs = || std::iter::once(self.leaf).chain(self.issuers.iter().copied());
-        let kind = match &error {
-            E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
-            E::CertDistrusted => ErrorKind::Distrusted,
-            E::CertExpired { .. } => ErrorKind::Expired,
-            E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
-            E::CertRevoked => ErrorKind::Revoked,
-            E::CrlExpired { .. } => ErrorKind::RevocationOutdated,
-            E::UnknownRevocationStatus => ErrorKind::RevocationUnknown,
-            E::InvalidCrlSignatureForPublicKey
-            | E::IssuerNotCrlSigner
-            | E::InvalidCrlNumber
-            | E::UnsupportedCrlIssuingDistributionPoint
-            | E::UnsupportedCrlVersion
-            | E::UnsupportedDeltaCrl
-            | E::UnsupportedIndirectCrl
-            | E::UnsupportedRevocationReason
-            | E::UnsupportedRevocationReasonsPartitioning
-            | E::UnsupportedCrlSignatureAlgorithmContext(_)
-            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::BadRevocationData
+    /// RFC 5280 section 6.1.3 (b) and (c) with 6.1.4 (g): every certificate below a CA with name
+    /// constraints, but for self-issued ones that are not the end entity. The anchor's constraints
+    /// are heeded like those of any other CA.
+    fn name_constraints(&mut self, path: &Path<'_, 'a>) -> Result<(), Fault> {
+        // OpenSSL takes the common name for a DNS name where it would match it with the peer's,
+        // and always in client certificates, whose names are not matched.
+        let config = self.given.config;
+        let common_names = config.common_name || config.purpose == Purpose::ClientAuth;
+        let (anchor, anchored) = path.anchor;
+        let issuers = path.nodes.iter().map(|&(number, node)| (number, &node.cert));
+        let issuers = issuers.chain([(self.graph.nodes.len() + anchor, &anchored.cert)]);
+        let issuers = issuers.enumerate().skip(1);
+        let own = issuers
+            .map(|(depth, (number, cert))| (depth, number, cert.extensions.name_constraints));
+        // What the distribution attaches to the anchor's key holds beside its own.
+        let number = self.graph.nodes.len() + self.graph.anchors.len() + anchor;
+        let attached = anchored.entry.attached_name_constraints();
+        for (depth, number, contents) in own.chain([(path.nodes.len(), number, attached)]) {
+            let Some(contents) = contents else { continue };
+            let mut constraints = None;
+            for (below, &(subject, node)) in path.nodes.iter().enumerate().take(depth) {
+                if below != 0 && node.self_issued {
+                    continue;
+                }
+                let comparisons = &mut self.comparisons;
+                let verdict = self.constrained.entry((subject, number)).or_insert_with(|| {
+                    constraints.get_or_insert_with(|| Constraints::new(contents)).check(
+                        &node.cert,
+                        common_names && below == 0,
+                        comparisons,
+                    )
+                });
+                if let Err(violation) = *verdict {
+                    let kind = match violation {
+                        Violation::TooMany => ErrorKind::ChainTooComplex,
+                        _ => ErrorKind::NameConstraints,
+                    };
+                    let cause = Cause::NameConstraints { violation, by: depth };
+                    let fault = Fault::new(kind).at(below).because(cause);
+                    return Err(fault.code(violation.openssl_code()));
+                }
             }
-            E::EndEntityUsedAsCa => ErrorKind::NotACa,
-            E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
-            E::MaximumNameConstraintComparisonsExceeded
-            | E::MaximumPathBuildCallsExceeded
-            | E::MaximumPathDepthExceeded
-            | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
-            E::NameConstraintViolation
-            | E::InvalidNetworkMaskConstraint
-            | E::MalformedNameConstraint => ErrorKind::NameConstraints,
-            E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
-            E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
-            E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
-            E::UnsupportedSignatureAlgorithmContext(_)
-            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::UnsupportedAlgorithm
-            }
-            E::UnsupportedCertVersion
-            | E::BadDer
-            | E::BadDerTime
-            | E::ExtensionValueInvalid
-            | E::InvalidCertValidity
-            | E::InvalidSerialNumber
-            | E::MalformedDnsIdentifier
-            | E::MalformedExtensions
-            | E::SignatureAlgorithmMismatch
-            | E::TrailingData(_) => ErrorKind::BadEncoding,
-            _ => ErrorKind::CannotCheck,
-        };
-        let depth = match kind {
-            ErrorKind::BadSignature | ErrorKind::UnsupportedAlgorithm => self.first_bad_link(),
-            ErrorKind::Revoked => certs().position(|cert| {
-                self.crls.iter().any(|crl| {
-                    crl.issuer() == cert.issuer
-                        && matches!(crl.find_serial(cert.serial), Ok(Some(_)))
-                })
-            }),
-            ErrorKind::CaAsEndEntity | ErrorKind::NameConstraints => Some(0),
-            ErrorKind::RevocationUnknown
-            | ErrorKind::RevocationOutdated
-            | ErrorKind::BadRevocationData
-                if self.config.revocation.check == RevocationCheck::Leaf =>
-            {
-                Some(0)
-            }
-            ErrorKind::RevocationUnknown => {
-                certs().position(|cert| self.crls.iter().all(|crl| crl.issuer() != cert.issuer))
-            }
-            _ => None,
-        };
-        let out = VerifyError::new(kind);
-        let out = match depth {
-            Some(depth) => out.at(depth),
-            None => out,
-        };
-        match &error {
-            E::UnsupportedSignatureAlgorithmContext(context) => {
-                let oid = oid_of(&context.signature_algorithm_id);
-                let outdated = checks::OUTDATED_SIGNATURES.contains(&oid.as_str());
-                let out = out.detail(format!("signature algorithm {oid}"));
-                // X509_V_ERR_CA_MD_TOO_WEAK
-                if outdated { out.code(68) } else { out }
-            }
-            E::UnsupportedCertVersion => out.detail("not an X.509 version 3 certificate"),
-            _ if matches!(
-                kind,
-                ErrorKind::BadEncoding | ErrorKind::BadRevocationData | ErrorKind::CannotCheck
-            ) =>
-            {
-                out.detail(format!("{error:?}"))
-            }
-            _ => out,
         }
-    }
-
-    /// The depth of the first certificate, from the end entity up, whose signature was not made
-    /// with the key of the next. Only asked after `webpki` refused the path.
-    fn first_bad_link(&self) -> Option<usize> {
-        let anchor = Cert::parse(self.entry.certificate()).ok()?;
-        let certs: Vec<_> = std::iter::once(self.leaf)
-            .chain(self.issuers.iter().copied())
-            .chain([&anchor])
-            .collect();
-        certs.windows(2).position(|pair| match pair {
-            [cert, issuer] => !signed_by(cert, issuer, self.config.algorithms),
-            _ => false,
-        })
+        Ok(())
     }
 }
 
-/// Whether the issuer's key made the signature.
-pub(super) fn signed_by(
-    cert: &Cert<'_>,
-    issuer: &Cert<'_>,
-    algorithms: &[&dyn SignatureVerificationAlgorithm],
-) -> bool {
-    let Ok((key_algorithm, key)) = cert::split_spki(issuer.spki) else { return false };
-    algorithms
-        .iter()
-        .filter(|algorithm| {
-            algorithm.signature_alg_id().as_ref() == cert.signature_algorithm
-                && algorithm.public_key_alg_id().as_ref() == key_algorithm
-        })
-        .any(|algorithm| algorithm.verify_signature(key, cert.tbs, cert.signature).is_ok())
+/// RFC 5280 section 6.1.4 (l) and (m), counted from below: a certificate's constraint is on the
+/// intermediates between it and the end entity that are not self-issued. The anchor's own is heeded
+/// too, as in OpenSSL (section 6.1.1 (d) leaves that open).
+fn path_lengths(path: &Path<'_, '_>) -> Result<(), Fault> {
+    let mut below = 0;
+    for (depth, cert) in path.certs().enumerate().skip(1) {
+        if checks::exceeds(cert.path_length(), below) {
+            return Err(Fault::new(ErrorKind::PathLengthExceeded).at(depth));
+        }
+        below += usize::from(!cert.is_self_issued());
+    }
+    Ok(())
 }
 
-/// The object identifier of an AlgorithmIdentifier's contents.
-fn oid_of(algorithm: &[u8]) -> String {
-    let oid = Reader::new(algorithm).expect(der::OID, "").unwrap_or_default();
-    der::dotted(oid)
-}
-
-fn revocation_options<'c>(
-    crls: &'c [&'c CertRevocationList<'c>],
-    check: RevocationCheck,
-    unknown: UnknownRevocation,
-) -> Option<RevocationOptions<'c>> {
-    let depth = match check {
-        RevocationCheck::Off => return None,
-        RevocationCheck::Leaf => RevocationCheckDepth::EndEntity,
-        RevocationCheck::Chain => RevocationCheckDepth::Chain,
-    };
-    let (status, expiration) = match unknown {
-        UnknownRevocation::Allow => (UnknownStatusPolicy::Allow, ExpirationPolicy::Ignore),
-        UnknownRevocation::Reject => (UnknownStatusPolicy::Deny, ExpirationPolicy::Enforce),
-    };
-    let builder = RevocationOptionsBuilder::new(crls).ok()?;
-    Some(
-        builder
-            .with_depth(depth)
-            .with_status_policy(status)
-            .with_expiration_policy(expiration)
-            .build(),
-    )
+/// The strict profile holds for the whole path, the trust anchor included: that has to be a CA by
+/// basicConstraints as well.
+fn strict(path: &Path<'_, '_>) -> Result<(), Fault> {
+    let last = path.nodes.len();
+    if !path.anchor.1.cert.is_ca() {
+        return Err(Fault::new(ErrorKind::NotACa).at(last));
+    }
+    path.certs()
+        .enumerate()
+        .try_for_each(|(depth, cert)| checks::strict(cert, depth, depth == last))
 }

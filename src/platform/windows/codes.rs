@@ -1,6 +1,8 @@
 //! What a verdict of Windows means, in this crate's terms. Pure functions over the error bits and
 //! codes that the engine hands over, compiled and tested on every system.
 //!
+//! Tests: in this file.
+//!
 //! Sources: [`CERT_TRUST_STATUS`](https://learn.microsoft.com/windows/win32/api/wincrypt/ns-wincrypt-cert_trust_status)
 //! and [`CertVerifyCertificateChainPolicy`](https://learn.microsoft.com/windows/win32/api/wincrypt/nf-wincrypt-certverifycertificatechainpolicy).
 
@@ -10,9 +12,10 @@
 use pki_types::UnixTime;
 
 use crate::cert::der;
-use crate::cert::{self, Cert, KEY_CERT_SIGN};
+use crate::cert::{Cert, KEY_CERT_SIGN};
 use crate::checks;
-use crate::error::{ErrorKind, VerifyError};
+use crate::fault::{Cause, Fault};
+use crate::kind::ErrorKind;
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 
 /// Bits of `CERT_TRUST_STATUS::dwErrorStatus` that decide about more than the kind of error.
@@ -34,7 +37,7 @@ const UNKNOWN_REVOCATION: u32 = REVOCATION_STATUS_UNKNOWN | IS_OFFLINE_REVOCATIO
 
 /// Every error bit of wincrypt.h, with its name without `CERT_TRUST_`. Of several bits the first
 /// of this list gives the kind of error: what is final, then the missing path, then what is wrong
-/// with a certificate, and last what merely could not be found out.
+/// with a certificate, and last what is merely not known.
 pub(crate) const TRUST_BITS: &[(u32, &str, ErrorKind)] = &[
     (IS_EXPLICIT_DISTRUST, "IS_EXPLICIT_DISTRUST", ErrorKind::Distrusted),
     (IS_REVOKED, "IS_REVOKED", ErrorKind::Revoked),
@@ -137,7 +140,7 @@ impl Status {
             && !matches!(policy, Some(ErrorKind::Revoked | ErrorKind::Distrusted))
     }
 
-    /// The names of the error bits, for people; empty if there are none.
+    /// The names of the error bits, for humans; empty if there are none.
     pub(crate) fn bit_names(&self) -> String {
         let bits = self.bits();
         let known = TRUST_BITS.iter().filter(|(bit, _, _)| bits & bit != 0);
@@ -167,14 +170,16 @@ impl Status {
         certs: &[Option<Cert<'_>>],
         ignored: u32,
         time: UnixTime,
-    ) -> Result<(), VerifyError> {
+    ) -> Result<(), Fault> {
         let bits = self.bits() & !ignored;
         let unknown = TRUST_BITS.iter().fold(bits, |rest, (bit, _, _)| rest & !bit);
         let found = TRUST_BITS.iter().find(|(bit, _, _)| bits & bit != 0);
         match found {
             Some(&(bit, _, kind)) => Err(self.explain(bit, kind, certs, time)),
-            None if unknown != 0 => Err(VerifyError::new(ErrorKind::CannotCheck)
-                .detail(format!("Windows reports the unknown error {unknown:#x}"))),
+            None if unknown != 0 => {
+                let cause = Cause::UnknownTrustBits(unknown);
+                Err(Fault::new(ErrorKind::CannotCheck).because(cause))
+            }
             None => match code_kind(self.policy) {
                 None => Ok(()),
                 Some(kind) => {
@@ -182,11 +187,11 @@ impl Status {
                         (ErrorKind::UntrustedRoot, 1) => ErrorKind::SelfSignedLeaf,
                         (kind, _) => kind,
                     };
-                    let error = VerifyError::new(kind);
+                    let fault = Fault::new(kind);
                     Err(match self.policy_element {
-                        Some(depth) => error.at(depth),
-                        None if kind == ErrorKind::NameMismatch => error.at(0),
-                        None => error,
+                        Some(depth) => fault.at(depth),
+                        None if kind == ErrorKind::NameMismatch => fault.at(0),
+                        None => fault,
                     })
                 }
             },
@@ -199,47 +204,38 @@ impl Status {
         kind: ErrorKind,
         certs: &[Option<Cert<'_>>],
         time: UnixTime,
-    ) -> VerifyError {
+    ) -> Fault {
         let last = self.elements.len().saturating_sub(1);
         let depth = match bit {
             IS_PARTIAL_CHAIN | IS_UNTRUSTED_ROOT => Some(last),
             _ => self.depth_of(bit),
         };
         let cert = depth.and_then(|depth| certs.get(depth)).and_then(Option::as_ref);
-        let error = match (bit, cert) {
-            (IS_NOT_TIME_VALID, Some(cert)) => {
-                checks::validity(cert, time).err().unwrap_or_else(|| VerifyError::new(kind))
-            }
-            (IS_UNTRUSTED_ROOT, _) if last == 0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
-            (IS_PARTIAL_CHAIN, Some(cert)) if cert.is_self_issued() => match last {
-                0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
-                _ => VerifyError::new(ErrorKind::UntrustedRoot),
-            },
-            (IS_PARTIAL_CHAIN, Some(cert)) => {
-                VerifyError::new(kind).detail(format!("\"{}\"", cert::name_text(cert.issuer)))
-            }
+        let fault = match (bit, cert) {
+            (IS_NOT_TIME_VALID, Some(cert)) => checks::validity(cert, time).err(),
+            (IS_UNTRUSTED_ROOT, _) if last == 0 => Some(Fault::new(ErrorKind::SelfSignedLeaf)),
+            (IS_PARTIAL_CHAIN, Some(cert)) => Some(checks::missing_path(cert, last)),
             // One bit for two faults: not a CA, or too many intermediates below it.
             (INVALID_BASIC_CONSTRAINTS, Some(cert)) if cert.is_ca() => {
-                VerifyError::new(ErrorKind::PathLengthExceeded)
+                Some(Fault::new(ErrorKind::PathLengthExceeded))
             }
             // One bit for the usages of all certificates and for keyCertSign of CAs.
             (IS_NOT_VALID_FOR_USAGE, Some(cert))
                 if depth != Some(0) && !cert.key_usage_allows(KEY_CERT_SIGN) =>
             {
-                VerifyError::new(ErrorKind::KeyUsage)
+                Some(Fault::new(ErrorKind::KeyUsage))
             }
             (INVALID_EXTENSION, Some(cert)) if cert.extensions.unknown_critical.is_some() => {
-                VerifyError::new(ErrorKind::UnknownCriticalExtension)
+                Some(Fault::new(ErrorKind::UnknownCriticalExtension))
             }
             // One bit for weak hashes and for weak keys.
-            (HAS_WEAK_SIGNATURE, Some(cert)) => {
-                strength(cert, false).err().unwrap_or_else(|| VerifyError::new(kind))
-            }
-            _ => VerifyError::new(kind),
+            (HAS_WEAK_SIGNATURE, Some(cert)) => strength(cert, false).err(),
+            _ => None,
         };
+        let fault = fault.unwrap_or_else(|| Fault::new(kind));
         match depth {
-            Some(depth) => error.at(depth),
-            None => error,
+            Some(depth) => fault.at(depth),
+            None => fault,
         }
     }
 
@@ -267,15 +263,12 @@ impl Status {
 /// Keys of less than 112 bits of strength and signatures over MD5 or SHA-1. Windows is asked to
 /// refuse them too; what it takes for weak depends on its version and settings. Nobody relies on
 /// the signature of a trust anchor.
-pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), VerifyError> {
+pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), Fault> {
     checks::key(cert)?;
     let algorithm = der::Reader::new(cert.signature_algorithm).expect(der::OID, "algorithm");
     let algorithm = der::dotted(algorithm.map_err(checks::malformed)?);
-    if !is_anchor && checks::OUTDATED_SIGNATURES.contains(&algorithm.as_str()) {
-        // X509_V_ERR_CA_MD_TOO_WEAK
-        return Err(VerifyError::new(ErrorKind::UnsupportedAlgorithm)
-            .code(68)
-            .detail(format!("signature algorithm {algorithm}")));
+    if !is_anchor && checks::is_outdated_signature(&algorithm) {
+        return Err(checks::unsupported_signature(algorithm));
     }
     Ok(())
 }
@@ -365,8 +358,8 @@ pub(crate) enum OwnRoots {
     ExtraAndFallback,
 }
 
-/// Fallback roots count while the system store has not a single certificate. Windows fetches
-/// roots on demand, so a store with any certificate in it is at work.
+/// Fallback roots are trusted while the system store has not a single certificate. Windows
+/// fetches roots on demand, so a store with any certificate in it works as expected.
 pub(crate) fn own_roots(
     extra: bool,
     fallback: bool,
@@ -401,7 +394,7 @@ mod tests {
 
     fn kind(status: &Status, ignored: u32) -> Option<ErrorKind> {
         let certs = vec![None; status.elements.len()];
-        status.verdict(&certs, ignored, at(0)).err().map(|error| error.kind())
+        status.verdict(&certs, ignored, at(0)).err().map(|fault| fault.kind)
     }
 
     #[test]
@@ -463,7 +456,7 @@ mod tests {
     #[test]
     fn what_is_final_comes_first() {
         let depth =
-            |status: &Status| status.verdict(&[None, None, None], 0, at(0)).unwrap_err().depth();
+            |status: &Status| status.verdict(&[None, None, None], 0, at(0)).unwrap_err().depth;
         let status = chain(&[IS_NOT_TIME_VALID, IS_REVOKED, IS_UNTRUSTED_ROOT]);
         assert_eq!(kind(&status, 0), Some(ErrorKind::Revoked));
         assert_eq!(depth(&status), Some(1));
@@ -528,7 +521,7 @@ mod tests {
 
     #[test]
     fn fallback_roots_need_an_empty_system() {
-        let unasked = || -> bool { panic!("the store must not be looked at") };
+        let unasked = || -> bool { panic!("the store must not be read") };
         assert_eq!(own_roots(true, false, true, unasked), OwnRoots::Extra);
         assert_eq!(own_roots(false, false, true, unasked), OwnRoots::None);
         assert_eq!(own_roots(true, true, false, unasked), OwnRoots::ExtraAndFallback);
