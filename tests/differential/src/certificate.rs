@@ -110,11 +110,7 @@ impl Certificate {
                 .iter()
                 .map(|extension| {
                     let critical = extension.critical.map(der::boolean).unwrap_or_default();
-                    der::sequence(&[
-                        extension.oid.clone(),
-                        critical,
-                        der::octets(&extension.value),
-                    ])
+                    der::sequence(&[extension.oid.clone(), critical, der::octets(&extension.value)])
                 })
                 .collect();
             fields.push(der::context(3, &der::sequence(&list)));

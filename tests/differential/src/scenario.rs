@@ -190,10 +190,8 @@ pub fn end_entity(key: usize, issuer: &Name, signer: usize, purpose: Purpose) ->
         false,
         der::sequence(&[der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, last])]),
     );
-    let names = [
-        der::context_primitive(2, b"host.example"),
-        der::context_primitive(7, &[192, 0, 2, 1]),
-    ];
+    let names =
+        [der::context_primitive(2, b"host.example"), der::context_primitive(7, &[192, 0, 2, 1])];
     cert.set(oid::SUBJECT_ALT_NAME, false, der::sequence(&names));
     cert
 }
@@ -284,10 +282,11 @@ impl<'p> World<'p> {
             .stored
             .iter()
             .map(|(place, trust)| Entry { der: ders[*place].clone(), trust: trust.clone() })
-            .chain(self.also_stored.iter().map(|(cert, trust)| Entry {
-                der: cert.der(self.pool),
-                trust: trust.clone(),
-            }))
+            .chain(
+                self.also_stored
+                    .iter()
+                    .map(|(cert, trust)| Entry { der: cert.der(self.pool), trust: trust.clone() }),
+            )
             .collect();
         if self.shuffled {
             self.random.shuffle(&mut store);
