@@ -6,8 +6,10 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -26,11 +28,12 @@ use rustls::{
     ServerConfig, ServerConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
 use trustbridge::rustls_0_23::{
-    ClientChainVerifier, ConfigError, ServerChainVerifier, WithVerifier, certificate_error,
-    client_config, verify_error,
+    ClientChainVerifier, ConfigError, ErrorForm, ServerChainVerifier, Settings, WithVerifier,
+    client_config, client_config_with_provider, verify_error,
 };
 use trustbridge::{
-    ErrorKind, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
+    ErrorKind, Peer, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
+    VerifyError,
 };
 use trustbridge_cases::make::{self, DAY, Node};
 use trustbridge_cases::{Case, Engine, Expect, NOW};
@@ -189,22 +192,23 @@ fn trusted_server() {
             if name == "127.0.0.1" && Engine::of_system() == Some(Engine::Wine) {
                 // As the row `name-ipv4` of the table says.
                 let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0);
-                let client = client(&setup, verifier.unwrap().plain_errors(true), None);
+                let client = client(&setup, verifier.unwrap(), None);
                 let (outcome, _) = talk(client, server(&setup, &leaf, None), name);
-                let refusal = Error::InvalidCertificate(CertificateError::NotValidForName);
-                assert_eq!(rustls_error(&outcome.unwrap_err()), refusal);
+                assert!(matches!(
+                    rustls_error(&outcome.unwrap_err()),
+                    Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
+                ));
                 continue;
             }
             let chain = Arc::new(Mutex::new(Vec::new()));
             let kept = chain.clone();
-            let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0)
-                .unwrap()
-                .on_verdict(move |peer, verdict| {
-                    let verified = verdict.unwrap();
-                    assert_eq!(verified.anchor.source, Source::ExtraRoots);
-                    assert_eq!(peer.time, now());
-                    kept.lock().unwrap().extend(verified.chain.clone());
-                });
+            let settings = Settings::new(for_servers(&[&ca])).on_verdict(move |peer, verdict| {
+                let verified = verdict.unwrap();
+                assert_eq!(verified.anchor.source, Source::ExtraRoots);
+                assert_eq!(peer.time, now());
+                kept.lock().unwrap().extend(verified.chain.clone());
+            });
+            let verifier = ServerChainVerifier::with_provider(settings, &setup.0).unwrap();
             let (outcome, seen) =
                 talk(client(&setup, verifier, None), server(&setup, &leaf, None), name);
             outcome.unwrap();
@@ -221,8 +225,8 @@ struct Refusal {
     kind: ErrorKind,
     error: fn(&CertificateError) -> bool,
     alert: AlertDescription,
-    plain: CertificateError,
-    plain_alert: AlertDescription,
+    variant: fn(&CertificateError) -> bool,
+    variant_alert: AlertDescription,
     text: &'static str,
 }
 
@@ -240,8 +244,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::UnknownIssuer,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::UnknownIssuer,
-            plain_alert: A::UnknownCA,
+            variant: |error| matches!(error, E::UnknownIssuer),
+            variant_alert: A::UnknownCA,
             text: "UnknownIssuer: example.com: issuer is not known: 'CN=Root, O=trustbridge tests'; \
                    searched the extra roots (1 usable)",
         },
@@ -252,8 +256,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::SelfSignedLeaf,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::UnknownIssuer,
-            plain_alert: A::UnknownCA,
+            variant: |error| matches!(error, E::UnknownIssuer),
+            variant_alert: A::UnknownCA,
             text: "self-signed certificate is not trusted",
         },
         Refusal {
@@ -263,8 +267,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::NoTrustAnchors,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::UnknownIssuer,
-            plain_alert: A::UnknownCA,
+            variant: |error| matches!(error, E::UnknownIssuer),
+            variant_alert: A::UnknownCA,
             text: "NoTrustAnchors: example.com: no usable trust anchor was found",
         },
         Refusal {
@@ -277,8 +281,8 @@ fn refusals() -> Vec<Refusal> {
                     if time.as_secs() - not_after.as_secs() == DAY.unsigned_abs())
             },
             alert: A::CertificateExpired,
-            plain: E::Expired,
-            plain_alert: A::CertificateExpired,
+            variant: |error| matches!(error, E::ExpiredContext { .. }),
+            variant_alert: A::CertificateExpired,
             text: "(86400 seconds ago)",
         },
         Refusal {
@@ -288,8 +292,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::NotYetValid,
             error: |error| matches!(error, E::NotValidYetContext { .. }),
             alert: A::CertificateExpired,
-            plain: E::NotValidYet,
-            plain_alert: A::CertificateExpired,
+            variant: |error| matches!(error, E::NotValidYetContext { .. }),
+            variant_alert: A::CertificateExpired,
             text: "(86400 seconds in future)",
         },
         Refusal {
@@ -302,8 +306,8 @@ fn refusals() -> Vec<Refusal> {
                     if expected.to_str() == "example.org" && presented == &["example.com"])
             },
             alert: A::BadCertificate,
-            plain: E::NotValidForName,
-            plain_alert: A::BadCertificate,
+            variant: |error| matches!(error, E::NotValidForNameContext { .. }),
+            variant_alert: A::BadCertificate,
             text: "not valid for name \"example.org\"; certificate is only valid for example.com",
         },
         Refusal {
@@ -317,26 +321,26 @@ fn refusals() -> Vec<Refusal> {
                         && presented == &[ExtendedKeyPurpose::ClientAuth])
             },
             alert: A::UnsupportedCertificate,
-            plain: E::InvalidPurpose,
-            plain_alert: A::UnsupportedCertificate,
+            variant: |error| matches!(error, E::InvalidPurposeContext { .. }),
+            variant_alert: A::UnsupportedCertificate,
             text: "for server authentication, allows client authentication",
         },
         Refusal {
             leaf: make::server().serial(77).issued_by(&ca),
             verifier: only(&[&ca])
-                .revocation(Revocation {
-                    check: RevocationCheck::Leaf,
-                    crls: vec![ca.crl(&[77], -DAY, DAY).into()],
-                    ..Revocation::default()
-                })
+                .revocation(
+                    Revocation::default()
+                        .check(RevocationCheck::Leaf)
+                        .crls([ca.crl(&[77], -DAY, DAY).into()]),
+                )
                 .build()
                 .unwrap(),
             name: "example.com",
             kind: ErrorKind::Revoked,
             error: |error| matches!(error, E::Revoked),
             alert: A::CertificateRevoked,
-            plain: E::Revoked,
-            plain_alert: A::CertificateRevoked,
+            variant: |error| matches!(error, E::Revoked),
+            variant_alert: A::CertificateRevoked,
             text: "Revoked",
         },
         Refusal {
@@ -346,8 +350,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::PinMismatch,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::ApplicationVerificationFailure,
-            plain_alert: A::AccessDenied,
+            variant: |error| matches!(error, E::ApplicationVerificationFailure),
+            variant_alert: A::AccessDenied,
             text: "certificate is not the pinned one",
         },
     ]
@@ -358,43 +362,43 @@ fn refused_server() {
     for refusal in refusals() {
         for setup in setups() {
             let told = format!("{:?} {:?}", refusal.kind, setup.1.version);
-            let refused = |plain| {
+            let refused = |form| {
                 let observed = Arc::new(Mutex::new(None));
                 let keep = observed.clone();
-                let verifier =
-                    ServerChainVerifier::with_provider(refusal.verifier.clone(), &setup.0)
-                        .unwrap()
-                        .plain_errors(plain)
-                        .on_verdict(move |_, verdict| {
-                            *keep.lock().unwrap() = Some(verdict.unwrap_err().clone());
-                        });
+                let settings = Settings::new(refusal.verifier.clone()).errors(form).on_verdict(
+                    move |_, verdict| {
+                        *keep.lock().unwrap() = Some(verdict.unwrap_err().clone());
+                    },
+                );
+                let verifier = ServerChainVerifier::with_provider(settings, &setup.0).unwrap();
                 let client = client(&setup, verifier, None);
                 let (outcome, seen) =
                     talk(client, server(&setup, &refusal.leaf, None), refusal.name);
                 let error = outcome.expect_err(&told);
                 let observed = observed.lock().unwrap().take().unwrap();
                 assert_eq!(observed.kind(), refusal.kind, "{told}");
-                (error, seen, observed)
+                let Error::InvalidCertificate(variant) = rustls_error(&error) else {
+                    panic!("{told}: {error:?}");
+                };
+                let has_room = matches!(variant, CertificateError::Other(_));
+                assert_eq!(verify_error(&error), has_room.then_some(&observed), "{told}");
+                (error, variant, alert(&seen), observed)
             };
 
-            let (error, seen, observed) = refused(false);
-            let Error::InvalidCertificate(variant) = rustls_error(&error) else {
-                panic!("{told}: {error:?}");
-            };
+            let (error, variant, alert, _) = refused(ErrorForm::VariantOrText);
             assert!((refusal.error)(&variant), "{told}: {variant:?}");
             assert!(error.to_string().contains(refusal.text), "{told}: {error}");
-            assert_eq!(alert(&seen), refusal.alert, "{told}");
-            let has_room = matches!(variant, CertificateError::Other(_));
-            assert_eq!(verify_error(&error), has_room.then_some(&observed), "{told}");
+            assert_eq!(alert, refusal.alert, "{told}");
 
-            let (error, seen, observed) = refused(true);
-            assert_eq!(
-                rustls_error(&error),
-                Error::InvalidCertificate(refusal.plain.clone()),
-                "{told}"
-            );
-            assert_eq!(alert(&seen), refusal.plain_alert, "{told}");
+            let (_, variant, alert, observed) = refused(ErrorForm::Variant);
+            assert!((refusal.variant)(&variant), "{told}: {variant:?}");
+            assert_eq!(alert, refusal.variant_alert, "{told}");
             assert!(observed.report().contains("What to do:"), "{told}: {}", observed.report());
+
+            let (error, variant, alert, observed) = refused(ErrorForm::Text);
+            assert!(matches!(variant, CertificateError::Other(_)), "{told}: {variant:?}");
+            assert!(error.to_string().contains(&observed.to_string()), "{told}: {error}");
+            assert_eq!(alert, AlertDescription::CertificateUnknown, "{told}");
         }
     }
 }
@@ -409,11 +413,10 @@ fn rejected_server_gets_no_client_certificate() {
         for (server_identity, sent) in [(&trusted, 1), (&untrusted, 0)] {
             let asked = Arc::new(AtomicUsize::new(0));
             let count = asked.clone();
-            let clients = ClientChainVerifier::with_provider(for_clients(&[&ca]), &setup.0)
-                .unwrap()
-                .on_verdict(move |_, _| {
-                    count.fetch_add(1, Ordering::SeqCst);
-                });
+            let settings = Settings::new(for_clients(&[&ca])).on_verdict(move |_, _| {
+                count.fetch_add(1, Ordering::SeqCst);
+            });
+            let clients = ClientChainVerifier::with_provider(settings, &setup.0).unwrap();
             let verifier =
                 ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
             let (outcome, seen) = talk(
@@ -437,7 +440,8 @@ fn client_certificates() {
     let stranger = make::client().issued_by(&ca);
     let for_servers_only = make::server().issued_by(&clients_ca);
     let expired = make::client().valid(-2 * DAY, -DAY).issued_by(&clients_ca);
-    // Identity, optional, what the server says (nothing if it is trusted), and the alert.
+    // Identity, optional, what the server says (nothing if it is trusted), and the alert. Where a
+    // certificate is optional, errors carry the report; otherwise they have their default form.
     type Row<'a> = (Option<&'a Node>, bool, Option<fn(&Error) -> bool>, Option<AlertDescription>);
     let rows: &[Row<'_>] = &[
         (Some(&good), false, None, None),
@@ -452,15 +456,16 @@ fn client_certificates() {
         (
             Some(&stranger),
             false,
-            Some(|error| {
-                verify_error(error).is_some_and(|error| error.kind() == ErrorKind::UnknownIssuer)
-            }),
-            Some(AlertDescription::CertificateUnknown),
+            Some(|error| *error == Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+            Some(AlertDescription::UnknownCA),
         ),
         (
             Some(&stranger),
             true,
-            Some(|error| error.to_string().contains("client certificate: issuer is not known")),
+            Some(|error| {
+                verify_error(error).is_some_and(|error| error.kind() == ErrorKind::UnknownIssuer)
+                    && error.to_string().contains("client certificate: issuer is not known")
+            }),
             Some(AlertDescription::CertificateUnknown),
         ),
         (
@@ -486,8 +491,9 @@ fn client_certificates() {
     for setup in setups() {
         for (row, (identity, optional, refused, expected_alert)) in rows.iter().enumerate() {
             let told = format!("row {row} {:?}", setup.1.version);
-            let verifier =
-                ClientChainVerifier::with_provider(for_clients(&[&clients_ca]), &setup.0).unwrap();
+            let settings = Settings::new(for_clients(&[&clients_ca]));
+            let settings = if *optional { settings.errors(ErrorForm::Text) } else { settings };
+            let verifier = ClientChainVerifier::with_provider(settings, &setup.0).unwrap();
             let verifier = if *optional { verifier.allow_unauthenticated() } else { verifier };
             let mut config = client(
                 &setup,
@@ -589,13 +595,19 @@ fn hints_name_the_extra_roots() {
 fn wrong_settings_are_errors() {
     let ca = make::ca("Root").self_signed();
     let provider = ring::default_provider();
-    assert_eq!(
+    let wrong = |error: ConfigError, expected: [Purpose; 2]| match error {
+        ConfigError::WrongPurpose { required, given, .. } => {
+            assert_eq!([required, given], expected);
+        }
+        error => panic!("{error:?}"),
+    };
+    wrong(
         ServerChainVerifier::with_provider(for_clients(&[&ca]), &provider).unwrap_err(),
-        ConfigError::WrongPurpose { required: Purpose::ServerAuth, given: Purpose::ClientAuth }
+        [Purpose::ServerAuth, Purpose::ClientAuth],
     );
-    assert_eq!(
+    wrong(
         ClientChainVerifier::with_provider(for_servers(&[&ca]), &provider).unwrap_err(),
-        ConfigError::WrongPurpose { required: Purpose::ClientAuth, given: Purpose::ServerAuth }
+        [Purpose::ClientAuth, Purpose::ServerAuth],
     );
     let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
         .with_safe_default_protocol_versions()
@@ -626,32 +638,16 @@ fn wrong_settings_are_errors() {
     );
 }
 
-/// No test of this file installs a default provider, so the features decide.
-#[test]
-fn provider_of_the_features() {
-    let chosen = ServerChainVerifier::new(Verifier::system()).map(|_| ());
-    let expected = match (cfg!(feature = "aws-lc-rs"), cfg!(feature = "ring")) {
-        (false, false) => Err(ConfigError::NoProvider),
-        _ => Ok(()),
-    };
-    assert_eq!(chosen, expected);
-    assert_eq!(client_config(Verifier::system()).map(|_| ()), expected);
-}
-
 #[test]
 fn one_line_configuration() {
-    if cfg!(not(any(feature = "aws-lc-rs", feature = "ring"))) {
-        return; // an error then: see above
-    }
     // The clock is the machine's here.
     let long = |spec: make::Spec| spec.valid(-9_000 * DAY, 9_000 * DAY);
     let ca = long(make::ca("Root")).self_signed();
     let leaf = long(make::server()).issued_by(&ca);
     for setup in setups() {
         let verifier = for_servers(&[&ca]);
-        let (outcome, _) =
-            talk(client_config(verifier).unwrap(), server(&setup, &leaf, None), "example.com");
-        outcome.unwrap();
+        let config = client_config_with_provider(verifier, setup.0.clone()).unwrap();
+        talk(config, server(&setup, &leaf, None), "example.com").0.unwrap();
         let verifier = for_servers(&[&make::ca("Other").self_signed()]);
         let (outcome, seen) =
             talk(client_config(verifier).unwrap(), server(&setup, &leaf, None), "example.com");
@@ -682,6 +678,92 @@ fn algorithms_are_the_providers() {
     }
 }
 
+/// What `Verifier::system` is in a build without any algorithm.
+// Elsewhere the operating system verifies the signatures.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+#[test]
+fn without_algorithms_nothing_is_trusted() {
+    let ca = make::ca("Root").self_signed();
+    let chain = [der(&make::server().issued_by(&ca))];
+    let verify = |verifier: &Verifier| {
+        let name = ServerName::try_from("example.com").unwrap();
+        let peer = Peer::new(&chain, Some(name)).time(now());
+        verifier.verify(&peer).map(|_| ()).map_err(|error| error.kind())
+    };
+    let all = ring::default_provider().signature_verification_algorithms.all;
+    let verifier = for_servers(&[&ca]);
+    assert_eq!(verify(&verifier.with_signature_algorithms(all)), Ok(()));
+    // Owned and shared lists will do.
+    assert_eq!(verify(&verifier.with_signature_algorithms(all.to_vec())), Ok(()));
+    assert_eq!(verify(&verifier.with_signature_algorithms([])), Err(ErrorKind::CannotCheck));
+}
+
+#[test]
+fn verifiers_compose() {
+    fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    unwind_safe::<Verifier>();
+    unwind_safe::<Settings>();
+    unwind_safe::<ServerChainVerifier>();
+    unwind_safe::<ClientChainVerifier>();
+
+    // Equal to its clones only, and so is the hash.
+    let first = Verifier::system();
+    let others = [Verifier::system(), first.with_signature_algorithms([]), for_servers(&[])];
+    assert_eq!(HashSet::from([first.clone(), first.clone()]), HashSet::from([first.clone()]));
+    assert!(others.iter().all(|other| *other != first));
+    assert_eq!(others.iter().collect::<HashSet<_>>().len(), 3);
+
+    // Certificates as they come: owned, borrowed, in an array or a slice.
+    let certs = vec![der(&make::ca("Root").self_signed())];
+    let roots = |builder: VerifierBuilder| builder.build().unwrap().extra_roots().count();
+    assert_eq!(roots(builder().extra_roots(&certs)), 1);
+    assert_eq!(roots(builder().extra_roots([&certs[0]])), 1);
+    assert_eq!(roots(builder().extra_roots(certs.clone()).fallback_roots(&certs)), 1);
+    assert_eq!(
+        roots(builder().extra_roots(certs).extra_roots(Vec::<CertificateDer<'_>>::new())),
+        1
+    );
+}
+
+/// For libraries that take nothing else: what can be used goes in, in both forms.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+#[test]
+fn roots_alone() {
+    use base64::Engine as _;
+    use rustls::pki_types::pem::PemObject;
+    use trustbridge::rustls_0_23::root_store;
+
+    let good = make::ca("Root").self_signed();
+    let expired = make::ca("Expired").valid(-2 * DAY, -DAY).self_signed();
+    let no_ca = make::server().self_signed();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let pem = |node: &Node| {
+        let base64 = base64::prelude::BASE64_STANDARD.encode(&node.der);
+        format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
+    };
+    std::fs::write(file.path(), [&good, &expired, &no_ca].map(pem).concat()).unwrap();
+    let path = file.path().as_os_str().to_owned();
+    let store = Verifier::builder_with_env(|name| (name == "SSL_CERT_FILE").then(|| path.clone()));
+    let store = store.system_store();
+    assert_eq!(store.entries().len(), 3);
+
+    let text = store.to_pem(Purpose::ServerAuth, now());
+    let read = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+    assert_eq!(read.unwrap(), [der(&good)]);
+    assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+
+    let roots = root_store(&store, Purpose::ServerAuth, now());
+    assert_eq!(roots.len(), 1);
+    let leaf = make::server().issued_by(&good);
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_details(provider.clone(), Arc::new(Clock))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    talk(config, server(&(provider, &TLS13), &leaf, None), "example.com").0.unwrap();
+}
+
 #[test]
 fn stapled_response_is_handed_over() {
     let ca = make::ca("Root").self_signed();
@@ -689,9 +771,9 @@ fn stapled_response_is_handed_over() {
     for setup in setups() {
         let seen = Arc::new(Mutex::new(Vec::<u8>::new()));
         let keep = seen.clone();
-        let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0)
-            .unwrap()
+        let settings = Settings::new(for_servers(&[&ca]))
             .on_verdict(move |peer, _| keep.lock().unwrap().extend(peer.ocsp_response));
+        let verifier = ServerChainVerifier::with_provider(settings, &setup.0).unwrap();
         let server = ServerConfig::builder_with_details(setup.0.clone(), Arc::new(Clock))
             .with_protocol_versions(&[setup.1])
             .unwrap()
@@ -748,28 +830,29 @@ fn every_case() {
             }
             judged += 1;
             let expected = engine.map_or(case.expect, |engine| case.expected(engine));
-            let kind = Arc::new(Mutex::new(None));
-            let keep = kind.clone();
-            let keep = move |error: Option<ErrorKind>| *keep.lock().unwrap() = error;
+            let observed = Arc::new(Mutex::new(None));
+            let keep = observed.clone();
+            let keep = move |error: Option<VerifyError>| *keep.lock().unwrap() = error;
             let verdict = if server {
                 judge_server(&case, &provider, keep)
             } else {
                 judge_client(&case, &provider, keep)
             };
-            let kind = *kind.lock().unwrap();
-            match (expected, verdict, kind) {
+            let observed = observed.lock().unwrap().take();
+            match (expected, verdict, observed) {
                 (Expect::Trusted(_), Ok(()), None) => {}
-                (Expect::Refused(name), Err(error), Some(kind)) => {
-                    assert_eq!(format!("{kind:?}"), name, "{}", case.name);
+                (Expect::Refused(name), Err(error), Some(observed)) => {
+                    assert_eq!(format!("{:?}", observed.kind()), name, "{}", case.name);
                     let variant = |error: &Error| {
                         let Error::InvalidCertificate(error) = error else { panic!("{error:?}") };
                         format!("{error:?}").split(['(', ' ']).next().unwrap().to_owned()
                     };
-                    let table = Error::InvalidCertificate(certificate_error(kind));
+                    let table =
+                        Error::InvalidCertificate(ErrorForm::Variant.certificate_error(observed));
                     assert_eq!(variant(&error), variant(&table), "{}", case.name);
                 }
-                (expected, verdict, kind) => {
-                    panic!("{}: expected {expected:?}, got {verdict:?} {kind:?}", case.name)
+                (expected, verdict, observed) => {
+                    panic!("{}: expected {expected:?}, got {verdict:?} {observed:?}", case.name)
                 }
             }
         }
@@ -780,12 +863,12 @@ fn every_case() {
 fn judge_server(
     case: &Case,
     provider: &CryptoProvider,
-    keep: impl Fn(Option<ErrorKind>) + Send + Sync + 'static,
+    keep: impl Fn(Option<VerifyError>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let verifier = ServerChainVerifier::with_provider(verifier(case), provider)
-        .unwrap()
-        .plain_errors(true)
-        .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));
+    let settings = Settings::new(verifier(case))
+        .errors(ErrorForm::Variant)
+        .on_verdict(move |_, verdict| keep(verdict.err().cloned()));
+    let verifier = ServerChainVerifier::with_provider(settings, provider).unwrap();
     let chain = support::certificates(&case.chain);
     let name = ServerName::try_from(case.peer.unwrap()).unwrap();
     verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], support::time(case)).map(|_| ())
@@ -794,12 +877,12 @@ fn judge_server(
 fn judge_client(
     case: &Case,
     provider: &CryptoProvider,
-    keep: impl Fn(Option<ErrorKind>) + Send + Sync + 'static,
+    keep: impl Fn(Option<VerifyError>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let verifier = ClientChainVerifier::with_provider(verifier(case), provider)
-        .unwrap()
-        .plain_errors(true)
-        .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));
+    let settings = Settings::new(verifier(case))
+        .errors(ErrorForm::Variant)
+        .on_verdict(move |_, verdict| keep(verdict.err().cloned()));
+    let verifier = ClientChainVerifier::with_provider(settings, provider).unwrap();
     let chain = support::certificates(&case.chain);
     verifier.verify_client_cert(&chain[0], &chain[1..], support::time(case)).map(|_| ())
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from . import _certifi, _environment, _native
+from . import _certifi, _environment, _native, _select
 from ._context_base import ContextBase, Mode, c_context
 from ._mode import DEFERRED, HANDSHAKE_MODE
 from ._std import StdContext
@@ -72,7 +72,7 @@ class SSLContext(ContextBase):
         if not value:
             for bundle in self._bundles:
                 if not self._trust.has_file(bundle):
-                    self._trust.add_bundle(_native.read_file(bundle))
+                    self._trust.add_certifi(_native.read_file(bundle))
         self._respects_cafile = False
         self._trust.system = bool(value)
 
@@ -107,6 +107,20 @@ class SSLContext(ContextBase):
         # Not by way of the mode, or the warnings of `ssl` would name that line.
         c_context.options.__set__(self, self._mode.kept_options(value))
 
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """False here unless it is set, which raises ValueError where the system's own verifier
+        decides: it does not match the common name."""
+        return super().hostname_checks_common_name
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: bool) -> None:
+        if value and _select.SYSTEM_DECIDES and self._verifies_servers:
+            raise ValueError(
+                "hostname_checks_common_name: the system's verifier cannot match the common name"
+            )
+        StdContext.hostname_checks_common_name.__set__(self, value)  # type: ignore[attr-defined]
+
     # From Python 3.13 on.
     if hasattr(StdContext, "set_psk_client_callback"):
 
@@ -119,46 +133,18 @@ class SSLContext(ContextBase):
     ) -> Any:
         return self._mode.connect(self, wrap, ends, server_side, name, rest)
 
-    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        self._mode.explain(error)
-
     @property
     def _standard_too(self) -> bool:
         """Whether OpenSSL's own store is used too: on server sides."""
         return self.protocol != ssl.PROTOCOL_TLS_CLIENT
 
-    def load_verify_locations(
-        self,
-        cafile: Any = None,
-        capath: Any = None,
-        cadata: Any = None,
-    ) -> None:
-        """Trusts certificates, and uses CRLs, beside the system's.
-
-        Takes what `ssl.SSLContext.load_verify_locations` takes and raises what it raises. A file
-        that has not changed since it was loaded is not read again. The hashed directory `capath`
-        is read now. The bundle of the certifi package counts as the system's store and adds
-        nothing, unless `system_trust` is False.
-        """
-        trust = self._trust
-        if trust is None:
-            super().load_verify_locations(cafile, capath, cadata)
-            return
+    def _load(self, cafile: Any, capath: Any, cadata: Any) -> None:
         if self._standard_too:
-            super().load_verify_locations(cafile, capath, cadata)
-        elif cafile is None and capath is None and cadata is None:
-            self._standard_errors(cafile, capath, cadata)
-        if cadata is not None:
-            self._load_data(trust, cadata)
-        if cafile is not None:
-            self._load_file(trust, cafile)
-        if capath is not None:
-            self._load_directory(trust, capath)
-        own = trust.roots > 0 or capath is not None  # not for CRLs alone
-        if own:
-            self._own_loaded()
+            StdContext.load_verify_locations(self, cafile, capath, cadata)
+        super()._load(cafile, capath, cadata)
 
-    def _load_data(self, trust: _native.Trust, cadata: Any) -> None:
+    def _load_data(self, cadata: Any) -> None:
+        assert self._trust is not None
         batch = None
         if isinstance(cadata, str):
             if cadata.isascii():
@@ -172,19 +158,21 @@ class SSLContext(ContextBase):
             self._standard_errors(None, None, cadata)
         if batch is None or len(batch) == 0:
             raise ssl.SSLError("cadata: no certificate could be read")
-        trust.add(batch)
+        self._trust.add(batch)
 
-    def _load_file(self, trust: _native.Trust, cafile: Any) -> None:
+    def _load_file(self, cafile: Any) -> bool:
+        trust = self._trust
+        assert trust is not None
         try:
             path = os.fsdecode(cafile)
             if trust.has_file(path):
-                return
+                return False
             bundle = _certifi.is_bundle(path)
             if bundle and trust.system:
                 # Stands for the system's certificates, and is read only once those are given up.
                 self._bundles = (*self._bundles, path)
                 self._default_loaded()
-                return
+                return True
             batch = _native.read_file(path)
         except (OSError, TypeError, ValueError) as error:
             self._standard_errors(cafile, None, None)
@@ -195,19 +183,21 @@ class SSLContext(ContextBase):
         if len(batch) == 0:
             raise ssl.SSLError(f"{cafile!r}: no certificate or CRL could be read")
         if bundle:
-            trust.add_bundle(batch)
+            trust.add_certifi(batch)
             self._default_loaded()
         else:
             trust.add(batch)
+        return bundle
 
-    def _load_directory(self, trust: _native.Trust, capath: Any) -> None:
+    def _load_directory(self, capath: Any) -> None:
         try:
             path = os.fsdecode(capath)
         except TypeError:
             path = ""
         if not path or "\0" in path:
             self._standard_errors(None, capath, None)
-        trust.add(_native.read_directory(path))
+        assert self._trust is not None
+        self._trust.add(_native.read_directory(path))
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
         """Costs nothing on clients, which trust the system from the beginning."""
@@ -216,7 +206,7 @@ class SSLContext(ContextBase):
         elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if self._trust is not None:
-            self._trust.renew()
+            self._trust.reload_environment()
             _environment.apply(self._trust)
             self._default_loaded()
 
@@ -225,7 +215,7 @@ class SSLContext(ContextBase):
         if self._trust is None or self._standard_too:
             super().set_default_verify_paths()
         if self._trust is not None:
-            self._trust.renew()
+            self._trust.reload_environment()
             _environment.apply(self._trust)
             self._default_loaded()
 

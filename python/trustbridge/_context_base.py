@@ -7,11 +7,14 @@ import ssl
 import warnings
 
 from ._sockets import SSLObject, SSLSocket
-from ._std import StdContext
+from ._std import StdContext, StdSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket
     from typing import Any, TypeVar
+
+    from ._verification import Verification
 
     _Self = TypeVar("_Self", bound="ContextBase")
 
@@ -65,7 +68,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
 
     #: For other copies of this package.
     _builds_on = StdContext
-    #: Whether a CA file of its own ends the trust in the system; the default certificates, once
+    #: Whether loading a CA file ends the trust in the system; the default certificates, once
     #: requested, bring it back.
     _respects_cafile = False
     _default_requested = False
@@ -123,12 +126,55 @@ class ContextBase(StdContext, metaclass=_ContextType):
         """Whether the system's trust anchors are trusted from now on."""
         raise NotImplementedError
 
+    def load_verify_locations(
+        self, cafile: Any = None, capath: Any = None, cadata: Any = None
+    ) -> None:
+        """Trusts certificates, and uses CRLs, beside the system's.
+
+        Takes what `ssl.SSLContext.load_verify_locations` takes and raises what it raises. A file
+        that has not changed since it was loaded is not read again. The hashed directory `capath`
+        is read now. The bundle of the certifi package stands for the system's store and adds
+        nothing, unless `system_trust` is False.
+        """
+        if not self._verifies_servers:
+            super().load_verify_locations(cafile, capath, cadata)
+        elif cafile is None and capath is None and cadata is None:
+            self._standard_errors(cafile, capath, cadata)
+        else:
+            self._load(cafile, capath, cadata)
+
+    def _load(self, cafile: Any, capath: Any, cadata: Any) -> None:
+        bundle = False
+        try:
+            if cadata is not None:
+                self._load_data(cadata)
+            if cafile is not None:
+                bundle = self._load_file(cafile)
+            if capath is not None:
+                self._load_directory(capath)
+        finally:
+            # Also if nothing could be loaded: then nothing is trusted.
+            if not bundle or capath is not None or cadata is not None:
+                self._own_loaded()
+
+    def _load_data(self, cadata: Any) -> None:
+        raise NotImplementedError
+
+    def _load_file(self, cafile: Any) -> bool:
+        """Whether it is a bundle of certifi, which requests the default certificates."""
+        raise NotImplementedError
+
+    def _load_directory(self, capath: Any) -> None:
+        raise NotImplementedError
+
     def _default_loaded(self) -> None:
         self._default_requested = True
         if self._respects_cafile:
             self._trust_system(True)
 
     def _own_loaded(self) -> None:
+        # What decides is that something was loaded, not what was in it: certificates for another
+        # purpose, rejected ones or CRLs alone are no reason to trust the system.
         if self._respects_cafile and not self._default_requested:
             self._trust_system(False)
 
@@ -145,8 +191,26 @@ class ContextBase(StdContext, metaclass=_ContextType):
                 raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
         c_context.verify_flags.__set__(self, value)
 
-    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        """Completes a certificate error that a connection of this context has just raised."""
+    if TYPE_CHECKING:  # they are those of `ssl`
+
+        def wrap_socket(
+            self,
+            sock: socket,
+            server_side: bool = False,
+            do_handshake_on_connect: bool = True,
+            suppress_ragged_eofs: bool = True,
+            server_hostname: str | bytes | None = None,
+            session: ssl.SSLSession | None = None,
+        ) -> SSLSocket: ...
+
+        def wrap_bio(
+            self,
+            incoming: ssl.MemoryBIO,
+            outgoing: ssl.MemoryBIO,
+            server_side: bool = False,
+            server_hostname: str | bytes | None = None,
+            session: ssl.SSLSession | None = None,
+        ) -> SSLObject: ...
 
     # What `ssl` calls for every connection, however it is made.
 
@@ -230,5 +294,13 @@ class Mode:
         """The connection that `wrap` makes of a socket or of two memory BIOs."""
         return wrap(*ends, server_side, name, **rest)
 
-    def explain(self, error: ssl.SSLCertVerificationError) -> None:
-        """Completes a certificate error that a connection has just raised."""
+
+def attach(verification: Verification, ends: tuple[Any, ...], rest: dict[str, Any]) -> None:
+    """Leaves the verification with the socket or object of a connection just made."""
+    owner = rest.get("owner")
+    if owner is None and isinstance(ends[0], StdSocket):
+        owner = ends[0]
+    try:
+        owner._verification = verification  # type: ignore[union-attr]
+    except AttributeError:
+        pass  # nobody's, or of a class with slots

@@ -18,16 +18,20 @@ from _thread import RLock
 
 from . import _certifi, _openssl_report
 from . import _openssl_store as store
-from ._context_base import PARTIAL_CHAIN, ContextBase
+from ._context_base import PARTIAL_CHAIN, ContextBase, attach
 from ._files import file_identity
 from ._mode import without_native
+from ._openssl_report import Certificate, Verified
 from ._std import StdContext
+from ._verification import Sessions, Verification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from ._files import Identity
+
+__all__ = ["Certificate", "SSLContext", "VerificationError", "Verified", "export_pem", "verify"]
 
 #: Why this mode is in use.
 reason = without_native
@@ -60,12 +64,14 @@ class SSLContext(ContextBase):
     _given: set[tuple[type, str | bytes]]
     #: Bundles of certifi that were loaded, and not read.
     _bundles: list[str]
+    _sessions: Sessions
 
     def _set_up(self, system_trust: bool) -> None:
         self._locks = {}
         self._sources, self._bundles = [], []
         self._files, self._in_directories, self._given = {}, set(), set()
         self._system_trust = system_trust
+        self._sessions = Sessions()
         self.verify_flags = super().verify_flags
 
     def _lock(self) -> Any:
@@ -149,15 +155,25 @@ class SSLContext(ContextBase):
         self._sources.append(source)
         return source
 
-    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        anchors = store.certificates_in(self)
-        _openssl_report.explain(error, connection, self._sources, anchors=anchors, reason=reason)
-
     def _connect(
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
     ) -> Any:
         self._prepare(bool(server_side))
-        return wrap(*ends, server_side, name, **rest)
+        if self._locks is None or server_side:
+            return wrap(*ends, server_side, name, **rest)
+        terms = (
+            int(self.verify_mode),
+            name if self.check_hostname else None,
+            int(super().verify_flags),
+            self._host_flags,  # type: ignore[attr-defined]
+            len(self._sources),
+            sum(source.certificates for source in self._sources),
+        )
+        verification = _Verification(self, terms)
+        rest = verification.offer(self, rest)
+        raw = wrap(*ends, server_side, name, **rest)
+        attach(verification, ends, rest)
+        return raw
 
     def _prepare(self, server_side: bool) -> None:
         """Fills the store for a connection of that kind."""
@@ -177,35 +193,21 @@ class SSLContext(ContextBase):
                 self._verifies_clients = True
                 self.verify_flags = self.verify_flags  # as `ssl` has them from now on
 
-    def load_verify_locations(
-        self, cafile: Any = None, capath: Any = None, cadata: Any = None
-    ) -> None:
-        """Trusts certificates, and uses CRLs, beside the system's.
-
-        As in `ssl`, but data and files that have not changed are not read again, the
-        hashed directory `capath` is read now, and the bundle of the certifi package counts as the
-        system's store and adds nothing.
-        """
-        if self._locks is None:
-            super().load_verify_locations(cafile, capath, cadata)
-            return
+    def _load(self, cafile: Any, capath: Any, cadata: Any) -> None:
         with self._lock():
-            if cadata is not None or (cafile is None and capath is None):
-                # With its type: to compare bytes with a str can be an error.
-                given = (type(cadata), cadata) if type(cadata) in (str, bytes) else None
-                if given not in self._given:
-                    self._add("certificates given to the context", cadata=cadata)
-                    if given:
-                        self._given.add(given)
-                self._own_loaded()
-            if cafile is not None:
-                self._load_file(cafile)
-            if capath is not None:
-                self._load_directory(capath)
+            super()._load(cafile, capath, cadata)
+
+    def _load_data(self, cadata: Any) -> None:
+        # With its type: to compare bytes with a str can be an error.
+        given = (type(cadata), cadata) if type(cadata) in (str, bytes) else None
+        if given not in self._given:
+            self._add("certificates given to the context", cadata=cadata)
+            if given:
+                self._given.add(given)
 
     def _add(self, name: str, **location: Any) -> store.Source:
         before = store.certificates_in(self)
-        super().load_verify_locations(**location)
+        StdContext.load_verify_locations(self, **location)
         source = self._source(name)
         source.certificates += store.certificates_in(self) - before
         return source
@@ -218,37 +220,23 @@ class SSLContext(ContextBase):
         self._sources.append(store.Source(name, self._sources))
         return self._sources[-1]
 
-    def _load_file(self, cafile: Any) -> None:
+    def _load_file(self, cafile: Any) -> bool:
         identity = file_identity(cafile)
         if identity is not None and identity in self._files:
-            return
+            return os.fsdecode(cafile) in self._bundles
         source = None
-        if identity is not None and _certifi.is_bundle(os.fsdecode(cafile)):
-            if self._complete and not self._system_trust:
-                self._add(os.fsdecode(cafile), cafile=cafile)
-            else:
-                # Stands for the system's certificates, and is read only if those do not count.
-                self._bundles.append(os.fsdecode(cafile))
-            self._default_loaded()
+        bundle = identity is not None and _certifi.is_bundle(os.fsdecode(cafile))
+        if bundle and (self._system_trust or not self._complete):
+            # Stands for the system's certificates, and is read only if those are not trusted.
+            self._bundles.append(os.fsdecode(cafile))
         else:
             shown = os.fsdecode(cafile) if isinstance(cafile, (str, bytes, os.PathLike)) else ""
-            before = store.certificates_in(self)
             source = self._add(shown, cafile=cafile)
-            # Not for CRLs alone.
-            if store.certificates_in(self) > before or (
-                identity is not None and self._repeats(cafile)
-            ):
-                self._own_loaded()
+        if bundle:
+            self._default_loaded()
         if identity is not None:
             self._files[identity] = source
-
-    def _repeats(self, cafile: Any) -> bool:
-        """Whether a file that has added nothing has certificates, which were known before."""
-        if not self._respects_cafile:
-            return False  # it does not matter
-        scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
-        scratch.load_verify_locations(cafile)
-        return store.certificates_in(scratch) > 0
+        return bundle
 
     def _load_directory(self, capath: Any) -> None:
         problems = []
@@ -274,7 +262,6 @@ class SSLContext(ContextBase):
         source = self._source(found.name)
         source.certificates += store.certificates_in(self) - before
         source.problems += [text for text in found.problems if text not in source.problems]
-        self._own_loaded()
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
         """Clients trust the system anyway."""
@@ -309,12 +296,34 @@ class SSLContext(ContextBase):
                     self._read_system()
 
 
+class _Verification(Verification):
+    def __init__(self, context: SSLContext, terms: tuple[Any, ...]) -> None:
+        super().__init__(terms, context._sessions)
+        self.sources = context._sources
+        self.accepted: Verified | None = None
+
+    def verified(self, connection: Any) -> Verified | None:
+        if self.accepted is None and connection.version() is not None:
+            mode, _, flags, *_ = self.terms
+            if mode == ssl.CERT_NONE:
+                return None
+            if self.offered is not None and connection.session_reused:
+                self.accepted = self.offered.accepted  # type: ignore[attr-defined]
+            elif chain := connection._sslobj.get_verified_chain():
+                self.accepted = Verified(chain, self.sources, flags)
+        return self.accepted
+
+    def take(self, session: Any, connection: Any) -> None:
+        self.verified(connection)
+        super().take(session, connection)
+
+    def explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        anchors = sum(source.certificates for source in self.sources)
+        _openssl_report.explain(error, connection, self.sources, anchors=anchors, reason=reason)
+
+
 class VerificationError(ssl.SSLCertVerificationError):
     """Never raised here: see `verify`."""
-
-
-class Verified:
-    """Never made here: see `verify`."""
 
 
 def verify(*_arguments: Any, **_settings: Any) -> NoReturn:

@@ -1,5 +1,7 @@
 //! A reader for DER (X.690): definite, minimal lengths and one-byte tags, which is all that
-//! RFC 5280 certificates use.
+//! RFC 5280 certificates use. Anything else would have two meanings for two readers.
+//!
+//! Tests: in this file.
 
 /// What could not be read; the text names the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +161,7 @@ pub(crate) fn elements(contents: &[u8]) -> impl Iterator<Item = Element<'_>> {
 }
 
 /// The contents of a SEQUENCE that fills `bytes`.
-pub(super) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+pub(crate) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
     let mut reader = Reader::new(bytes);
     let contents = reader.expect(SEQUENCE, what)?;
     reader.end(what)?;

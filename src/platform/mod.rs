@@ -7,6 +7,8 @@
 mod apple;
 mod evidence;
 #[cfg(not(any(windows, target_vendor = "apple")))]
+pub(crate) mod privileges;
+#[cfg(not(any(windows, target_vendor = "apple")))]
 mod unix;
 #[cfg(any(windows, test))]
 mod windows;

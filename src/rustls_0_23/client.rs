@@ -1,18 +1,18 @@
 //! The verifier of clients, for servers. Tests: `tests/rustls.rs`.
 
-use std::sync::Arc;
-
 use pki_types::{CertificateDer, UnixTime};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::{ConfigError, Judge, default_provider};
+use super::provider::default_provider;
+use super::settings::{Settings, Shared};
+use super::{ConfigError, ErrorForm};
 use crate::cert::Cert;
-use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
+use crate::{Purpose, Verifier};
 
-/// Verifies clients, for servers that ask for certificates: a [`Verifier`] as rustls's
+/// Verifies clients, for servers that ask for certificates: a [`Verifier`](crate::Verifier) as rustls's
 /// [`ClientCertVerifier`].
 ///
 /// It proves that one of the trust anchors vouches for the client. **Who** the client is, and
@@ -41,20 +41,19 @@ use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientChainVerifier {
-    judge: Judge,
+    shared: Shared,
     hints: Vec<DistinguishedName>,
     mandatory: bool,
 }
 
 impl ClientChainVerifier {
-    /// With the process's default provider, or else the one that the features of this crate
-    /// name.
+    /// With the process's default provider, or else [rustls's own choice](super#the-provider).
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if there is no such provider, the verifier is not for clients, or its
     /// builder was not told whether the system's roots count.
-    pub fn new(verifier: Verifier) -> Result<Self, ConfigError> {
+    pub fn new(verifier: impl Into<Settings>) -> Result<Self, ConfigError> {
         Self::with_provider(verifier, &*default_provider()?)
     }
 
@@ -65,35 +64,23 @@ impl ClientChainVerifier {
     /// [`ConfigError`] if the provider has no algorithms, the verifier is not for clients, or
     /// its builder was not told whether the system's roots count.
     pub fn with_provider(
-        verifier: Verifier,
+        verifier: impl Into<Settings>,
         provider: &CryptoProvider,
     ) -> Result<Self, ConfigError> {
-        let hints = hints(&verifier);
-        let judge = Judge::new(verifier, provider, Purpose::ClientAuth)?;
-        if !judge.verifier.config().system_chosen {
+        let settings = verifier.into();
+        let hints = hints(settings.verifier());
+        let chosen = settings.verifier().config().system_chosen;
+        // The peer needs to be told `unknown_ca`; the server has the observer for the report.
+        let shared = Shared::new(settings, provider, Purpose::ClientAuth, ErrorForm::Variant)?;
+        if !chosen {
             return Err(ConfigError::SystemRootsNotChosen);
         }
-        Ok(Self { judge, hints, mandatory: true })
+        Ok(Self { shared, hints, mandatory: true })
     }
 
     /// Also lets clients in that send no certificate. One that is sent must still be trusted.
     pub fn allow_unauthenticated(mut self) -> Self {
         self.mandatory = false;
-        self
-    }
-
-    /// As [`ServerChainVerifier::plain_errors`].
-    pub fn plain_errors(mut self, yes: bool) -> Self {
-        self.judge.plain_errors = yes;
-        self
-    }
-
-    /// As [`ServerChainVerifier::on_verdict`].
-    pub fn on_verdict<F>(mut self, observer: F) -> Self
-    where
-        F: Fn(&Peer<'_>, Result<&Verified, &VerifyError>) + Send + Sync + 'static,
-    {
-        self.judge.observer = Some(Arc::new(observer));
         self
     }
 }
@@ -115,7 +102,7 @@ impl ClientCertVerifier for ClientChainVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.judge.verify(end_entity, intermediates, None, &[], now)?;
+        self.shared.verify(end_entity, intermediates, None, &[], now)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -125,7 +112,7 @@ impl ClientCertVerifier for ClientChainVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.judge.algorithms)
+        verify_tls12_signature(message, cert, dss, &self.shared.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -134,11 +121,11 @@ impl ClientCertVerifier for ClientChainVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.judge.algorithms)
+        verify_tls13_signature(message, cert, dss, &self.shared.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.algorithms.supported_schemes()
+        self.shared.algorithms.supported_schemes()
     }
 }
 

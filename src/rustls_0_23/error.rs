@@ -6,17 +6,83 @@ use std::{fmt, io};
 
 use rustls::{CertificateError, Error, ExtendedKeyPurpose, OtherError};
 
-use crate::{ErrorKind, Purpose, VerifyError};
+use crate::{BuildError, ErrorKind, Purpose, VerifyError};
 
-/// The variant that comes closest to a kind, without context: the right column of the
+/// What a failed verification is to rustls. Which variant each [`ErrorKind`] gets is in the
 /// [table](super#errors).
-///
-/// `Other` holds a [`VerifyError`] of the kind, for the kinds that rustls has no variant for.
-pub fn certificate_error(kind: ErrorKind) -> CertificateError {
-    plain(VerifyError::new(kind))
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorForm {
+    /// The variant of [`CertificateError`] that comes closest, with its context where there is one.
+    /// The peer gets the most precise alert, and the error carries no report.
+    ///
+    /// `Other` only for the kinds that rustls has no variant for.
+    Variant,
+    /// A variant that says all there is to say, and otherwise `Other` with the [`VerifyError`].
+    VariantOrText,
+    /// Always `Other` with the [`VerifyError`]: its line is part of rustls's message, and
+    /// [`verify_error`] always finds the report.
+    Text,
 }
 
-pub(super) fn plain(error: VerifyError) -> CertificateError {
+impl ErrorForm {
+    /// The error in this form.
+    pub fn certificate_error(self, error: VerifyError) -> CertificateError {
+        match self {
+            Self::Variant => variant(error),
+            Self::VariantOrText if says_enough(error.kind()) => variant(error),
+            Self::VariantOrText | Self::Text => other(error),
+        }
+    }
+}
+
+/// Whether the variant of this kind says as much as the line of the [`VerifyError`].
+fn says_enough(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Expired
+            | ErrorKind::NotYetValid
+            | ErrorKind::NameMismatch
+            | ErrorKind::WrongPurpose
+            | ErrorKind::BadEncoding
+            | ErrorKind::BadSignature
+            | ErrorKind::UnknownCriticalExtension
+            | ErrorKind::Revoked
+            | ErrorKind::RevocationUnknown
+            | ErrorKind::RevocationOutdated
+    )
+}
+
+fn variant(error: VerifyError) -> CertificateError {
+    with_context(&error).unwrap_or_else(|| bare_variant(error))
+}
+
+fn with_context(error: &VerifyError) -> Option<CertificateError> {
+    Some(match error.kind() {
+        ErrorKind::Expired => CertificateError::ExpiredContext {
+            time: error.time()?,
+            not_after: error.validity_limit()?,
+        },
+        ErrorKind::NotYetValid => CertificateError::NotValidYetContext {
+            time: error.time()?,
+            not_before: error.validity_limit()?,
+        },
+        ErrorKind::NameMismatch => CertificateError::NotValidForNameContext {
+            expected: error.name()?.clone(),
+            presented: error.presented_names().to_vec(),
+        },
+        ErrorKind::WrongPurpose => CertificateError::InvalidPurposeContext {
+            required: match error.purpose() {
+                Purpose::ServerAuth => ExtendedKeyPurpose::ServerAuth,
+                Purpose::ClientAuth => ExtendedKeyPurpose::ClientAuth,
+            },
+            presented: error.presented_purposes().iter().map(|oid| key_purpose(oid)).collect(),
+        },
+        _ => return None,
+    })
+}
+
+fn bare_variant(error: VerifyError) -> CertificateError {
     match error.kind() {
         ErrorKind::BadEncoding => CertificateError::BadEncoding,
         ErrorKind::Expired => CertificateError::Expired,
@@ -56,49 +122,14 @@ fn other(error: VerifyError) -> CertificateError {
     CertificateError::Other(OtherError(Arc::new(error)))
 }
 
-/// The middle column of the [table](super#errors).
+/// In the form [`ErrorForm::VariantOrText`].
 impl From<VerifyError> for CertificateError {
     fn from(error: VerifyError) -> Self {
-        match (error.kind(), error.time(), error.validity_limit(), error.name()) {
-            (ErrorKind::Expired, Some(time), Some(not_after), _) => {
-                Self::ExpiredContext { time, not_after }
-            }
-            (ErrorKind::NotYetValid, Some(time), Some(not_before), _) => {
-                Self::NotValidYetContext { time, not_before }
-            }
-            (ErrorKind::NameMismatch, _, _, Some(expected)) => Self::NotValidForNameContext {
-                expected: expected.clone(),
-                presented: error.presented_names().to_vec(),
-            },
-            (ErrorKind::WrongPurpose, ..) => Self::InvalidPurposeContext {
-                required: match error.purpose() {
-                    Purpose::ServerAuth => ExtendedKeyPurpose::ServerAuth,
-                    Purpose::ClientAuth => ExtendedKeyPurpose::ClientAuth,
-                },
-                presented: error.presented_purposes().iter().map(|oid| key_purpose(oid)).collect(),
-            },
-            (
-                ErrorKind::BadEncoding
-                | ErrorKind::BadSignature
-                | ErrorKind::UnknownCriticalExtension
-                | ErrorKind::Revoked
-                | ErrorKind::RevocationUnknown
-                | ErrorKind::RevocationOutdated,
-                ..,
-            ) => plain(error),
-            _ => other(error),
-        }
+        ErrorForm::VariantOrText.certificate_error(error)
     }
 }
 
-/// The middle column of the [table](super#errors).
-impl From<&VerifyError> for CertificateError {
-    fn from(error: &VerifyError) -> Self {
-        error.clone().into()
-    }
-}
-
-/// [`Error::InvalidCertificate`] with the middle column of the [table](super#errors).
+/// [`Error::InvalidCertificate`] in the form [`ErrorForm::VariantOrText`].
 impl From<VerifyError> for Error {
     fn from(error: VerifyError) -> Self {
         Self::InvalidCertificate(error.into())
@@ -115,8 +146,12 @@ fn key_purpose(dotted: &str) -> ExtendedKeyPurpose {
     }
 }
 
-/// Finds the [`VerifyError`] in an error of rustls, or in whatever a library has wrapped around
-/// one. `None` if there is none: the failure is another one, or its variant has no room for it.
+/// Finds the [`VerifyError`] in an error of rustls, or of a library that made the connection: below
+/// every [source](StdError::source), and inside [`io::Error`], `Arc` and `Box`.
+///
+/// `None` if there is none: the failure is another one, its variant has no room for the report
+/// (see [`ErrorForm`]), or the library does not name the error it holds as its source. An
+/// [observer](super::Settings::on_verdict) gets the report in every case.
 ///
 /// ```
 /// # fn show(error: &(dyn std::error::Error + 'static)) {
@@ -133,24 +168,50 @@ pub fn verify_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Verif
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        // Neither of these names what it holds as its source.
-        next = if let Some(Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))) =
-            error.downcast_ref()
-        {
-            Some(&**inner)
-        } else if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner)
-        } else {
-            error.source()
-        };
+        next = held(error).or_else(|| error.source());
     }
     None
 }
+
+/// What an error holds and does not name as its source: these types name the source of what they
+/// hold in the place of it, or nothing.
+fn held<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    if let Some(
+        Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))
+        | Error::Other(OtherError(inner)),
+    ) = error.downcast_ref()
+    {
+        return Some(&**inner);
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return error.get_ref().map(|inner| inner as _);
+    }
+    if let Some(inner) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
+        return Some(&**inner);
+    }
+    if let Some(inner) = error.downcast_ref::<Arc<dyn StdError>>() {
+        return Some(&**inner);
+    }
+    inside::<VerifyError>(error)
+        .or_else(|| inside::<Error>(error))
+        .or_else(|| inside::<io::Error>(error))
+        .or_else(|| inside::<OtherError>(error))
+}
+
+/// An `E` in an `Arc` or a `Box`.
+fn inside<'a, E: StdError + 'static>(
+    error: &'a (dyn StdError + 'static),
+) -> Option<&'a (dyn StdError + 'static)> {
+    let shared = error.downcast_ref::<Arc<E>>().map(|inner| &**inner);
+    shared.or_else(|| error.downcast_ref::<Box<E>>().map(|inner| &**inner)).map(|inner| inner as _)
+}
+
 /// Why a verifier or a configuration could not be made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The verifier judges the other side of a connection.
+    /// The verifier is for the other side of a connection.
+    #[non_exhaustive]
     WrongPurpose {
         /// What it has to be for.
         required: Purpose,
@@ -161,18 +222,34 @@ pub enum ConfigError {
     /// for client certificates. They seldom should: whoever gets a certificate from any public CA
     /// would be let in.
     SystemRootsNotChosen,
-    /// The process has no default provider and this crate has neither feature `aws-lc-rs` nor
-    /// `ring`.
+    /// The process has no default provider, and rustls was compiled with none.
     NoProvider,
     /// The provider has no signature algorithms.
     NoSignatureAlgorithms,
+    /// The verifier could not be built. Only for `?`: this module builds no verifier.
+    Build(BuildError),
     /// rustls refused the settings.
     Rustls(Error),
+}
+
+impl From<BuildError> for ConfigError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
 }
 
 impl From<Error> for ConfigError {
     fn from(error: Error) -> Self {
         Self::Rustls(error)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Rustls(error) => error,
+            error => Self::Other(OtherError(Arc::new(error))),
+        }
     }
 }
 
@@ -190,12 +267,13 @@ impl fmt::Display for ConfigError {
                  set it with `system_roots`; `false` is right for a CA of your own",
             ),
             Self::NoProvider => f.write_str(
-                "no CryptoProvider: install a default one, give one, or turn on the feature \
-                 aws-lc-rs or ring",
+                "no CryptoProvider: turn on rustls's feature `aws_lc_rs` or `ring`, install a default \
+                 provider, or pass one",
             ),
             Self::NoSignatureAlgorithms => {
                 f.write_str("the CryptoProvider has no signature algorithms")
             }
+            Self::Build(error) => error.fmt(f),
             Self::Rustls(error) => error.fmt(f),
         }
     }
@@ -204,6 +282,7 @@ impl fmt::Display for ConfigError {
 impl StdError for ConfigError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
+            Self::Build(error) => error.source(),
             Self::Rustls(error) => error.source(),
             _ => None,
         }
@@ -218,118 +297,61 @@ mod tests {
     use pki_types::{CertificateDer, ServerName, UnixTime};
 
     use super::*;
+    use crate::Verifier;
     use crate::cert::time::Timestamp;
     use crate::error::Parts;
     use crate::fault::{Cause, Fault};
-    use crate::{Peer, Verifier};
 
-    /// Every kind: its plain variant, its ordinary variant and the alert of each.
-    const TABLE: &[(ErrorKind, &str, Alert, &str, Alert)] = {
+    /// Every kind: its variant with the alert, whether that is its ordinary form too, and its
+    /// variant where nothing is known but the kind.
+    const TABLE: &[(ErrorKind, &str, Alert, bool, &str)] = {
         use Alert as A;
         use ErrorKind as K;
         &[
-            (K::NoCertificate, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
-            (K::BadEncoding, "BadEncoding", A::BadCertificate, "BadEncoding", A::BadCertificate),
-            (K::ChainTooComplex, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
-            (K::Expired, "Expired", A::CertificateExpired, "ExpiredContext", A::CertificateExpired),
-            (
-                K::NotYetValid,
-                "NotValidYet",
-                A::CertificateExpired,
-                "NotValidYetContext",
-                A::CertificateExpired,
-            ),
-            (
-                K::NameMismatch,
-                "NotValidForName",
-                A::BadCertificate,
-                "NotValidForNameContext",
-                A::BadCertificate,
-            ),
-            (K::UnknownIssuer, "UnknownIssuer", A::UnknownCA, "Other", A::CertificateUnknown),
-            (K::SelfSignedLeaf, "UnknownIssuer", A::UnknownCA, "Other", A::CertificateUnknown),
-            (K::UntrustedRoot, "UnknownIssuer", A::UnknownCA, "Other", A::CertificateUnknown),
-            (K::NoTrustAnchors, "UnknownIssuer", A::UnknownCA, "Other", A::CertificateUnknown),
-            (
-                K::PinMismatch,
-                "ApplicationVerificationFailure",
-                A::AccessDenied,
-                "Other",
-                A::CertificateUnknown,
-            ),
-            (K::BadSignature, "BadSignature", A::DecryptError, "BadSignature", A::DecryptError),
-            (
-                K::UnsupportedAlgorithm,
-                "UnsupportedSignatureAlgorithm",
-                A::DecryptError,
-                "Other",
-                A::CertificateUnknown,
-            ),
-            (K::WeakKey, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
-            (K::NotACa, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
+            (K::NoCertificate, "Other", A::CertificateUnknown, true, "Other"),
+            (K::BadEncoding, "BadEncoding", A::BadCertificate, true, "BadEncoding"),
+            (K::ChainTooComplex, "Other", A::CertificateUnknown, true, "Other"),
+            (K::Expired, "ExpiredContext", A::CertificateExpired, true, "Expired"),
+            (K::NotYetValid, "NotValidYetContext", A::CertificateExpired, true, "NotValidYet"),
+            (K::NameMismatch, "NotValidForNameContext", A::BadCertificate, true, "NotValidForName"),
+            (K::UnknownIssuer, "UnknownIssuer", A::UnknownCA, false, "UnknownIssuer"),
+            (K::SelfSignedLeaf, "UnknownIssuer", A::UnknownCA, false, "UnknownIssuer"),
+            (K::UntrustedRoot, "UnknownIssuer", A::UnknownCA, false, "UnknownIssuer"),
+            (K::NoTrustAnchors, "UnknownIssuer", A::UnknownCA, false, "UnknownIssuer"),
+            (K::PinMismatch, APPLICATION, A::AccessDenied, false, APPLICATION),
+            (K::BadSignature, "BadSignature", A::DecryptError, true, "BadSignature"),
+            (K::UnsupportedAlgorithm, ALGORITHM, A::DecryptError, false, ALGORITHM),
+            (K::WeakKey, "Other", A::CertificateUnknown, true, "Other"),
+            (K::NotACa, "Other", A::CertificateUnknown, true, "Other"),
             (
                 K::CaAsEndEntity,
                 "InvalidPurpose",
                 A::UnsupportedCertificate,
-                "Other",
-                A::CertificateUnknown,
-            ),
-            (K::KeyUsage, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
-            (K::PathLengthExceeded, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
-            (
-                K::WrongPurpose,
+                false,
                 "InvalidPurpose",
-                A::UnsupportedCertificate,
-                "InvalidPurposeContext",
-                A::UnsupportedCertificate,
             ),
-            (K::NameConstraints, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
-            (
-                K::UnknownCriticalExtension,
-                "UnhandledCriticalExtension",
-                A::BadCertificate,
-                "UnhandledCriticalExtension",
-                A::BadCertificate,
-            ),
-            (
-                K::Distrusted,
-                "ApplicationVerificationFailure",
-                A::AccessDenied,
-                "Other",
-                A::CertificateUnknown,
-            ),
-            (K::Revoked, "Revoked", A::CertificateRevoked, "Revoked", A::CertificateRevoked),
-            (
-                K::RevocationUnknown,
-                "UnknownRevocationStatus",
-                A::UnknownCA,
-                "UnknownRevocationStatus",
-                A::UnknownCA,
-            ),
-            (
-                K::RevocationOutdated,
-                "ExpiredRevocationList",
-                A::UnknownCA,
-                "ExpiredRevocationList",
-                A::UnknownCA,
-            ),
-            (
-                K::BadRevocationData,
-                "UnknownRevocationStatus",
-                A::UnknownCA,
-                "Other",
-                A::CertificateUnknown,
-            ),
-            (
-                K::NotStandardsCompliant,
-                "Other",
-                A::CertificateUnknown,
-                "Other",
-                A::CertificateUnknown,
-            ),
-            (K::CannotCheck, "Other", A::CertificateUnknown, "Other", A::CertificateUnknown),
+            (K::KeyUsage, "Other", A::CertificateUnknown, true, "Other"),
+            (K::PathLengthExceeded, "Other", A::CertificateUnknown, true, "Other"),
+            // Which purpose was required is always known.
+            (K::WrongPurpose, PURPOSE, A::UnsupportedCertificate, true, PURPOSE),
+            (K::NameConstraints, "Other", A::CertificateUnknown, true, "Other"),
+            (K::UnknownCriticalExtension, EXTENSION, A::BadCertificate, true, EXTENSION),
+            (K::Distrusted, APPLICATION, A::AccessDenied, false, APPLICATION),
+            (K::Revoked, "Revoked", A::CertificateRevoked, true, "Revoked"),
+            (K::RevocationUnknown, UNKNOWN_STATUS, A::UnknownCA, true, UNKNOWN_STATUS),
+            (K::RevocationOutdated, "ExpiredRevocationList", A::UnknownCA, true, OUTDATED),
+            (K::BadRevocationData, UNKNOWN_STATUS, A::UnknownCA, false, UNKNOWN_STATUS),
+            (K::NotStandardsCompliant, "Other", A::CertificateUnknown, true, "Other"),
+            (K::CannotCheck, "Other", A::CertificateUnknown, true, "Other"),
         ]
     };
+
+    const ALGORITHM: &str = "UnsupportedSignatureAlgorithm";
+    const APPLICATION: &str = "ApplicationVerificationFailure";
+    const EXTENSION: &str = "UnhandledCriticalExtension";
+    const OUTDATED: &str = "ExpiredRevocationList";
+    const PURPOSE: &str = "InvalidPurposeContext";
+    const UNKNOWN_STATUS: &str = "UnknownRevocationStatus";
 
     /// As a verifier returns it: with name, time and limit.
     fn complete(kind: ErrorKind) -> VerifyError {
@@ -352,7 +374,7 @@ mod tests {
         .into()
     }
 
-    fn variant(error: &CertificateError) -> String {
+    fn name(error: &CertificateError) -> String {
         let debug = format!("{error:?}");
         debug.split([' ', '(', '{']).next().unwrap().to_owned()
     }
@@ -373,21 +395,30 @@ mod tests {
 
     #[test]
     fn variants_and_alerts() {
-        for &(kind, plain_variant, plain_alert, full_variant, full_alert) in TABLE {
+        for &(kind, variant, alert, ordinary, bare) in TABLE {
             let error = complete(kind);
-            let bare = certificate_error(kind);
-            let plain = plain(error.clone());
-            let full = CertificateError::from(&error);
-            assert_eq!(variant(&bare), plain_variant, "{kind:?}");
-            assert_eq!(variant(&plain), plain_variant, "{kind:?}");
-            assert_eq!(variant(&full), full_variant, "{kind:?}");
-            assert_eq!(text(&bare).map(VerifyError::kind), text(&plain).map(VerifyError::kind));
             // Whoever carries text carries all of it.
-            assert!(text(&plain).is_none_or(|inner| *inner == error), "{kind:?}");
-            assert!(text(&full).is_none_or(|inner| *inner == error), "{kind:?}");
-            assert_eq!(Alert::from(bare), plain_alert, "{kind:?}");
-            assert_eq!(Alert::from(plain), plain_alert, "{kind:?}");
-            assert_eq!(Alert::from(full), full_alert, "{kind:?}");
+            let check = |form: ErrorForm, expected: &str, alert: Alert| {
+                let made = form.certificate_error(error.clone());
+                assert_eq!(name(&made), expected, "{kind:?} {form:?}");
+                assert_eq!(text(&made), (expected == "Other").then_some(&error), "{kind:?}");
+                assert_eq!(Alert::from(made), alert, "{kind:?} {form:?}");
+            };
+            check(ErrorForm::Variant, variant, alert);
+            if ordinary {
+                check(ErrorForm::VariantOrText, variant, alert);
+            } else {
+                check(ErrorForm::VariantOrText, "Other", Alert::CertificateUnknown);
+            }
+            check(ErrorForm::Text, "Other", Alert::CertificateUnknown);
+            assert_eq!(
+                name(&CertificateError::from(error.clone())),
+                name(&ErrorForm::VariantOrText.certificate_error(error.clone()))
+            );
+
+            let made = ErrorForm::Variant.certificate_error(VerifyError::new(kind));
+            assert_eq!(name(&made), bare, "{kind:?}");
+            assert_eq!(Alert::from(made), alert, "{kind:?}");
         }
     }
 
@@ -435,43 +466,65 @@ mod tests {
         }
     }
 
-    /// What `Verifier::system` is in a build without any algorithm.
-    // Elsewhere the operating system verifies the signatures.
-    #[cfg(not(any(windows, target_vendor = "apple")))]
     #[test]
-    fn without_algorithms_nothing_is_trusted() {
-        use trustbridge_cases::make;
-        let ca = make::ca("Root").self_signed();
-        let leaf = make::server().issued_by(&ca);
-        let verifier = Verifier::builder()
-            .signature_algorithms(
-                rustls::crypto::ring::default_provider().signature_verification_algorithms.all,
-            )
-            .system_roots(false)
-            .extra_roots([CertificateDer::from(&*ca.der)])
-            .build()
-            .unwrap();
-        let chain = [CertificateDer::from(&*leaf.der)];
-        let peer = Peer {
-            time: UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-                trustbridge_cases::NOW,
-            )),
-            ..Peer::new(&chain, Some(ServerName::try_from("example.com").unwrap()))
-        };
-        assert!(verifier.verify(&peer).is_ok());
-        let error = verifier.with_algorithms(&[]).verify(&peer).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::CannotCheck);
+    fn found_below_wrappers() {
+        /// As many libraries do.
+        #[derive(Debug)]
+        struct Outer(Box<dyn StdError + Send + Sync>);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("connection failed")
+            }
+        }
+        impl StdError for Outer {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                Some(&*self.0)
+            }
+        }
+
+        let error = complete(ErrorKind::UnknownIssuer);
+        let rustls = Error::from(error.clone());
+        let io = || io::Error::new(io::ErrorKind::InvalidData, rustls.clone());
+        let shared: Arc<dyn StdError + Send + Sync> = Arc::new(rustls.clone());
+        let local: Arc<dyn StdError> = Arc::new(rustls.clone());
+        let wrapped: [Box<dyn StdError>; 15] = [
+            Box::new(error.clone()),
+            Box::new(rustls.clone()),
+            Box::new(io()),
+            Box::new(io::Error::other(io())),
+            Box::new(Outer(Box::new(io()))),
+            Box::new(Arc::new(error.clone())),
+            Box::new(Arc::new(rustls.clone())),
+            Box::new(Arc::new(io())),
+            Box::new(Box::new(error.clone())),
+            Box::new(Box::new(rustls.clone())),
+            Box::new(Box::new(io())),
+            Box::new(shared),
+            Box::new(local),
+            Box::new(OtherError(Arc::new(io()))),
+            Box::new(Outer(Box::new(Arc::new(io::Error::other(Outer(Box::new(Arc::new(
+                Error::Other(OtherError(Arc::new(io()))),
+            )))))))),
+        ];
+        for (row, wrapped) in wrapped.iter().enumerate() {
+            assert_eq!(verify_error(&**wrapped), Some(&error), "row {row}");
+        }
+        assert_eq!(verify_error(&Error::from(complete(ErrorKind::Revoked))), None);
+        assert_eq!(verify_error(&io::Error::other("else")), None);
     }
 
     #[test]
-    fn found_below_wrappers() {
-        let error = complete(ErrorKind::UnknownIssuer);
-        let inside = Error::from(error.clone());
-        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, inside.clone()));
-        assert_eq!(verify_error(&error), Some(&error));
-        assert_eq!(verify_error(&inside), Some(&error));
-        assert_eq!(verify_error(&wrapped), Some(&error));
-        assert_eq!(verify_error(&Error::from(complete(ErrorKind::Revoked))), None);
-        assert_eq!(verify_error(&io::Error::other("else")), None);
+    fn errors_of_configuration_compose() {
+        fn build() -> Result<Verifier, ConfigError> {
+            Ok(Verifier::builder().extra_roots([CertificateDer::from(&[0][..])]).build()?)
+        }
+        fn connect() -> Result<(), Error> {
+            build()?;
+            Ok(())
+        }
+        let error = build().unwrap_err();
+        assert!(matches!(error, ConfigError::Build(_)));
+        assert_eq!(connect().unwrap_err().to_string(), format!("other error: {error}"));
+        assert_eq!(Error::from(ConfigError::Rustls(Error::DecryptError)), Error::DecryptError);
     }
 }

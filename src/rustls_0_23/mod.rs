@@ -26,7 +26,8 @@
 //! # Ok::<(), trustbridge::rustls_0_23::ConfigError>(())
 //! ```
 //!
-//! A server that asks for client certificates takes a [`ClientChainVerifier`].
+//! With a form of errors or an observer of your own, hand over [`Settings`] in the place of the
+//! [`Verifier`]. A server that requests client certificates takes a [`ClientChainVerifier`].
 //!
 //! # Build it once
 //!
@@ -37,73 +38,125 @@
 //! # Signature algorithms
 //!
 //! The adapter takes those of the [`CryptoProvider`], for the handshake and, on Unix, for the
-//! certificates too; [`VerifierBuilder::signature_algorithms`] does not count. *ring* has no
+//! certificates too; [`VerifierBuilder::signature_algorithms`] is ignored. *ring* has no
 //! P-521 keys and no SHA-512 with P-256 and P-384 keys: a chain with one of these ends in
-//! [`ErrorKind::UnsupportedAlgorithm`]. aws-lc-rs has all of them.
+//! [`ErrorKind::UnsupportedAlgorithm`](crate::ErrorKind::UnsupportedAlgorithm). aws-lc-rs has all of them.
+//!
+//! # The provider
+//!
+//! This crate turns on no provider of rustls. Where a function takes none, it is the process's default
+//! provider, or else the one that rustls was compiled with; with both, aws-lc-rs. Nothing is
+//! installed, and nothing panics: without a provider the result is [`ConfigError::NoProvider`].
 //!
 //! # Errors
 //!
 //! rustls chooses the alert for the peer from the variant of [`CertificateError`], and most
-//! variants have no room for a text. So:
+//! variants have no room for a text. [`ErrorForm`] says which of the two counts:
 //!
-//! | [`ErrorKind`] | [`CertificateError`] | with [`plain_errors`] |
+//! | [`ErrorKind`] | [`Variant`] | [`VariantOrText`] |
 //! |---|---|---|
-//! | `Expired` | `ExpiredContext` | `Expired` |
-//! | `NotYetValid` | `NotValidYetContext` | `NotValidYet` |
-//! | `NameMismatch` | `NotValidForNameContext` | `NotValidForName` |
-//! | `WrongPurpose` | `InvalidPurposeContext` | `InvalidPurpose` |
+//! | `Expired` | `ExpiredContext` | the same |
+//! | `NotYetValid` | `NotValidYetContext` | the same |
+//! | `NameMismatch` | `NotValidForNameContext` | the same |
+//! | `WrongPurpose` | `InvalidPurposeContext` | the same |
 //! | `BadEncoding` | `BadEncoding` | the same |
 //! | `BadSignature` | `BadSignature` | the same |
 //! | `UnknownCriticalExtension` | `UnhandledCriticalExtension` | the same |
 //! | `Revoked` | `Revoked` | the same |
 //! | `RevocationUnknown` | `UnknownRevocationStatus` | the same |
 //! | `RevocationOutdated` | `ExpiredRevocationList` | the same |
-//! | `UnknownIssuer`, `SelfSignedLeaf`, `UntrustedRoot`, `NoTrustAnchors` | `Other` | `UnknownIssuer` |
-//! | `CaAsEndEntity` | `Other` | `InvalidPurpose` |
-//! | `UnsupportedAlgorithm` | `Other` | `UnsupportedSignatureAlgorithm` |
-//! | `BadRevocationData` | `Other` | `UnknownRevocationStatus` |
-//! | `Distrusted`, `PinMismatch` | `Other` | `ApplicationVerificationFailure` |
+//! | `UnknownIssuer`, `SelfSignedLeaf`, `UntrustedRoot`, `NoTrustAnchors` | `UnknownIssuer` | `Other` |
+//! | `CaAsEndEntity` | `InvalidPurpose` | `Other` |
+//! | `UnsupportedAlgorithm` | `UnsupportedSignatureAlgorithm` | `Other` |
+//! | `BadRevocationData` | `UnknownRevocationStatus` | `Other` |
+//! | `Distrusted`, `PinMismatch` | `ApplicationVerificationFailure` | `Other` |
 //! | every other kind: rustls has no such variant | `Other` | `Other` |
 //!
-//! `Other` holds the whole [`VerifyError`]: its line is part of rustls's own message, and
-//! [`verify_error`] finds it in whatever an HTTP library has wrapped around it. The peer sees the
-//! alert `certificate_unknown` then. With [`plain_errors`] it sees the alert of the variant, such as
-//! `unknown_ca`, and a program can match the variant, but the error has no text. Nothing in
-//! rustls carries both; [`on_verdict`] gives the text beside a plain error.
+//! With [`Text`](ErrorForm::Text) it is always `Other`.
 //!
-//! [`plain_errors`]: ServerChainVerifier::plain_errors
-//! [`on_verdict`]: ServerChainVerifier::on_verdict
+//! `Other` holds the whole [`VerifyError`]: its line is part of rustls's own message, and
+//! [`verify_error`] finds it in the error of the library that made the connection. The peer then gets the
+//! alert `certificate_unknown`. The other variants bring it the alert of the variant, such as
+//! `unknown_ca`, and a program can match them, but they carry no report. No error of rustls does both;
+//! an [observer](Settings::on_verdict) gets the report in every case.
+//!
+//! # Libraries that take only roots
+//!
+//! [`root_store`] and [`SystemStore::to_pem`](crate::SystemStore::to_pem) hand over the system's trust
+//! anchors without the verifier, and say what is lost by that.
+//!
+//! # Coming from rustls-platform-verifier
+//!
+//! One line changes. With [`ErrorForm::Variant`] the variants to match are the ones that rustls's own
+//! verifier gives:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use rustls::{ClientConfig, crypto::aws_lc_rs};
+//! use trustbridge::Verifier;
+//! use trustbridge::rustls_0_23::{ErrorForm, Settings, WithVerifier};
+//!
+//! # let provider = Arc::new(aws_lc_rs::default_provider());
+//! let config = ClientConfig::builder_with_provider(provider)
+//!     .with_safe_default_protocol_versions()?
+//!     .with_verifier(Settings::new(Verifier::system()).errors(ErrorForm::Variant))?
+//!     .with_no_client_auth();
+//! # assert!(config.alpn_protocols.is_empty());
+//! # Ok::<(), trustbridge::rustls_0_23::ConfigError>(())
+//! ```
+//!
+//! [`Verifier`]: crate::Verifier
+//! [`Variant`]: ErrorForm::Variant
+//! [`VariantOrText`]: ErrorForm::VariantOrText
+//! [`CertificateError`]: rustls::CertificateError
+//! [`ErrorKind`]: crate::ErrorKind
+//! [`VerifyError`]: crate::VerifyError
 //! [`VerifierBuilder::signature_algorithms`]: crate::VerifierBuilder::signature_algorithms
-use std::sync::Arc;
-use std::{fmt, iter};
-
-use pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::client::WantsClientCert;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
-use rustls::{ClientConfig, ConfigBuilder, Error, WantsVerifier};
-
-use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
+//!
+//! Tests: `tests/rustls.rs`, `tests/examples.rs`, `tests/providers`.
 
 mod client;
 mod error;
+mod provider;
+mod roots;
 mod server;
+mod settings;
+
+use std::sync::Arc;
+
+use rustls::client::WantsClientCert;
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
 pub use client::ClientChainVerifier;
-pub use error::{ConfigError, certificate_error, verify_error};
+pub use error::{ConfigError, ErrorForm, verify_error};
+pub use roots::root_store;
 pub use server::ServerChainVerifier;
-
-use error::plain;
+pub use settings::Settings;
 
 /// A configuration for clients that verifies servers with this verifier: rustls's default
 /// protocol versions, no client certificate, no ALPN protocols.
 ///
-/// The provider is the process's default, or else the one that the features of this crate name.
+/// [The provider](self#the-provider) is the process's default, or else rustls's own choice.
 ///
 /// # Errors
 ///
 /// [`ConfigError`] if there is no such provider, or the verifier is not for servers.
-pub fn client_config(verifier: Verifier) -> Result<ClientConfig, ConfigError> {
-    Ok(ClientConfig::builder_with_provider(default_provider()?)
+pub fn client_config(verifier: impl Into<Settings>) -> Result<ClientConfig, ConfigError> {
+    client_config_with_provider(verifier, provider::default_provider()?)
+}
+
+/// As [`client_config`], with this provider.
+///
+/// # Errors
+///
+/// [`ConfigError`] if the provider has no signature algorithms or fits none of rustls's default
+/// protocol versions, or the verifier is not for servers.
+pub fn client_config_with_provider(
+    verifier: impl Into<Settings>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ClientConfig, ConfigError> {
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_verifier(verifier)?
         .with_no_client_auth())
@@ -117,95 +170,20 @@ pub trait WithVerifier {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the verifier is not for servers.
+    /// [`ConfigError`] if the provider has no signature algorithms, or the verifier is not for
+    /// servers.
     fn with_verifier(
         self,
-        verifier: Verifier,
+        verifier: impl Into<Settings>,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, ConfigError>;
 }
 
 impl WithVerifier for ConfigBuilder<ClientConfig, WantsVerifier> {
     fn with_verifier(
         self,
-        verifier: Verifier,
+        verifier: impl Into<Settings>,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, ConfigError> {
         let verifier = ServerChainVerifier::with_provider(verifier, self.crypto_provider())?;
         Ok(self.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
     }
-}
-/// What the two verifiers have in common.
-#[derive(Clone)]
-struct Judge {
-    verifier: Verifier,
-    algorithms: WebPkiSupportedAlgorithms,
-    plain_errors: bool,
-    observer: Option<Arc<Observer>>,
-}
-
-type Observer = dyn Fn(&Peer<'_>, Result<&Verified, &VerifyError>) + Send + Sync;
-
-impl Judge {
-    fn new(
-        verifier: Verifier,
-        provider: &CryptoProvider,
-        required: Purpose,
-    ) -> Result<Self, ConfigError> {
-        if verifier.purpose() != required {
-            return Err(ConfigError::WrongPurpose { required, given: verifier.purpose() });
-        }
-        let algorithms = provider.signature_verification_algorithms;
-        if algorithms.all.is_empty() || algorithms.mapping.is_empty() {
-            return Err(ConfigError::NoSignatureAlgorithms);
-        }
-        let verifier = verifier.with_algorithms(algorithms.all);
-        Ok(Self { verifier, algorithms, plain_errors: false, observer: None })
-    }
-
-    fn verify(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: Option<&ServerName<'_>>,
-        ocsp_response: &[u8],
-        time: UnixTime,
-    ) -> Result<(), Error> {
-        let chain: Vec<_> = iter::once(end_entity)
-            .chain(intermediates)
-            .map(|cert| CertificateDer::from(cert.as_ref()))
-            .collect();
-        let peer = Peer { chain: &chain, name: name.cloned(), time, ocsp_response };
-        let verdict = self.verifier.verify(&peer);
-        if let Some(observer) = &self.observer {
-            observer(&peer, verdict.as_ref());
-        }
-        match verdict {
-            Ok(_) => Ok(()),
-            Err(error) if self.plain_errors => Err(plain(error).into()),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-impl fmt::Debug for Judge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judge")
-            .field("verifier", &self.verifier)
-            .field("algorithms", &self.algorithms)
-            .field("plain_errors", &self.plain_errors)
-            .finish_non_exhaustive()
-    }
-}
-/// The process's default provider, or else that of a feature. Nothing is installed.
-fn default_provider() -> Result<Arc<CryptoProvider>, ConfigError> {
-    CryptoProvider::get_default().cloned().map_or_else(compiled_in_provider, Ok)
-}
-
-fn compiled_in_provider() -> Result<Arc<CryptoProvider>, ConfigError> {
-    // With both, as for the core's own algorithms: a feature must not turn a success into an error.
-    #[cfg(feature = "aws-lc-rs")]
-    return Ok(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-    return Ok(Arc::new(rustls::crypto::ring::default_provider()));
-    #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
-    return Err(ConfigError::NoProvider);
 }

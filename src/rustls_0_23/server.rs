@@ -1,16 +1,19 @@
 //! The verifier of servers. Tests: `tests/rustls.rs`.
 
-use std::sync::Arc;
-
 use pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-use super::{ConfigError, Judge, default_provider};
-use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
+use super::provider::default_provider;
+use super::settings::{Settings, Shared};
+use super::{ConfigError, ErrorForm};
+use crate::Purpose;
 
-/// Verifies servers: a [`Verifier`] as rustls's [`ServerCertVerifier`].
+/// Verifies servers: a [`Verifier`](crate::Verifier) as rustls's [`ServerCertVerifier`].
+///
+/// For a configuration that is not made by [`client_config`](super::client_config) or
+/// [`WithVerifier`](super::WithVerifier).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -18,13 +21,7 @@ use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 /// use trustbridge::{Verifier, rustls_0_23::ServerChainVerifier};
 ///
 /// let provider = rustls::crypto::ring::default_provider();
-/// let verifier = ServerChainVerifier::with_provider(Verifier::system(), &provider)?
-///     .plain_errors(true)
-///     .on_verdict(|_, verdict| {
-///         if let Err(error) = verdict {
-///             eprintln!("{}", error.report());
-///         }
-///     });
+/// let verifier = ServerChainVerifier::with_provider(Verifier::system(), &provider)?;
 /// let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
 ///     .with_safe_default_protocol_versions()?
 ///     .dangerous() // rustls's word for every verifier that is not its own
@@ -34,17 +31,16 @@ use crate::{Peer, Purpose, Verified, Verifier, VerifyError};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ServerChainVerifier {
-    judge: Judge,
+    shared: Shared,
 }
 
 impl ServerChainVerifier {
-    /// With the process's default provider, or else the one that the features of this crate
-    /// name.
+    /// With the process's default provider, or else [rustls's own choice](super#the-provider).
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if there is no such provider, or the verifier is not for servers.
-    pub fn new(verifier: Verifier) -> Result<Self, ConfigError> {
+    pub fn new(verifier: impl Into<Settings>) -> Result<Self, ConfigError> {
         Self::with_provider(verifier, &*default_provider()?)
     }
 
@@ -54,27 +50,11 @@ impl ServerChainVerifier {
     ///
     /// [`ConfigError`] if the provider has no algorithms, or the verifier is not for servers.
     pub fn with_provider(
-        verifier: Verifier,
+        verifier: impl Into<Settings>,
         provider: &CryptoProvider,
     ) -> Result<Self, ConfigError> {
-        Ok(Self { judge: Judge::new(verifier, provider, Purpose::ServerAuth)? })
-    }
-
-    /// Whether errors are the plain variants of [`CertificateError`], which bring the peer the most
-    /// precise alert but have no text. Default: `false`. See the [table](super#errors).
-    pub fn plain_errors(mut self, yes: bool) -> Self {
-        self.judge.plain_errors = yes;
-        self
-    }
-
-    /// Calls this after every verification, in the thread of the handshake: for logs, counters,
-    /// or to keep the chain that was built. It cannot change the verdict.
-    pub fn on_verdict<F>(mut self, observer: F) -> Self
-    where
-        F: Fn(&Peer<'_>, Result<&Verified, &VerifyError>) + Send + Sync + 'static,
-    {
-        self.judge.observer = Some(Arc::new(observer));
-        self
+        let form = ErrorForm::VariantOrText;
+        Ok(Self { shared: Shared::new(verifier.into(), provider, Purpose::ServerAuth, form)? })
     }
 }
 
@@ -87,7 +67,7 @@ impl ServerCertVerifier for ServerChainVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.judge.verify(end_entity, intermediates, Some(server_name), ocsp_response, now)?;
+        self.shared.verify(end_entity, intermediates, Some(server_name), ocsp_response, now)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -97,7 +77,7 @@ impl ServerCertVerifier for ServerChainVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.judge.algorithms)
+        verify_tls12_signature(message, cert, dss, &self.shared.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -106,10 +86,10 @@ impl ServerCertVerifier for ServerChainVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.judge.algorithms)
+        verify_tls13_signature(message, cert, dss, &self.shared.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.algorithms.supported_schemes()
+        self.shared.algorithms.supported_schemes()
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Tests: below; `tests/store.rs` through the variables of a process.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+
+use crate::platform::privileges;
 
 /// Bundles, by the distribution that has them; the first that exists is the store. All are
 /// tried on every Unix, because containers and package managers mix them.
@@ -40,13 +43,43 @@ const DIRECTORIES: &[&str] = &[
     "/var/ssl/certs", // AIX
 ];
 
+/// Where distributions say what is distrusted, in files of p11-kit and lists of certificates.
+/// Debian, Ubuntu and Alpine have nothing of the kind: what they distrust is not in the bundle.
+const TRUST_SOURCES: &[&str] = &[
+    "/usr/share/pki/ca-trust-source", // Fedora, RHEL, Amazon Linux, Azure Linux
+    "/etc/pki/ca-trust/source",       // the same, by the administrator
+    "/usr/share/ca-certificates/trust-source", // Arch
+    "/etc/ca-certificates/trust-source", // the same, by the administrator
+    "/usr/share/pki/trust",           // SUSE
+    "/etc/pki/trust",                 // the same, by the administrator
+    "/etc/ssl/trust-source",          // NixOS
+];
+
+/// Directories whose certificates are all distrusted.
+const UNTRUSTED: &[&str] = &[
+    "/usr/share/certs/untrusted", // FreeBSD
+    "/etc/ssl/untrusted",         // the same, by `certctl`
+    "/etc/ssl/blacklisted",       // FreeBSD 12
+];
+
+/// Where the distribution says what is distrusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct DistrustPlaces {
+    /// Directories of p11-kit, with the subdirectories `anchors` and `blocklist`.
+    pub(super) trust_sources: Vec<PathBuf>,
+    /// Directories of distrusted certificates.
+    pub(super) untrusted: Vec<PathBuf>,
+}
+
 /// Where the store is if the environment does not say.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Defaults {
     /// Files; the first that exists counts.
     pub(super) bundles: Vec<PathBuf>,
     /// Directories, where there is no bundle; the first that gives a certificate counts.
     pub(super) directories: Vec<PathBuf>,
+    /// What is distrusted of it.
+    pub(super) distrust: DistrustPlaces,
 }
 
 impl Defaults {
@@ -60,7 +93,10 @@ impl Defaults {
                 directories.push(directory.to_owned());
             }
         }
-        Self { bundles: BUNDLES.iter().map(PathBuf::from).collect(), directories }
+        let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect();
+        let distrust =
+            DistrustPlaces { trust_sources: paths(TRUST_SOURCES), untrusted: paths(UNTRUSTED) };
+        Self { bundles: paths(BUNDLES), directories, distrust }
     }
 }
 
@@ -75,32 +111,55 @@ pub(super) struct Environment {
     pub(super) file: Option<(PathBuf, &'static str)>,
     /// The directory half, with the variable that names it.
     pub(super) directories: Option<(Vec<PathBuf>, &'static str)>,
+    /// Variables that are set and must not be believed.
+    pub(super) ignored: Vec<&'static str>,
+    /// Whether the caller does not want to know what the distribution distrusts.
+    pub(super) without_distrust: bool,
 }
+
+const FILE: &str = "SSL_CERT_FILE";
+const NIX_FILE: &str = "NIX_SSL_CERT_FILE";
+const DIRECTORIES_LIST: &str = "SSL_CERT_DIR";
 
 impl Environment {
     pub(super) fn capture() -> Self {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// An empty value counts as unset, for each variable on its own.
+    /// An empty value counts as unset, for each variable on its own. A program with privileges
+    /// that its caller does not have ignores all of them.
     pub(super) fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        Self::from_variables_of(variable, privileges::are_raised())
+    }
+
+    fn from_variables_of(variable: impl Fn(&str) -> Option<OsString>, is_raised: bool) -> Self {
         let set = |name| {
             let value = variable(name).filter(|value| !value.is_empty())?;
             Some((value, name))
         };
-        let file = set("SSL_CERT_FILE").or_else(|| set("NIX_SSL_CERT_FILE"));
-        let directories = set("SSL_CERT_DIR").map(|(value, name)| {
-            let mut directories = Vec::new();
+        if is_raised {
+            let names = [FILE, NIX_FILE, DIRECTORIES_LIST].into_iter();
+            let ignored = names.filter(|name| set(name).is_some()).collect();
+            return Self { ignored, ..Self::default() };
+        }
+        let file = set(FILE).or_else(|| set(NIX_FILE));
+        let directories = set(DIRECTORIES_LIST).map(|(value, name)| {
             // A list, as in OpenSSL; empty elements are ignored.
-            for path in value.as_bytes().split(|byte| *byte == b':') {
-                let path = absolute(OsString::from_vec(path.to_vec()));
-                if !path.as_os_str().is_empty() && !directories.contains(&path) {
-                    directories.push(path);
-                }
-            }
+            let paths = value.as_bytes().split(|byte| *byte == b':');
+            let paths = paths.map(|path| absolute(OsString::from_vec(path.to_vec())));
+            let mut seen = HashSet::new();
+            let directories = paths
+                .filter(|path| !path.as_os_str().is_empty() && seen.insert(path.clone()))
+                .collect();
             (directories, name)
         });
-        Self { file: file.map(|(value, name)| (absolute(value), name)), directories }
+        let file = file.map(|(value, name)| (absolute(value), name));
+        Self { file, directories, ..Self::default() }
+    }
+
+    /// Whether what the distribution distrusts matters: not in a store that a variable names.
+    pub(super) fn heeds_distrust(&self) -> bool {
+        self.file.is_none() && self.directories.is_none() && !self.without_distrust
     }
 }
 
@@ -142,6 +201,17 @@ mod tests {
         assert_eq!(both.file, expected("/file", "SSL_CERT_FILE"));
         let empty = environment(&[nix, ("SSL_CERT_FILE", "")]);
         assert_eq!(empty.file, expected("/nix", "NIX_SSL_CERT_FILE"));
+    }
+
+    #[test]
+    fn raised_privileges_ignore_the_variables() {
+        let value = |name: &str| (name != "NIX_SSL_CERT_FILE").then(|| "/tmp/mine".into());
+        let environment = Environment::from_variables_of(value, true);
+        let ignored = vec!["SSL_CERT_FILE", "SSL_CERT_DIR"];
+        assert_eq!(environment, Environment { ignored, ..Environment::default() });
+        let environment = Environment::from_variables_of(|_| None, true);
+        assert_eq!(environment, Environment::default());
+        assert!(!privileges::are_raised(), "the tests run as they were started");
     }
 
     #[test]

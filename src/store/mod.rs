@@ -6,9 +6,14 @@
 
 mod anchor;
 mod contents;
+mod distrust;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod distrust_files;
 mod file;
 pub mod files;
+mod format;
 mod names;
+mod p11kit;
 pub mod pem;
 mod stamp;
 
@@ -31,7 +36,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use anchor::StoreEntry;
-pub(crate) use anchor::{AnchorSet, distrusting};
+pub(crate) use anchor::{AnchorSet, blocked_by, distrusting};
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
 #[cfg(windows)]
@@ -39,7 +44,7 @@ pub(crate) use native::STORE;
 pub use refusal::{Refusal, TrustSettings};
 #[cfg(not(any(windows, target_vendor = "apple")))]
 pub(crate) use snapshot::Handle;
-pub use source::{Place, Problem, Source};
+pub use source::{DistrustSource, Place, Problem, Source};
 pub use system::SystemStore;
 
 impl SystemStore {
@@ -49,7 +54,8 @@ impl SystemStore {
     ///
     /// On Unix `SSL_CERT_FILE` (or else `NIX_SSL_CERT_FILE`) replaces the bundle of the
     /// distribution and `SSL_CERT_DIR`, a list separated by colons, its directory; an empty value
-    /// counts as unset. A directory is used by default only where there is no bundle. Files
+    /// counts as unset. A program with raised privileges (set-user-ID, capabilities of its file)
+    /// ignores them. A directory is used by default only where there is no bundle. Files
     /// are checked for changes at most once a second. What a file gave before
     /// is kept for some seconds while the file is being changed, with a problem that says so; then
     /// what is there is taken, even if it is nothing.

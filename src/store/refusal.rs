@@ -7,6 +7,7 @@ use std::fmt;
 
 use pki_types::UnixTime;
 
+use super::source::Source;
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
 use crate::cert::{self, EKU_ANY};
@@ -18,11 +19,13 @@ use crate::policy::Purpose;
 #[non_exhaustive]
 pub enum Refusal {
     /// Its validity period is over.
+    #[non_exhaustive]
     Expired {
         /// The end of the period.
         not_after: UnixTime,
     },
     /// Its validity period has not begun.
+    #[non_exhaustive]
     NotYetValid {
         /// The beginning of the period; 1970 if it is earlier.
         not_before: UnixTime,
@@ -44,6 +47,19 @@ pub enum Refusal {
     Rejected,
     /// The store's trust settings list other purposes only.
     NotTrustedForPurpose,
+    /// The distribution distrusts it for this purpose, in a file beside its bundle.
+    DistrustedBy {
+        /// The file.
+        source: Source,
+    },
+    /// The distribution distrusts it for end entities that were issued after a date, and this one
+    /// was.
+    DistrustedAfter {
+        /// The date.
+        date: UnixTime,
+        /// The file that says so.
+        source: Source,
+    },
     /// It cannot be read; the text names the field.
     Malformed(String),
     /// It has the issuer's name but another key: the signature was not made with it.
@@ -62,7 +78,10 @@ impl Refusal {
             Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
             Self::WeakKey => ErrorKind::WeakKey,
             Self::UnsupportedKey => ErrorKind::UnsupportedAlgorithm,
-            Self::Rejected | Self::NotTrustedForPurpose => ErrorKind::Distrusted,
+            Self::Rejected
+            | Self::NotTrustedForPurpose
+            | Self::DistrustedBy { .. }
+            | Self::DistrustedAfter { .. } => ErrorKind::Distrusted,
             Self::Malformed(_) => ErrorKind::BadEncoding,
             Self::DifferentKey => return None,
         })
@@ -101,6 +120,13 @@ impl fmt::Display for Refusal {
             Self::NotTrustedForPurpose => {
                 f.write_str("the store trusts it for other purposes only")
             }
+            Self::DistrustedBy { source } => write!(f, "distrusted for this purpose by {source}"),
+            Self::DistrustedAfter { date, source } => write!(
+                f,
+                "the end entity was issued after {}, when this root stopped being trusted for new \
+                 certificates; from {source}",
+                Timestamp::from(*date)
+            ),
             Self::Malformed(what) => write!(f, "malformed {what}"),
             Self::DifferentKey => f.write_str("has the right name but a different key"),
         }
@@ -110,7 +136,7 @@ impl fmt::Display for Refusal {
 /// The trust settings of an OpenSSL `TRUSTED CERTIFICATE` block: purposes that the store
 /// trusts the certificate for, and purposes that it rejects it for, as in
 /// [openssl-x509(1)](https://docs.openssl.org/3.0/man1/openssl-x509/#trust-settings).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TrustSettings {
     /// Object identifiers of trusted purposes, dotted; `None` if the list is absent, which

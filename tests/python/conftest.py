@@ -40,13 +40,17 @@ os.environ["SSL_CERT_DIR"] = _empty
 
 import modes  # noqa: E402
 import pytest  # noqa: E402
+
+pytest.register_assert_rewrite("parity")
+
+from parity import leaves, make_world  # noqa: E402, F401
 from servers import Server, server_context  # noqa: E402
 
 
 def pytest_addoption(parser):
     every = (*modes.MODES, modes.OPENSSL)
     parser.addoption("--mode", choices=every, default=modes.IN_HANDSHAKE)
-    # What `import trustbridge` must come to here: scripts/test-interpreters.
+    # What `import trustbridge` must come to here: tests/occasional/interpreters.
     parser.addoption("--best", choices=every, default=modes.IN_HANDSHAKE)
 
 

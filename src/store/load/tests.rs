@@ -1,30 +1,37 @@
 use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use pki_types::UnixTime;
 use tempfile::TempDir;
 
 use super::*;
 use crate::policy::Purpose;
+use crate::store::anchor::AnchorSet;
 use crate::store::file::{MAX_FILE_BYTES, read_whole};
+use crate::store::refusal::TrustSettings;
 use crate::store::stamp::now;
 use crate::store::testing::{certificate, issue, pem};
 
 /// What a store of this one file gives.
 fn of_file(path: &Path) -> Reading {
     let file = Some((path.to_owned(), "SSL_CERT_FILE"));
-    read(&Environment { file, directories: None }, &nothing_by_default(), None, now())
+    read(
+        &Environment { file, directories: None, ..Environment::default() },
+        &nothing_by_default(),
+        None,
+        now(),
+    )
 }
 
 fn of_directory(path: &Path) -> Reading {
     let directories = Some((vec![path.to_owned()], "SSL_CERT_DIR"));
-    read(&Environment { file: None, directories }, &nothing_by_default(), None, now())
+    read(&Environment { directories, ..Environment::default() }, &nothing_by_default(), None, now())
 }
 
 fn nothing_by_default() -> Defaults {
-    Defaults { bundles: Vec::new(), directories: Vec::new() }
+    Defaults::default()
 }
 
 fn reasons(reading: &Reading) -> Vec<&str> {
@@ -74,9 +81,11 @@ fn files_that_give_nothing_say_why() {
         ("/dev/zero".into(), "is not a regular file and is not read"),
         ("/dev/null".into(), "is not a regular file and is not read"),
         (write(&directory, "empty", ""), "is empty"),
-        (write(&directory, "text", "hello\n"), "has no PEM block with a certificate"),
-        (write(&directory, "utf16", utf16), "has no PEM block with a certificate"),
-        (write(&directory, "key", pem("PRIVATE KEY", b"x")), "has no PEM block with a certificate"),
+        (write(&directory, "text", "hello\n"), "contains no PEM block with a certificate"),
+        (
+            write(&directory, "key", pem("PRIVATE KEY", b"x")),
+            "contains a private key, but no certificate",
+        ),
         (
             write(&directory, "half", &text[..text.len() / 2]),
             "the block has no END line (truncated?)",
@@ -90,6 +99,8 @@ fn files_that_give_nothing_say_why() {
     }
     let reading = of_file(&der);
     assert!(reasons(&reading)[0].starts_with("is a certificate in DER"), "{reading:?}");
+    let reading = of_file(&write(&directory, "utf16", utf16));
+    assert!(reasons(&reading)[0].starts_with("is text in UTF-16"), "{reading:?}");
 }
 
 #[test]
@@ -244,10 +255,12 @@ fn each_half_is_replaced_on_its_own() {
         let environment = Environment {
             file: file.map(|path| (path.clone(), "SSL_CERT_FILE")),
             directories: dir.map(|path| (vec![path.clone()], "SSL_CERT_DIR")),
+            ..Environment::default()
         };
         let defaults = Defaults {
             bundles: vec![missing.clone(), bundle.clone()],
             directories: vec![missing.clone(), default_directory.clone()],
+            ..Defaults::default()
         };
         let store = read(&environment, &defaults, None, now()).store;
         let names = store.entries().iter().map(|entry| entry.subject().split_off(3));
@@ -277,8 +290,12 @@ fn each_half_is_replaced_on_its_own() {
 #[test]
 fn a_list_without_directories_is_a_problem() {
     let directories = Some((vec![], "SSL_CERT_DIR"));
-    let reading =
-        read(&Environment { file: None, directories }, &nothing_by_default(), None, now());
+    let reading = read(
+        &Environment { directories, ..Environment::default() },
+        &nothing_by_default(),
+        None,
+        now(),
+    );
     assert_eq!(reasons(&reading), ["is set but names no directory"]);
 }
 
@@ -290,6 +307,7 @@ fn places_that_repeat_each_other_are_counted_each() {
     let environment = Environment {
         file: Some((file, "SSL_CERT_FILE")),
         directories: Some((vec![root.path().to_owned()], "SSL_CERT_DIR")),
+        ..Environment::default()
     };
     let reading = read(&environment, &nothing_by_default(), None, now());
     assert_eq!(reading.store.entries().len(), 1);
@@ -402,4 +420,36 @@ fn a_file_just_written_is_not_believed_to_stay() {
     for (age, fresh) in [(0, true), (2, true), (3, false), (-2, true), (-3, false)] {
         assert_eq!(stamp(1_000_000 - age).is_fresh(1_000_000), fresh, "{age}");
     }
+}
+
+/// Twice the time for twice as much: a quadratic one would take hours.
+#[test]
+fn entries_that_look_alike_cost_no_more() {
+    const COUNT: u32 = 40_000;
+    let source = Source::ExtraRoots;
+    let cert = certificate("alike");
+    // The serial number differs, the end does not.
+    let serial = cert.windows(2).position(|two| two == [2, 0x14]).unwrap() + 4;
+    let alike = (0..COUNT).map(|number| {
+        let mut other = cert.clone();
+        other[serial..serial + 4].copy_from_slice(&number.to_be_bytes());
+        StoreEntry::new(other.into(), source.clone(), None)
+    });
+    let started = Instant::now();
+    assert_eq!(AnchorSet::new(alike).entries().len(), 40_000);
+    // The same certificate, with other settings each time, and all of them rejected.
+    let settled = (0..COUNT).map(|number| {
+        let rejected = vec![format!("1.2.{number}"), "1.3.6.1.5.5.7.3.1".to_owned()];
+        let trust = TrustSettings { trusted: None, rejected };
+        StoreEntry::new(cert.clone().into(), source.clone(), Some(trust))
+    });
+    let set = AnchorSet::new(settled);
+    assert_eq!(set.entries().len(), 40_000);
+    let rejected = |entry: &StoreEntry| entry.trust().unwrap().rejected.len();
+    assert!(set.entries().iter().all(|entry| rejected(entry) == 2));
+    let text = "a:".to_owned() + &(0..30_000).map(|n| format!("/{n}:")).collect::<String>();
+    let environment =
+        Environment::from_variables(|name| (name == "SSL_CERT_DIR").then(|| text.clone().into()));
+    assert_eq!(environment.directories.unwrap().0.len(), 30_001);
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }

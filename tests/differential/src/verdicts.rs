@@ -101,12 +101,10 @@ pub fn ours(scenario: &Scenario, files: &mut Files) -> Result<Verified, VerifyEr
             }
         }
     };
-    verifier.verify(&Peer {
-        chain: &certificates(&scenario.chain),
-        name: scenario.peer.map(|name| ServerName::try_from(name).unwrap()),
-        time: UnixTime::since_unix_epoch(Duration::from_secs(scenario.time as u64)),
-        ocsp_response: &[],
-    })
+    let chain = certificates(&scenario.chain);
+    let name = scenario.peer.map(|name| ServerName::try_from(name).unwrap());
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(scenario.time as u64));
+    verifier.verify(&Peer::new(&chain, name).time(time))
 }
 
 /// Those that the core can read.

@@ -22,8 +22,12 @@ _OPTION = "trustbridge-mode"
 NATIVE_ONLY = (
     "test_cases.py",
     "test_cli.py",
+    "test_cli_output.py",
+    "test_cli_run.py",
     "test_deferred.py",
-    "test_parity.py",
+    "test_parity_attributes.py",
+    "test_parity_handshake.py",
+    "test_parity_injection.py",
     "test_openssl_mode.py",
     "test_select.py",
     "test_selftest.py",
