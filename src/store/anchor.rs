@@ -216,8 +216,8 @@ struct Index {
 #[derive(Debug, Default)]
 pub(crate) struct AnchorSetBuilder {
     index: Index,
-    /// Hash of a certificate's end, or of the whole entry where another one ends alike, and its
-    /// place in `entries`.
+    /// The end of a certificate, or a hash of the whole entry where another one ends alike, and
+    /// its place in `entries`.
     seen: HashMap<u64, usize>,
 }
 
@@ -239,8 +239,7 @@ impl AnchorSetBuilder {
         };
         // By the last bytes of the signature: certificates that differ, differ there, unless
         // somebody makes them so that they do not.
-        let tail = entry.certificate.len().saturating_sub(64);
-        let mut key = hash(&entry.certificate.get(tail..));
+        let mut key = entry.certificate.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
         let mut ends_alike = false;
         while let Some(&known) = self.seen.get(&key) {
             if repeats(known) {
