@@ -271,23 +271,15 @@ impl From<Fault> for Box<Failure> {
 /// Where trust anchors were searched, and which came close.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
-    pub(crate) places: Vec<PlaceSearched>,
+    pub(crate) places: Vec<Searched>,
     pub(crate) near_misses: Vec<NearMiss>,
-}
-
-/// A [`Searched`] whose problems are not in words yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PlaceSearched {
-    pub(crate) source: Source,
-    pub(crate) usable: Option<usize>,
-    pub(crate) refused: usize,
-    pub(crate) problems: Vec<PlaceProblem>,
 }
 
 /// What is wrong with a place that was searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PlaceProblem {
-    /// Met while the Unix store was read.
+#[non_exhaustive]
+pub enum PlaceProblem {
+    /// Met while the system store was read.
     Store(Problem),
     /// A store of the operating system that has no certificate or cannot be opened.
     Empty,
@@ -322,7 +314,7 @@ pub struct Searched {
     /// How many of its certificates were refused as trust anchors.
     pub refused: usize,
     /// What went wrong while it was read.
-    pub problems: Vec<String>,
+    pub problems: Vec<PlaceProblem>,
 }
 
 /// A store entry that has the right name but was not used, and why.

@@ -44,7 +44,7 @@ pub enum ErrorKind {
     PathLengthExceeded,
     /// A certificate may not be used for the purpose (RFC 5280 section 4.2.1.12).
     WrongPurpose,
-    /// A name lies outside a CA's name constraints (RFC 5280 section 4.2.1.10).
+    /// A name is outside a CA's name constraints (RFC 5280 section 4.2.1.10).
     NameConstraints,
     /// An extension that must be understood is not (RFC 5280 section 4.2).
     UnknownCriticalExtension,
@@ -68,7 +68,7 @@ impl ErrorKind {
     /// The `X509_V_ERR_*` number of OpenSSL 3 that comes closest, as in
     /// [X509_STORE_CTX_get_error(3)](https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/).
     ///
-    /// [`VerifyError::openssl_code`] may be more precise.
+    /// [`VerifyError::openssl_code`](crate::VerifyError::openssl_code) may be more precise.
     pub fn openssl_code(self) -> i32 {
         match self {
             Self::NoCertificate | Self::BadEncoding | Self::CannotCheck => 1,

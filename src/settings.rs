@@ -1,4 +1,6 @@
 //! Everything a caller can set, parsed.
+//!
+//! Tests: `tests/verifier.rs`.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,10 +11,10 @@ use crate::cert::CertIndex;
 use crate::policy::{Purpose, Revocation};
 use crate::store::{AnchorSet, Handle};
 
-/// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
+/// The settings, and the algorithms next to them: the rustls adapter replaces those and shares
 /// the rest.
 pub(crate) struct Config {
-    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    pub(crate) algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     pub(crate) settings: Arc<Settings>,
 }
 

@@ -2,9 +2,13 @@
 //!
 //! Tests: `tests/verifier.rs`.
 
+use std::borrow::Borrow;
 use std::ffi::OsString;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
 
@@ -31,12 +35,18 @@ const MAX_CHAIN_BYTES: usize = 1 << 20;
 ///
 /// A `Verifier` never changes: build another one for other settings. Cloning is cheap and shares
 /// everything.
+///
+/// A verifier equals its clones and nothing else, and its hash goes with that: it can be part of the
+/// key of a connection pool or of a session cache. No other verifier of the process ever gets the
+/// same hash input.
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
 }
 
 struct Inner {
+    /// Never given twice in a process, unlike an address.
+    id: u64,
     config: Config,
     engine: Arc<platform::Engine>,
 }
@@ -47,18 +57,18 @@ impl Verifier {
     ///
     /// Infallible and lazy: nothing is read before the first verification, and an empty or
     /// unreadable store shows as a failed verification that lists every place tried. On Unix
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now, their files later.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are read now, their files later.
     pub fn system() -> Self {
         let config = Self::builder().into_config();
         // The defaults ask for nothing that could be refused; without an engine every chain is.
         let engine = Arc::new(platform::Engine::new(&config).unwrap_or_default());
-        Self { inner: Arc::new(Inner { config, engine }) }
+        Self::from_parts(config, engine)
     }
 
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
     /// checks.
     ///
-    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now; [`VerifierBuilder::build`]
+    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are read now; [`VerifierBuilder::build`]
     /// and a clone's `build` look at no environment variable, so they may run in any thread.
     pub fn builder() -> VerifierBuilder {
         Self::builder_on(Handle::for_process())
@@ -82,7 +92,7 @@ impl Verifier {
             intermediates: Vec::new(),
             purpose: Purpose::default(),
             revocation: Revocation::default(),
-            algorithms: algorithms::default(),
+            algorithms: algorithms::default().into(),
             common_name: false,
             strict: false,
         }
@@ -108,7 +118,7 @@ impl Verifier {
 
     /// The road down: bounds, then a pinned certificate or the engine.
     fn decide(&self, peer: &Peer<'_>) -> Result<Verified, Box<Failure>> {
-        let Inner { config, engine } = &*self.inner;
+        let Inner { config, engine, .. } = &*self.inner;
         let Some(leaf) = peer.chain.first() else {
             return Err(Fault::new(ErrorKind::NoCertificate).into());
         };
@@ -130,15 +140,22 @@ impl Verifier {
         engine.verify(config, &leaf, peer)
     }
 
-    /// The same verifier with other signature algorithms; everything else is shared.
-    #[cfg(feature = "rustls-0_23")]
-    pub(crate) fn with_algorithms(
+    fn from_parts(config: Config, engine: Arc<platform::Engine>) -> Self {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        Self { inner: Arc::new(Inner { id: IDS.fetch_add(1, Ordering::Relaxed), config, engine }) }
+    }
+
+    /// The same verifier with other signature algorithms, as
+    /// [`VerifierBuilder::signature_algorithms`] takes them; everything else is shared.
+    #[must_use]
+    pub fn with_signature_algorithms(
         &self,
-        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        algorithms: impl Into<Arc<[&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
-        let Inner { config, engine } = &*self.inner;
-        let config = Config { algorithms, settings: Arc::clone(&config.settings) };
-        Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
+        let Inner { config, engine, .. } = &*self.inner;
+        let config =
+            Config { algorithms: algorithms.into(), settings: Arc::clone(&config.settings) };
+        Self::from_parts(config, Arc::clone(engine))
     }
 
     #[cfg(feature = "rustls-0_23")]
@@ -172,6 +189,25 @@ impl fmt::Debug for Verifier {
     }
 }
 
+impl PartialEq for Verifier {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.id == other.inner.id
+    }
+}
+
+impl Eq for Verifier {}
+
+impl Hash for Verifier {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.id.hash(state);
+    }
+}
+
+// A verifier is frozen, and what it shares with others (the snapshot of the store) is replaced whole
+// or not at all: a panic, which could only come from a signature algorithm, leaves nothing half done.
+impl UnwindSafe for Verifier {}
+impl RefUnwindSafe for Verifier {}
+
 /// Settings for a [`Verifier`].
 #[derive(Clone, Debug)]
 #[must_use]
@@ -184,7 +220,7 @@ pub struct VerifierBuilder {
     intermediates: Vec<CertificateDer<'static>>,
     purpose: Purpose,
     revocation: Revocation,
-    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     common_name: bool,
     strict: bool,
 }
@@ -214,8 +250,11 @@ impl VerifierBuilder {
 
     /// Adds trust anchors. They are vetted like the system's; one that is not a CA is accepted
     /// as an end entity only. Can be called again to add more.
-    pub fn extra_roots<'a>(mut self, certs: impl IntoIterator<Item = CertificateDer<'a>>) -> Self {
-        self.extra.extend(certs.into_iter().map(|cert| (cert.into_owned(), None)));
+    pub fn extra_roots<'a>(
+        mut self,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
+    ) -> Self {
+        self.extra.extend(owned(certs).map(|cert| (cert, None)));
         self
     }
 
@@ -224,24 +263,27 @@ impl VerifierBuilder {
     /// purpose out is distrusted for it, wherever it stands in a path.
     pub fn extra_roots_with_trust<'a>(
         mut self,
-        certs: impl IntoIterator<Item = (CertificateDer<'a>, Option<TrustSettings>)>,
+        certs: impl IntoIterator<Item = (impl Borrow<CertificateDer<'a>>, Option<TrustSettings>)>,
     ) -> Self {
-        self.extra.extend(certs.into_iter().map(|(cert, trust)| (cert.into_owned(), trust)));
+        let owned = |(cert, trust): (_, Option<TrustSettings>)| {
+            (Borrow::<CertificateDer<'a>>::borrow(&cert).clone().into_owned(), trust)
+        };
+        self.extra.extend(certs.into_iter().map(owned));
         self
     }
 
-    /// Adds trust anchors that count only while the system store has no usable one. Can be
+    /// Adds trust anchors that are trusted only while the system store has no usable one. Can be
     /// called again to add more.
     pub fn fallback_roots<'a>(
         mut self,
-        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.fallback.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self.fallback.extend(owned(certs));
         self
     }
 
     /// Accepts exactly this end entity, compared byte by byte, and **nothing else**: with a
-    /// pinned certificate no trust anchor counts. Validity, purpose and name are still checked.
+    /// pinned certificate no trust anchor is used. Validity, purpose and name are still checked.
     /// Can be called again to pin more, such as the next certificate before a change.
     pub fn pinned_leaf(mut self, cert: CertificateDer<'_>) -> Self {
         self.pinned.push(cert.into_owned());
@@ -252,9 +294,9 @@ impl VerifierBuilder {
     /// send their intermediates. Can be called again to add more.
     pub fn intermediates<'a>(
         mut self,
-        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.intermediates.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self.intermediates.extend(owned(certs));
         self
     }
 
@@ -275,9 +317,9 @@ impl VerifierBuilder {
     /// `CryptoProvider`.
     pub fn signature_algorithms(
         mut self,
-        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        algorithms: impl Into<Arc<[&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
-        self.algorithms = algorithms;
+        self.algorithms = algorithms.into();
         self
     }
 
@@ -320,7 +362,7 @@ impl VerifierBuilder {
         }
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
-        Ok(Verifier { inner: Arc::new(Inner { config, engine }) })
+        Ok(Verifier::from_parts(config, engine))
     }
 }
 
@@ -377,12 +419,18 @@ pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> V
         purposes,
         os: os.map(report::os_code),
         path,
-        searched: evidence.places.into_iter().map(report::searched).collect(),
+        searched: evidence.places,
         near_misses: evidence.near_misses,
         ..Parts::from(fault)
     };
     parts.hints = report::hints(&parts);
     parts.into()
+}
+
+fn owned<'a>(
+    certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
+) -> impl Iterator<Item = CertificateDer<'static>> {
+    certs.into_iter().map(|cert| cert.borrow().clone().into_owned())
 }
 
 /// The extended key usages of the certificate with this subject, or of the end entity.

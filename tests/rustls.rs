@@ -6,8 +6,10 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -30,7 +32,8 @@ use trustbridge::rustls_0_23::{
     client_config, client_config_with_provider, verify_error,
 };
 use trustbridge::{
-    ErrorKind, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder, VerifyError,
+    ErrorKind, Peer, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
+    VerifyError,
 };
 use trustbridge_cases::make::{self, DAY, Node};
 use trustbridge_cases::{Case, Engine, Expect, NOW};
@@ -325,11 +328,11 @@ fn refusals() -> Vec<Refusal> {
         Refusal {
             leaf: make::server().serial(77).issued_by(&ca),
             verifier: only(&[&ca])
-                .revocation(Revocation {
-                    check: RevocationCheck::Leaf,
-                    crls: vec![ca.crl(&[77], -DAY, DAY).into()],
-                    ..Revocation::default()
-                })
+                .revocation(
+                    Revocation::default()
+                        .check(RevocationCheck::Leaf)
+                        .crls([ca.crl(&[77], -DAY, DAY).into()]),
+                )
                 .build()
                 .unwrap(),
             name: "example.com",
@@ -673,6 +676,92 @@ fn algorithms_are_the_providers() {
         let expected = if ring_can { Ok(()) } else { Err(ErrorKind::UnsupportedAlgorithm) };
         assert_eq!(judge(&ring::default_provider(), ca, &leaf), expected);
     }
+}
+
+/// What `Verifier::system` is in a build without any algorithm.
+// Elsewhere the operating system verifies the signatures.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+#[test]
+fn without_algorithms_nothing_is_trusted() {
+    let ca = make::ca("Root").self_signed();
+    let chain = [der(&make::server().issued_by(&ca))];
+    let verify = |verifier: &Verifier| {
+        let name = ServerName::try_from("example.com").unwrap();
+        let peer = Peer::new(&chain, Some(name)).time(now());
+        verifier.verify(&peer).map(|_| ()).map_err(|error| error.kind())
+    };
+    let all = ring::default_provider().signature_verification_algorithms.all;
+    let verifier = for_servers(&[&ca]);
+    assert_eq!(verify(&verifier.with_signature_algorithms(all)), Ok(()));
+    // Owned and shared lists will do.
+    assert_eq!(verify(&verifier.with_signature_algorithms(all.to_vec())), Ok(()));
+    assert_eq!(verify(&verifier.with_signature_algorithms([])), Err(ErrorKind::CannotCheck));
+}
+
+#[test]
+fn verifiers_compose() {
+    fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    unwind_safe::<Verifier>();
+    unwind_safe::<Settings>();
+    unwind_safe::<ServerChainVerifier>();
+    unwind_safe::<ClientChainVerifier>();
+
+    // Equal to its clones only, and so is the hash.
+    let first = Verifier::system();
+    let others = [Verifier::system(), first.with_signature_algorithms([]), for_servers(&[])];
+    assert_eq!(HashSet::from([first.clone(), first.clone()]), HashSet::from([first.clone()]));
+    assert!(others.iter().all(|other| *other != first));
+    assert_eq!(others.iter().collect::<HashSet<_>>().len(), 3);
+
+    // Certificates as they come: owned, borrowed, in an array or a slice.
+    let certs = vec![der(&make::ca("Root").self_signed())];
+    let roots = |builder: VerifierBuilder| builder.build().unwrap().extra_roots().count();
+    assert_eq!(roots(builder().extra_roots(&certs)), 1);
+    assert_eq!(roots(builder().extra_roots([&certs[0]])), 1);
+    assert_eq!(roots(builder().extra_roots(certs.clone()).fallback_roots(&certs)), 1);
+    assert_eq!(
+        roots(builder().extra_roots(certs).extra_roots(Vec::<CertificateDer<'_>>::new())),
+        1
+    );
+}
+
+/// For libraries that take nothing else: what can be used goes in, in both forms.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+#[test]
+fn roots_alone() {
+    use base64::Engine as _;
+    use rustls::pki_types::pem::PemObject;
+    use trustbridge::rustls_0_23::root_store;
+
+    let good = make::ca("Root").self_signed();
+    let expired = make::ca("Expired").valid(-2 * DAY, -DAY).self_signed();
+    let no_ca = make::server().self_signed();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let pem = |node: &Node| {
+        let base64 = base64::prelude::BASE64_STANDARD.encode(&node.der);
+        format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
+    };
+    std::fs::write(file.path(), [&good, &expired, &no_ca].map(pem).concat()).unwrap();
+    let path = file.path().as_os_str().to_owned();
+    let store = Verifier::builder_with_env(|name| (name == "SSL_CERT_FILE").then(|| path.clone()));
+    let store = store.system_store();
+    assert_eq!(store.entries().len(), 3);
+
+    let text = store.to_pem(Purpose::ServerAuth, now());
+    let read = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+    assert_eq!(read.unwrap(), [der(&good)]);
+    assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+
+    let roots = root_store(&store, Purpose::ServerAuth, now());
+    assert_eq!(roots.len(), 1);
+    let leaf = make::server().issued_by(&good);
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_details(provider.clone(), Arc::new(Clock))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    talk(config, server(&(provider, &TLS13), &leaf, None), "example.com").0.unwrap();
 }
 
 #[test]

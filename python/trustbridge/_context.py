@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from . import _certifi, _environment, _native
+from . import _certifi, _environment, _native, _select
 from ._context_base import ContextBase, Mode, c_context
 from ._mode import DEFERRED, HANDSHAKE_MODE
 from ._std import StdContext
@@ -72,7 +72,7 @@ class SSLContext(ContextBase):
         if not value:
             for bundle in self._bundles:
                 if not self._trust.has_file(bundle):
-                    self._trust.add_bundle(_native.read_file(bundle))
+                    self._trust.add_certifi(_native.read_file(bundle))
         self._respects_cafile = False
         self._trust.system = bool(value)
 
@@ -107,6 +107,20 @@ class SSLContext(ContextBase):
         # Not by way of the mode, or the warnings of `ssl` would name that line.
         c_context.options.__set__(self, self._mode.kept_options(value))
 
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """False here unless it is set, which raises ValueError where the system's own verifier
+        decides: it does not match the common name."""
+        return super().hostname_checks_common_name
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: bool) -> None:
+        if value and _select.SYSTEM_DECIDES and self._verifies_servers:
+            raise ValueError(
+                "hostname_checks_common_name: the system's verifier cannot match the common name"
+            )
+        StdContext.hostname_checks_common_name.__set__(self, value)  # type: ignore[attr-defined]
+
     # From Python 3.13 on.
     if hasattr(StdContext, "set_psk_client_callback"):
 
@@ -118,9 +132,6 @@ class SSLContext(ContextBase):
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
     ) -> Any:
         return self._mode.connect(self, wrap, ends, server_side, name, rest)
-
-    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        self._mode.explain(error)
 
     @property
     def _standard_too(self) -> bool:
@@ -172,7 +183,7 @@ class SSLContext(ContextBase):
         if len(batch) == 0:
             raise ssl.SSLError(f"{cafile!r}: no certificate or CRL could be read")
         if bundle:
-            trust.add_bundle(batch)
+            trust.add_certifi(batch)
             self._default_loaded()
         else:
             trust.add(batch)
@@ -195,7 +206,7 @@ class SSLContext(ContextBase):
         elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if self._trust is not None:
-            self._trust.renew()
+            self._trust.reload_environment()
             _environment.apply(self._trust)
             self._default_loaded()
 
@@ -204,7 +215,7 @@ class SSLContext(ContextBase):
         if self._trust is None or self._standard_too:
             super().set_default_verify_paths()
         if self._trust is not None:
-            self._trust.renew()
+            self._trust.reload_environment()
             _environment.apply(self._trust)
             self._default_loaded()
 

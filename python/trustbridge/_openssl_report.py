@@ -16,34 +16,87 @@ if TYPE_CHECKING:
     class Searched(Protocol):
         """A place where trust anchors were searched for. `str()` is its line."""
 
+        name: str
+        certificates: int
         problems: list[str]
 
 
-#: OpenSSL's X509_V_ERR_* codes for what has a name: our word, and words for people.
-_KINDS = {
-    2: ("UnknownIssuer", "issuer is not known"),
-    3: ("RevocationUnknown", "revocation status is unknown"),
-    7: ("BadSignature", "certificate signature is wrong"),
-    9: ("NotYetValid", "certificate is not yet valid"),
-    10: ("Expired", "certificate has expired"),
-    12: ("RevocationOutdated", "revocation list is out of date"),
-    18: ("SelfSignedLeaf", "self-signed certificate is not trusted"),
-    19: ("UntrustedRoot", "root certificate is not trusted"),
-    20: ("UnknownIssuer", "issuer is not known"),
-    21: ("UnknownIssuer", "issuer is not known"),
-    23: ("Revoked", "certificate has been revoked"),
-    24: ("NotACa", "issuer is not a CA"),
-    25: ("PathLengthExceeded", "too many intermediates for a CA's path length"),
-    26: ("WrongPurpose", "certificate may not be used for this purpose"),
-    28: ("Distrusted", "certificate is explicitly distrusted"),
-    32: ("KeyUsage", "issuer may not sign certificates"),
-    34: ("UnknownCriticalExtension", "unknown critical extension"),
-    47: ("NameConstraints", "name outside a CA's name constraints"),
-    62: ("NameMismatch", "certificate is for another name"),
-    64: ("NameMismatch", "certificate is for another name"),
-    66: ("WeakKey", "public key is too short"),
-    79: ("NotACa", "issuer is not a CA"),
+#: A few words for each kind of fault that OpenSSL can name: the words of src/report/kind.rs.
+WORDS = {
+    "BadEncoding": "malformed certificate",
+    "ChainTooComplex": "certificate chain too long or too complex",
+    "Expired": "certificate has expired",
+    "NotYetValid": "certificate is not yet valid",
+    "NameMismatch": "certificate is not valid for this name",
+    "UnknownIssuer": "issuer is not known",
+    "SelfSignedLeaf": "self-signed certificate is not trusted",
+    "UntrustedRoot": "root certificate is not trusted",
+    "NoTrustAnchors": "no usable trust anchor was found",
+    "BadSignature": "certificate signature is wrong",
+    "UnsupportedAlgorithm": "unsupported algorithm",
+    "WeakKey": "public key is too short",
+    "NotACa": "issuer is not a CA",
+    "KeyUsage": "issuer may not sign certificates",
+    "PathLengthExceeded": "too many intermediates for a CA's path length",
+    "WrongPurpose": "certificate may not be used for this purpose",
+    "NameConstraints": "name outside a CA's name constraints",
+    "UnknownCriticalExtension": "unknown critical extension",
+    "Distrusted": "certificate is explicitly distrusted",
+    "Revoked": "certificate has been revoked",
+    "RevocationUnknown": "revocation status is unknown",
+    "RevocationOutdated": "revocation list is out of date",
+    "BadRevocationData": "revocation list is not usable",
+    "NotStandardsCompliant": "certificate breaks a required rule",
+    "CannotCheck": "certificate could not be checked",
 }
+#: The kinds of OpenSSL's X509_V_ERR_* codes. For some faults OpenSSL has one code only.
+KINDS = {
+    2: "UnknownIssuer",
+    3: "RevocationUnknown",
+    7: "BadSignature",
+    8: "BadRevocationData",
+    9: "NotYetValid",
+    10: "Expired",
+    11: "BadRevocationData",
+    12: "RevocationOutdated",
+    18: "SelfSignedLeaf",
+    19: "UntrustedRoot",
+    20: "UnknownIssuer",
+    21: "UnknownIssuer",
+    22: "ChainTooComplex",
+    23: "Revoked",
+    24: "NotACa",
+    25: "PathLengthExceeded",
+    26: "WrongPurpose",
+    27: "UntrustedRoot",
+    28: "Distrusted",
+    32: "KeyUsage",
+    34: "UnknownCriticalExtension",
+    35: "BadRevocationData",
+    36: "BadRevocationData",
+    37: "NotACa",
+    41: "BadEncoding",
+    44: "BadRevocationData",
+    47: "NameConstraints",
+    48: "NameConstraints",
+    49: "NameConstraints",
+    51: "NameConstraints",
+    52: "NameConstraints",
+    53: "NameConstraints",
+    54: "BadRevocationData",
+    62: "NameMismatch",
+    64: "NameMismatch",
+    66: "WeakKey",
+    67: "WeakKey",
+    68: "UnsupportedAlgorithm",
+    76: "UnsupportedAlgorithm",
+    77: "BadSignature",
+    78: "BadEncoding",
+    79: "NotACa",
+    # The rules of X509_V_FLAG_X509_STRICT.
+    **dict.fromkeys(range(80, 95), "NotStandardsCompliant"),
+}
+_ENCODING_DER = 2
 _MISSING_PATH = (2, 18, 19, 20, 21)
 
 
@@ -103,17 +156,22 @@ def explain(
     anchors -- how many certificates that has given
     reason -- why the native module is not in use
     """
-    kind, words = _KINDS.get(error.verify_code, ("CannotCheck", error.verify_message))
+    kind = KINDS.get(error.verify_code, "CannotCheck")
     sent = _sent(connection)
     depth, missing = None, ""
     if error.verify_code in _MISSING_PATH:
         if not anchors:
-            kind, words = "NoTrustAnchors", "no usable trust anchor was found"
+            kind = "NoTrustAnchors"
         depth, issuer = _missing_issuer(sent)
         missing = f": '{issuer}'" if issuer else ""
         missing += f"; searched {', '.join(map(str, searched)) or 'nothing'}"
+    line = WORDS[kind] if error.verify_code in KINDS else error.verify_message
     host = connection.server_hostname
-    line = (f"{escape(host)}: {words}" if host else words) + missing
+    if host:
+        if kind == "NameMismatch":
+            line = f"certificate is not valid for '{escape(host)}'"
+        line = f"{escape(host)}: {line}"
+    line += missing
     add_words(error, line)
     add_report(error, kind, depth, _report(line, sent, searched, reason))
 
@@ -136,3 +194,50 @@ def _report(
         lines.append("  (nothing)")
     lines += ["", f"The verdict is OpenSSL's, because the native module is not in use: {reason}"]
     return "\n".join(lines)
+
+
+class Certificate:
+    """A certificate of a chain that was accepted."""
+
+    def __init__(self, certificate: Any) -> None:
+        info = certificate.get_info()
+        self.der: bytes = certificate.public_bytes(_ENCODING_DER)
+        self.subject = _name_text(info["subject"])
+        self.issuer = _name_text(info["issuer"])
+        #: The validity period, in seconds since 1970-01-01 UTC.
+        self.not_before = ssl.cert_time_to_seconds(info["notBefore"])
+        self.not_after = ssl.cert_time_to_seconds(info["notAfter"])
+
+    def __str__(self) -> str:
+        valid = f"{_moment(self.not_before)} to {_moment(self.not_after)}"
+        return f"{self.subject}\n     issued by {self.issuer}\n     valid {valid}"
+
+
+class Verified:
+    """A chain that OpenSSL has accepted. `str()` is the path for humans, on several lines."""
+
+    def __init__(self, chain: Sequence[Any], sources: Sequence[Searched], flags: int) -> None:
+        #: The path that was built, end entity first, trust anchor last.
+        self.certificates = [Certificate(certificate) for certificate in chain]
+        #: The same in DER.
+        self.chain = [certificate.der for certificate in self.certificates]
+        self.anchor = self.chain[-1]
+        self.anchor_subject = self.certificates[-1].subject
+        #: Where the trust anchor came from, or could have: OpenSSL does not tell.
+        self.source = " or ".join(source.name for source in sources if source.certificates)
+        both = int(ssl.VERIFY_CRL_CHECK_CHAIN)
+        leaf = int(ssl.VERIFY_CRL_CHECK_LEAF)
+        #: What was checked for revocation, "off" (nothing), "leaf" or "chain", and requested.
+        self.revocation = {both: "chain", leaf: "leaf"}.get(flags & both, "off")
+        self.revocation_requested = self.revocation
+
+    def __str__(self) -> str:
+        lines = [f"  {index}: {one}" for index, one in enumerate(self.certificates)]
+        lines += [f"anchor: {self.anchor_subject}", f"source: {escape(self.source)}"]
+        return "\n".join(lines)
+
+
+def _moment(seconds: int) -> str:
+    from datetime import datetime, timedelta
+
+    return f"{datetime(1970, 1, 1) + timedelta(seconds=seconds)} UTC"

@@ -39,6 +39,8 @@ def unsupported() -> str | None:
         version = ".".join(map(str, sys.version_info[:2]))
         build = ", free-threaded," if free_threaded else ""
         return f"CPython {version}{build} is not one of the versions it is tested on"
+    if ssl.OPENSSL_VERSION_INFO < (3,) or "OpenSSL" not in ssl.OPENSSL_VERSION:
+        return f"it needs OpenSSL 3, and this interpreter has {ssl.OPENSSL_VERSION}"
     return None
 
 
@@ -68,7 +70,7 @@ def compare() -> str | None:
             maximum,
             context.verify_flags,
         )
-        options, *rest = _native.peek(context)
+        options, *rest = _native.read_settings(context)
         found = (options & 0xFFFFFFFF, *rest)
         if found != expected:
             return f"a context with the settings {expected} reads as {found}"

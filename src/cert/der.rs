@@ -1,5 +1,7 @@
 //! A reader for DER (X.690): definite, minimal lengths and one-byte tags, which is all that
-//! RFC 5280 certificates use.
+//! RFC 5280 certificates use. Anything else would have two meanings for two readers.
+//!
+//! Tests: in this file.
 
 /// What could not be read; the text names the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,6 @@
 //! The extensions that decide about trust, and what their values mean.
+//!
+//! Tests: `tests/cases.rs` (the table of cases).
 
 use super::der::{self, Malformed, Reader};
 use super::general_name::check_all;
@@ -78,7 +80,7 @@ impl<'a> Extensions<'a> {
             let mut extension = Reader::new(list.expect(der::SEQUENCE, "extension")?);
             let oid = extension.expect(der::OID, "extnID")?;
             let critical = match extension.optional(der::BOOLEAN, "critical")? {
-                None => false,
+                None => false, // its default (RFC 5280 section 4.1)
                 Some(value) => der::boolean(value, "critical")?,
             };
             let value = extension.expect(der::OCTET_STRING, "extnValue")?;
@@ -96,6 +98,8 @@ impl<'a> Extensions<'a> {
         Ok(out)
     }
 
+    /// Keeps what is needed of one extension. An extension that decides about trust and cannot be
+    /// read makes the certificate unusable: taking it for absent would lift its limits.
     fn remember(
         &mut self,
         oid: &'a [u8],
@@ -134,6 +138,8 @@ impl<'a> Extensions<'a> {
             PROXY => self.unknown_critical = self.unknown_critical.or(Some(oid)),
             _ => {}
         }
+        // RFC 5280 section 4.2: a critical extension that is not recognized stops the path. Only
+        // the checks do so, with the depth; the certificate can still be named.
         if critical && self.unknown_critical.is_none() && !HANDLED_WHEN_CRITICAL.contains(&oid) {
             self.unknown_critical = Some(oid);
         }

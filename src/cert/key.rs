@@ -1,4 +1,6 @@
-//! Public keys.
+//! Public keys: what kind they are, and the one rule for their strength.
+//!
+//! Tests: `tests/cases.rs` (the rows about keys).
 
 use super::Cert;
 use super::der::{self, Malformed, Reader, octets, sequence};

@@ -54,7 +54,7 @@ pub(crate) struct Cert<'a> {
     pub(crate) extensions: Extensions<'a>,
 }
 
-/// What the report says of one certificate that was looked at.
+/// What a report says of one certificate of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) subject: String,
@@ -77,6 +77,9 @@ fn name_contents<'a>(fields: &mut Reader<'a>, what: &'static str) -> Result<&'a 
 }
 
 impl<'a> Cert<'a> {
+    /// Reads a certificate (RFC 5280 section 4.1). What it does not need to decide about trust is
+    /// skipped; whatever is read must be DER to the last byte, as a certificate that two readers
+    /// understand differently is a way around a check.
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, Malformed> {
         let mut outer = Reader::new(der);
         let mut cert = Reader::new(outer.expect(der::SEQUENCE, "certificate")?);
@@ -91,20 +94,10 @@ impl<'a> Cert<'a> {
         cert.end("data after the signature")?;
 
         let mut fields = Reader::new(tbs.value);
-        let version = match fields.optional(der::context(0), "version")? {
-            None => 1,
-            Some(explicit) => {
-                let mut inner = Reader::new(explicit);
-                let number = der::small_integer(inner.expect(der::INTEGER, "version")?, "version")?;
-                inner.end("version")?;
-                match number {
-                    0 => 1,
-                    1 => 2,
-                    _ => 3,
-                }
-            }
-        };
+        let version = version(&mut fields)?;
         let serial = der::integer(fields.expect(der::INTEGER, "serialNumber")?, "serialNumber")?;
+        // Section 4.1.1.2: the algorithm outside of the signed part must be the one inside, or someone
+        // could change what the signature is taken for. Such a certificate can still be named.
         let algorithms_differ =
             fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm;
         let issuer = name_contents(&mut fields, "issuer")?;
@@ -114,6 +107,7 @@ impl<'a> Cert<'a> {
         validity.end("validity")?;
         let subject = name_contents(&mut fields, "subject")?;
         let spki = fields.expect(der::SEQUENCE, "subjectPublicKeyInfo")?;
+        // Section 4.1.2.8: CAs must not write unique identifiers, readers should read over them.
         fields.optional(der::context_primitive(1), "issuerUniqueID")?;
         fields.optional(der::context_primitive(2), "subjectUniqueID")?;
         let extensions = match fields.optional(der::context(3), "extensions")? {
@@ -206,13 +200,15 @@ impl<'a> Cert<'a> {
         self.extensions.basic_constraints.and_then(|constraints| constraints.path_length)
     }
 
-    /// Whether key usage is absent or has one of these bits.
+    /// Whether key usage is absent or has one of these bits. RFC 5280 section 4.2.1.3 requires
+    /// the extension of CAs only; where it is absent, nothing is forbidden.
     pub(crate) fn key_usage_allows(&self, bits: u16) -> bool {
         self.extensions.key_usage.is_none_or(|usage| usage & bits != 0)
     }
 
-    /// Whether extended key usage is absent or lists the purpose. `anyExtendedKeyUsage` alone
-    /// is not enough, as in OpenSSL.
+    /// Whether extended key usage is absent or lists the purpose (RFC 5280 section 4.2.1.12).
+    /// `anyExtendedKeyUsage` alone is not enough, which the section allows: OpenSSL wants the
+    /// purpose by its name.
     pub(crate) fn extended_key_usage_allows(&self, purpose: Purpose) -> bool {
         self.extensions
             .extended_key_usage
@@ -274,7 +270,8 @@ impl<'a> Cert<'a> {
             .last()
     }
 
-    /// Where the issuer's certificate can be had: the first caIssuers URL.
+    /// Where the issuer's certificate is available: the first caIssuers URL (RFC 5280 section
+    /// 4.2.2.1). Nothing is fetched; it is a hint for humans.
     pub(crate) fn ca_issuers_url(&self) -> Option<String> {
         const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 0x30, 2];
         elements(self.extensions.authority_info_access?).find_map(|description| {
@@ -297,6 +294,21 @@ impl<'a> Cert<'a> {
             not_before: self.not_before,
             not_after: self.not_after,
         }
+    }
+}
+
+/// The version (RFC 5280 section 4.1.2.1): 1 where it is absent, as its default.
+fn version(fields: &mut Reader<'_>) -> Result<u8, Malformed> {
+    const WHAT: &str = "version";
+    let Some(explicit) = fields.optional(der::context(0), WHAT)? else { return Ok(1) };
+    let mut inner = Reader::new(explicit);
+    let number = der::small_integer(inner.expect(der::INTEGER, WHAT)?, WHAT)?;
+    inner.end(WHAT)?;
+    match number {
+        0 => Ok(1),
+        1 => Ok(2),
+        // OpenSSL reads later versions, which do not exist, like the last.
+        _ => Ok(3),
     }
 }
 

@@ -184,10 +184,13 @@ const IA5_STRING: u8 = 0x16;
 const UNIVERSAL_STRING: u8 = 0x1c;
 const BMP_STRING: u8 = 0x1e;
 
+/// What is done with each attribute.
+type Visitor<'v> = dyn FnMut(usize, &[u8], u8, &[u8]) + 'v;
+
 /// Every attribute of a Name: the number of its relative distinguished name, its type, and its
 /// value as UTF-8 (tag [`UTF8_STRING`]) or, of a type that is no text, as it is. `None` if the name
 /// is malformed.
-fn visit<'a>(name: &'a [u8], each: &mut dyn FnMut(usize, &'a [u8], u8, &[u8])) -> Option<()> {
+fn visit(name: &[u8], each: &mut Visitor<'_>) -> Option<()> {
     let mut rdns = Reader::new(name);
     let mut rdn = 0;
     while !rdns.is_empty() {

@@ -92,7 +92,7 @@ fn ask(
             .with_expiration_policy(expiration)
             .build()
     });
-    leaf.verify_for_usage(config.algorithms, &[anchor], &intermediates, time, usage, options, None)
+    leaf.verify_for_usage(&config.algorithms, &[anchor], &intermediates, time, usage, options, None)
         .map(|_| ())
 }
 

@@ -1,4 +1,7 @@
-//! Paths from an end entity to a trust anchor, where the trust store is plain data.
+//! Paths from an end entity to a trust anchor, where the trust store is plain data. No operating
+//! system is known here.
+//!
+//! Tests: `tests/cases.rs`, `tests/verifier.rs`, `tests/openssl.rs`, `tests/webpki.rs`.
 
 mod crls;
 mod graph;

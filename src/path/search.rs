@@ -100,7 +100,7 @@ impl<'a> Search<'a> {
         }
         // The end entity itself is in a store: trusted whole, whoever issued it, unless a path to
         // it has been decided on: what a CRL or the store says is final.
-        if !walk.worst().is_some_and(|kind| kind.rank() >= ErrorKind::RevocationUnknown.rank()) {
+        if walk.worst().is_none_or(|kind| kind.rank() < ErrorKind::RevocationUnknown.rank()) {
             if let Some(verdict) = self.trusted_end_entity(given) {
                 return verdict;
             }
@@ -165,7 +165,7 @@ impl<'g, 'a> Walk<'g, 'a> {
             given,
             graph,
             crls,
-            signatures: Signatures::new(given.config.algorithms),
+            signatures: Signatures::new(&given.config.algorithms),
             constrained: HashMap::new(),
             comparisons: 0,
             steps: 0,

@@ -1,4 +1,6 @@
 //! What to do about a failed verification.
+//!
+//! Tests: `tests/verifier.rs`.
 
 use crate::error::Parts;
 use crate::fault::{Cause, NearMiss};
@@ -100,7 +102,7 @@ fn by_kind(parts: &Parts) -> &'static str {
         }
         ErrorKind::NotYetValid => "Check this machine's clock; it may be behind.",
         ErrorKind::NameMismatch => {
-            "Connect with a name the certificate is for, or have the peer's certificate reissued \
+            "Connect with a name the certificate is valid for, or have the peer's certificate reissued \
              with this name as a subject alternative name."
         }
         ErrorKind::Revoked => {

@@ -297,10 +297,10 @@ mod tests {
     use pki_types::{CertificateDer, ServerName, UnixTime};
 
     use super::*;
+    use crate::Verifier;
     use crate::cert::time::Timestamp;
     use crate::error::Parts;
     use crate::fault::{Cause, Fault};
-    use crate::{Peer, Verifier};
 
     /// Every kind: its variant with the alert, whether that is its ordinary form too, and its
     /// variant where nothing is known but the kind.
@@ -464,34 +464,6 @@ mod tests {
             let line = error.to_string();
             assert!(Error::from(error).to_string().contains(&line));
         }
-    }
-
-    /// What `Verifier::system` is in a build without any algorithm.
-    // Elsewhere the operating system verifies the signatures.
-    #[cfg(not(any(windows, target_vendor = "apple")))]
-    #[test]
-    fn without_algorithms_nothing_is_trusted() {
-        use trustbridge_cases::make;
-        let ca = make::ca("Root").self_signed();
-        let leaf = make::server().issued_by(&ca);
-        let verifier = Verifier::builder()
-            .signature_algorithms(
-                rustls::crypto::ring::default_provider().signature_verification_algorithms.all,
-            )
-            .system_roots(false)
-            .extra_roots([CertificateDer::from(&*ca.der)])
-            .build()
-            .unwrap();
-        let chain = [CertificateDer::from(&*leaf.der)];
-        let peer = Peer {
-            time: UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-                trustbridge_cases::NOW,
-            )),
-            ..Peer::new(&chain, Some(ServerName::try_from("example.com").unwrap()))
-        };
-        assert!(verifier.verify(&peer).is_ok());
-        let error = verifier.with_algorithms(&[]).verify(&peer).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::CannotCheck);
     }
 
     #[test]

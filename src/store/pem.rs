@@ -6,7 +6,7 @@
 //!
 //! Not checked: anything about a certificate beyond that it is one, and any signature.
 //!
-//! Tests: `pem/tests.rs`, some against the `openssl` command; `fuzz/fuzz_targets/pem.rs`.
+//! Tests: `pem/tests.rs`, some against the `openssl` command; `tests/fuzz/fuzz_targets/pem.rs`.
 //!
 //! ```
 //! # let text = b"";
@@ -61,6 +61,7 @@ pub struct Block {
 #[non_exhaustive]
 pub enum Item {
     /// `CERTIFICATE`, `X509 CERTIFICATE` or `TRUSTED CERTIFICATE`.
+    #[non_exhaustive]
     Certificate {
         /// The certificate.
         certificate: CertificateDer<'static>,

@@ -19,11 +19,13 @@ use crate::policy::Purpose;
 #[non_exhaustive]
 pub enum Refusal {
     /// Its validity period is over.
+    #[non_exhaustive]
     Expired {
         /// The end of the period.
         not_after: UnixTime,
     },
     /// Its validity period has not begun.
+    #[non_exhaustive]
     NotYetValid {
         /// The beginning of the period; 1970 if it is earlier.
         not_before: UnixTime,

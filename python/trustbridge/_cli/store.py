@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .output import GREEN, NOT_TRUSTED, RED, TRUSTED, USAGE, print_json, show, words
+from .output import GREEN, NOT_TRUSTED, RED, TRUSTED, USAGE, print_json, show, words, write_exactly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def store(parsed: argparse.Namespace) -> int:
             }
         )
     else:
-        lines = [f"usable trust anchors: {usable} of {count(len(entries))}", "Looked at:"]
+        lines = [f"usable trust anchors: {usable} of {count(len(entries))}", "Searched:"]
         lines += [f"  {source} ({reason}): {count(number)}" for source, reason, number in places]
         if problems:
             lines += ["Problems:", *(f"  {problem}" for problem in problems)]
         if rejects:
-            lines.append("Found, but not used:")
+            lines.append("Candidates rejected:")
         for _, subject, source, refusal in rejects:
             lines += [f"  {subject}", f"     {refusal}", f"     from {source}"]
         show(lines, GREEN if usable else RED)
@@ -70,5 +70,5 @@ def export(parsed: argparse.Namespace) -> int:
         print(f"{parsed.file} cannot be written: {words(error)}", file=sys.stderr)
         return USAGE
     if parsed.file is None:
-        sys.stdout.write(text)
+        write_exactly(text)
     return TRUSTED

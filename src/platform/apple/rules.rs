@@ -87,7 +87,7 @@ pub(super) fn check_settings(config: &Config) -> Result<(), BadSetting> {
 }
 
 /// The caller's trust anchors. The system's store always has some, so that `fallback_roots`
-/// count only where the system's are not wanted at all.
+/// are trusted only where the system's are not wanted at all.
 pub(super) fn roots(config: &Config) -> impl Iterator<Item = &StoreEntry> {
     let fallback = config.fallback.entries().iter().filter(|_| config.system.is_none());
     config.extra.entries().iter().chain(fallback)
@@ -156,7 +156,7 @@ pub(super) fn verify(
     for only in tries.into_iter().flatten() {
         let question = question(config, peer, only);
         let verdict =
-            ask(&question).and_then(|answer| judge(config, leaf, peer, &question, answer));
+            ask(&question).and_then(|answer| answered(config, leaf, peer, &question, answer));
         let error = match verdict {
             Ok(verified) => return Ok(verified),
             Err(error) => error,
@@ -199,7 +199,7 @@ fn usable(config: &Config, leaf: &Cert<'_>, time: UnixTime) -> Vec<usize> {
 }
 
 /// The system's answer as a verdict. Whatever is missing or does not fit together is a failure.
-fn judge(
+fn answered(
     config: &Config,
     leaf: &Cert<'_>,
     peer: &Peer<'_>,

@@ -3,7 +3,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pki_types::{ServerName, UnixTime};
+use pki_types::{CertificateDer, ServerName, UnixTime};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SerialNumber, date_time_ymd,
@@ -218,7 +218,7 @@ fn a_distrusted_root_anchors_nothing() {
     let refusal = root.store().entries()[0].refusal(Purpose::ServerAuth, time());
     assert_eq!(refusal.unwrap().to_string(), text);
     // A root that the program itself trusts is distrusted all the same.
-    let own = root.builder().extra_roots([(&*pki.root).into()]);
+    let own = root.builder().extra_roots([CertificateDer::from(&*pki.root)]);
     assert_eq!(verify(own, &pki).unwrap_err().kind(), ErrorKind::Distrusted);
     // And switched off.
     verify(root.builder().distribution_distrust(false), &pki).unwrap();
@@ -341,7 +341,7 @@ fn a_store_that_a_variable_names_is_the_caller_s_own() {
         verify(Verifier::builder_on(handle), &pki).unwrap();
     }
     // Without the system's store, what the system distrusts does not matter.
-    let own = root.builder().system_roots(false).extra_roots([(&*pki.root).into()]);
+    let own = root.builder().system_roots(false).extra_roots([CertificateDer::from(&*pki.root)]);
     verify(own, &pki).unwrap();
 }
 

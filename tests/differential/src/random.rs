@@ -35,6 +35,11 @@ impl Random {
         &items[self.below(items.len())]
     }
 
+    /// A copy of one of several.
+    pub fn choose<T: Copy>(&mut self, items: &[T]) -> T {
+        *self.pick(items)
+    }
+
     /// Another order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
