@@ -96,6 +96,7 @@ mod path;
 mod peer;
 mod platform;
 mod policy;
+mod revocation;
 mod settings;
 mod store;
 mod text;
@@ -111,6 +112,7 @@ pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
+pub use revocation::{Crl, CrlProblem};
 pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
 pub use verifier::{Verifier, VerifierBuilder};
 

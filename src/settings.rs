@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::policy::{Purpose, Revocation};
+use crate::revocation::Crl;
 use crate::store::{AnchorSet, Handle};
 
 /// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
@@ -35,7 +36,10 @@ pub(crate) struct Settings {
     pub(crate) pinned: Vec<CertificateDer<'static>>,
     pub(crate) intermediates: Vec<CertificateDer<'static>>,
     pub(crate) purpose: Purpose,
+    /// Without its CRLs, which are in `crls`.
     pub(crate) revocation: Revocation,
+    /// Those of [`Revocation::crls`] first.
+    pub(crate) crls: Vec<Crl>,
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
 }

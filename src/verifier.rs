@@ -16,6 +16,7 @@ use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation};
+use crate::revocation::{Crl, CrlProblem};
 use crate::settings::{Config, Settings};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore};
 
@@ -79,6 +80,7 @@ impl Verifier {
             intermediates: Vec::new(),
             purpose: Purpose::default(),
             revocation: Revocation::default(),
+            crls: Vec::new(),
             algorithms: algorithms::default(),
             common_name: false,
             strict: false,
@@ -219,6 +221,7 @@ pub struct VerifierBuilder {
     intermediates: Vec<CertificateDer<'static>>,
     purpose: Purpose,
     revocation: Revocation,
+    crls: Vec<Crl>,
     algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     common_name: bool,
     strict: bool,
@@ -285,6 +288,14 @@ impl VerifierBuilder {
         self
     }
 
+    /// CRLs that were read before, beside those of [`Revocation::crls`]: verifiers share what was
+    /// read of them. One that cannot be used is no error here. It stops others of its issuer from
+    /// proving that a certificate is good.
+    pub fn crls(mut self, crls: impl IntoIterator<Item = Crl>) -> Self {
+        self.crls.extend(crls);
+        self
+    }
+
     /// The algorithms accepted in signatures of certificates and CRLs, on Unix. Default: those of
     /// the feature `aws-lc-rs` or else `ring`. The rustls adapter sets those of the caller's
     /// `CryptoProvider`.
@@ -332,8 +343,14 @@ impl VerifierBuilder {
                 })?;
             }
         }
+        let given = self.revocation.crls.len();
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
+        for (index, crl) in config.crls.iter().take(given).enumerate() {
+            if let Some(problem @ CrlProblem::Malformed(_)) = crl.problem() {
+                return Err(BuildError::BadCrl { index, reason: problem.to_string() });
+            }
+        }
         Ok(Verifier { inner: Arc::new(Inner { config, engine }) })
     }
 }
@@ -345,6 +362,9 @@ impl VerifierBuilder {
                 certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),
             )
         };
+        let mut revocation = self.revocation;
+        let given = std::mem::take(&mut revocation.crls).into_iter().map(Crl::new);
+        let crls = given.chain(self.crls).collect();
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
             #[cfg(feature = "rustls")]
@@ -354,7 +374,8 @@ impl VerifierBuilder {
             pinned: self.pinned,
             intermediates: self.intermediates,
             purpose: self.purpose,
-            revocation: self.revocation,
+            revocation,
+            crls,
             common_name: self.common_name,
             strict: self.strict,
         };

@@ -145,13 +145,13 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
 }
 
 /// The elements of some contents, up to the first that is not DER.
-pub(super) fn elements(contents: &[u8]) -> impl Iterator<Item = Element<'_>> {
+pub(crate) fn elements(contents: &[u8]) -> impl Iterator<Item = Element<'_>> {
     let mut reader = Reader::new(contents);
     std::iter::from_fn(move || reader.next())
 }
 
 /// The contents of a SEQUENCE that fills `bytes`.
-pub(super) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+pub(crate) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
     let mut reader = Reader::new(bytes);
     let contents = reader.expect(SEQUENCE, what)?;
     reader.end(what)?;
@@ -159,7 +159,7 @@ pub(super) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u
 }
 
 /// A BIT STRING that is a whole number of octets.
-pub(super) fn octets<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+pub(crate) fn octets<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
     match value {
         [0, octets @ ..] => Ok(octets),
         _ => Err(Malformed(what)),

@@ -36,6 +36,7 @@ pub(crate) const DIGITAL_SIGNATURE: u16 = 1 << 15;
 pub(crate) const KEY_ENCIPHERMENT: u16 = 1 << 13;
 pub(crate) const KEY_AGREEMENT: u16 = 1 << 11;
 pub(crate) const KEY_CERT_SIGN: u16 = 1 << 10;
+pub(crate) const CRL_SIGN: u16 = 1 << 9;
 
 const EKU_SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 const EKU_CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];

@@ -75,7 +75,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ` (RFC 5280 section 4.1.2.5).
-pub(super) fn read(reader: &mut Reader<'_>, what: &'static str) -> Result<Timestamp, Malformed> {
+pub(crate) fn read(reader: &mut Reader<'_>, what: &'static str) -> Result<Timestamp, Malformed> {
     let error = Malformed(what);
     let element = reader.next().ok_or(error)?;
     let (digits, year_digits) = match (element.tag, element.value) {

@@ -6,9 +6,8 @@
 //! work is bounded by [`MAX_STEPS`] and [`MAX_SIGNATURES`], whatever the peer sends.
 
 use pki_types::UnixTime;
-use webpki::CertRevocationList;
 
-use super::validate::{Candidate, signed_by};
+use super::validate::{self, Candidate, signed_by};
 use crate::cert::{self, Cert, Summary};
 use crate::checks;
 use crate::error::{ErrorKind, NearMiss, VerifyError};
@@ -27,7 +26,6 @@ const MAX_SIGNATURES: usize = 100;
 
 /// One search for a path to a trust anchor.
 pub(crate) struct Search<'a> {
-    crls: &'a [CertRevocationList<'static>],
     config: &'a Config,
     peer: &'a Peer<'a>,
     time: UnixTime,
@@ -54,7 +52,6 @@ struct Path<'s, 'a> {
 
 impl<'a> Search<'a> {
     pub(crate) fn new(
-        crls: &'a [CertRevocationList<'static>],
         config: &'a Config,
         leaf: &'a Cert<'a>,
         peer: &'a Peer<'a>,
@@ -75,7 +72,6 @@ impl<'a> Search<'a> {
             .filter(|cert| cert.der != leaf.der)
             .collect();
         Self {
-            crls,
             config,
             peer,
             time: peer.time,
@@ -258,7 +254,6 @@ impl<'a> Search<'a> {
                 self.signatures += depth;
                 let candidate = Candidate {
                     config: self.config,
-                    crls: self.crls,
                     time: self.time,
                     leaf: self.leaf,
                     issuers: &path.issuers,
@@ -324,7 +319,7 @@ impl<'a> Search<'a> {
                 true => checks::strict(self.leaf, 0, true),
                 false => Ok(()),
             })
-            .and_then(|()| checks::unknown_revocation(self.config))
+            .and_then(|()| validate::revocation(&[self.leaf], self.config, self.time))
             .map(|revocation| {
                 let verified = Verified {
                     chain: vec![self.leaf.to_der()],

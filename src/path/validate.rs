@@ -2,24 +2,21 @@
 //! `webpki`.
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
-    RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
-};
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::cert::der::{self, Reader};
 use crate::cert::{self, Cert};
 use crate::checks;
 use crate::error::VerifyError;
 use crate::kind::ErrorKind;
-use crate::policy::{Purpose, RevocationCheck, RevocationOutcome, UnknownRevocation};
+use crate::policy::{Purpose, RevocationOutcome};
+use crate::revocation::{self, BadSignature, Signatures};
 use crate::settings::Config;
 use crate::store::StoreEntry;
 
 /// One path.
 pub(super) struct Candidate<'c, 'a> {
     pub(super) config: &'c Config,
-    pub(super) crls: &'c [CertRevocationList<'static>],
     pub(super) time: UnixTime,
     pub(super) leaf: &'c Cert<'a>,
     /// From the end entity's issuer up, without the trust anchor.
@@ -31,11 +28,17 @@ pub(super) struct Candidate<'c, 'a> {
 impl Candidate<'_, '_> {
     /// What was found about revocation, or what is wrong with the path.
     pub(super) fn validate(&self) -> Result<RevocationOutcome, VerifyError> {
-        self.attempt().map_err(|error| self.explain(error))
+        self.attempt().map_err(|error| self.explain(error))?;
+        let anchor = Cert::parse(self.entry.certificate()).map_err(checks::malformed)?;
+        let path: Vec<_> = std::iter::once(self.leaf)
+            .chain(self.issuers.iter().copied())
+            .chain([&anchor])
+            .collect();
+        revocation(&path, self.config, self.time)
     }
 
     /// Verifies exactly this path with `webpki`.
-    fn attempt(&self) -> Result<RevocationOutcome, webpki::Error> {
+    fn attempt(&self) -> Result<(), webpki::Error> {
         let leaf = CertificateDer::from(self.leaf.der);
         let leaf = EndEntityCert::try_from(&leaf)?;
         let intermediates: Vec<_> =
@@ -52,72 +55,26 @@ impl Candidate<'_, '_> {
                 Err(webpki::Error::UnknownIssuer)
             }
         };
-        let crls: Vec<_> = self.crls.iter().collect();
-        let run = |check, unknown| {
-            leaf.verify_for_usage(
-                self.config.algorithms,
-                std::slice::from_ref(self.anchor),
-                &intermediates,
-                self.time,
-                usage,
-                revocation_options(&crls, check, unknown),
-                Some(&exactly),
-            )
-            .map(|_| ())
-        };
-
-        let requested = self.config.revocation.check;
-        let outcome = |checked| RevocationOutcome { requested, checked };
-        if requested == RevocationCheck::Off {
-            return run(requested, UnknownRevocation::Allow).map(|()| outcome(requested));
-        }
-        if crls.is_empty() {
-            run(RevocationCheck::Off, UnknownRevocation::Allow)?;
-            return match self.config.revocation.unknown {
-                UnknownRevocation::Allow => Ok(outcome(RevocationCheck::Off)),
-                UnknownRevocation::Reject => Err(webpki::Error::UnknownRevocationStatus),
-            };
-        }
-        if self.config.revocation.unknown == UnknownRevocation::Reject {
-            return run(requested, UnknownRevocation::Reject).map(|()| outcome(requested));
-        }
-        // The verdict first, then how much of it rests on a valid answer.
-        run(requested, UnknownRevocation::Allow)?;
-        let answered = |check| run(check, UnknownRevocation::Reject).is_ok();
-        Ok(outcome(if answered(requested) {
-            requested
-        } else if requested == RevocationCheck::Chain && answered(RevocationCheck::Leaf) {
-            RevocationCheck::Leaf
-        } else {
-            RevocationCheck::Off
-        }))
+        leaf.verify_for_usage(
+            self.config.algorithms,
+            std::slice::from_ref(self.anchor),
+            &intermediates,
+            self.time,
+            usage,
+            None,
+            Some(&exactly),
+        )
+        .map(|_| ())
     }
 
     /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
     fn explain(&self, error: webpki::Error) -> VerifyError {
         use webpki::Error as E;
-        let certs = || std::iter::once(self.leaf).chain(self.issuers.iter().copied());
         let kind = match &error {
             E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
             E::CertDistrusted => ErrorKind::Distrusted,
             E::CertExpired { .. } => ErrorKind::Expired,
             E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
-            E::CertRevoked => ErrorKind::Revoked,
-            E::CrlExpired { .. } => ErrorKind::RevocationOutdated,
-            E::UnknownRevocationStatus => ErrorKind::RevocationUnknown,
-            E::InvalidCrlSignatureForPublicKey
-            | E::IssuerNotCrlSigner
-            | E::InvalidCrlNumber
-            | E::UnsupportedCrlIssuingDistributionPoint
-            | E::UnsupportedCrlVersion
-            | E::UnsupportedDeltaCrl
-            | E::UnsupportedIndirectCrl
-            | E::UnsupportedRevocationReason
-            | E::UnsupportedRevocationReasonsPartitioning
-            | E::UnsupportedCrlSignatureAlgorithmContext(_)
-            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::BadRevocationData
-            }
             E::EndEntityUsedAsCa => ErrorKind::NotACa,
             E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
             E::MaximumNameConstraintComparisonsExceeded
@@ -148,23 +105,7 @@ impl Candidate<'_, '_> {
         };
         let depth = match kind {
             ErrorKind::BadSignature | ErrorKind::UnsupportedAlgorithm => self.first_bad_link(),
-            ErrorKind::Revoked => certs().position(|cert| {
-                self.crls.iter().any(|crl| {
-                    crl.issuer() == cert.issuer
-                        && matches!(crl.find_serial(cert.serial), Ok(Some(_)))
-                })
-            }),
             ErrorKind::CaAsEndEntity | ErrorKind::NameConstraints => Some(0),
-            ErrorKind::RevocationUnknown
-            | ErrorKind::RevocationOutdated
-            | ErrorKind::BadRevocationData
-                if self.config.revocation.check == RevocationCheck::Leaf =>
-            {
-                Some(0)
-            }
-            ErrorKind::RevocationUnknown => {
-                certs().position(|cert| self.crls.iter().all(|crl| crl.issuer() != cert.issuer))
-            }
             _ => None,
         };
         let out = VerifyError::new(kind);
@@ -181,11 +122,7 @@ impl Candidate<'_, '_> {
                 if outdated { out.code(68) } else { out }
             }
             E::UnsupportedCertVersion => out.detail("not an X.509 version 3 certificate"),
-            _ if matches!(
-                kind,
-                ErrorKind::BadEncoding | ErrorKind::BadRevocationData | ErrorKind::CannotCheck
-            ) =>
-            {
+            _ if matches!(kind, ErrorKind::BadEncoding | ErrorKind::CannotCheck) => {
                 out.detail(format!("{error:?}"))
             }
             _ => out,
@@ -229,26 +166,51 @@ fn oid_of(algorithm: &[u8]) -> String {
     der::dotted(oid)
 }
 
-fn revocation_options<'c>(
-    crls: &'c [&'c CertRevocationList<'c>],
-    check: RevocationCheck,
-    unknown: UnknownRevocation,
-) -> Option<RevocationOptions<'c>> {
-    let depth = match check {
-        RevocationCheck::Off => return None,
-        RevocationCheck::Leaf => RevocationCheckDepth::EndEntity,
-        RevocationCheck::Chain => RevocationCheckDepth::Chain,
-    };
-    let (status, expiration) = match unknown {
-        UnknownRevocation::Allow => (UnknownStatusPolicy::Allow, ExpirationPolicy::Ignore),
-        UnknownRevocation::Reject => (UnknownStatusPolicy::Deny, ExpirationPolicy::Enforce),
-    };
-    let builder = RevocationOptionsBuilder::new(crls).ok()?;
-    Some(
-        builder
-            .with_depth(depth)
-            .with_status_policy(status)
-            .with_expiration_policy(expiration)
-            .build(),
+/// Whether a verified path is revoked.
+pub(super) fn revocation(
+    path: &[&Cert<'_>],
+    config: &Config,
+    time: UnixTime,
+) -> Result<RevocationOutcome, VerifyError> {
+    let mut signatures = Algorithms(config.algorithms);
+    revocation::check(path, &config.crls, &config.revocation, time, &mut signatures).map_err(
+        |fault| {
+            let out = VerifyError::new(fault.kind).at(fault.depth).detail(fault.detail);
+            match fault.code {
+                Some(code) => out.code(code),
+                None => out,
+            }
+        },
     )
+}
+
+struct Algorithms(&'static [&'static dyn SignatureVerificationAlgorithm]);
+
+impl Signatures for Algorithms {
+    fn provider(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    fn verify(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        let Ok((key_algorithm, key)) = cert::split_spki(spki) else {
+            return Err(BadSignature::Unsupported);
+        };
+        let mut verdict = Err(BadSignature::Unsupported);
+        for candidate in self.0.iter().filter(|candidate| {
+            candidate.signature_alg_id().as_ref() == algorithm
+                && candidate.public_key_alg_id().as_ref() == key_algorithm
+        }) {
+            match candidate.verify_signature(key, message, signature) {
+                Ok(()) => return Ok(()),
+                Err(_) => verdict = Err(BadSignature::Wrong),
+            }
+        }
+        verdict
+    }
 }

@@ -1,7 +1,6 @@
 //! The verifier of systems whose trust store is plain data.
 
 use pki_types::UnixTime;
-use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::Platform;
 use crate::cert::Cert;
@@ -12,23 +11,16 @@ use crate::peer::{Peer, Verified};
 use crate::settings::Config;
 use crate::store::{AnchorSet, Source, SystemStore};
 
-/// The CRLs given by the caller, parsed.
+/// Everything that can be prepared is in the settings.
 #[derive(Debug, Default)]
-pub(crate) struct Engine {
-    crls: Vec<CertRevocationList<'static>>,
-}
+pub(crate) struct Engine;
 
 impl Platform for Engine {
     fn new(config: &Config) -> Result<Self, BuildError> {
         if config.revocation.network {
             return Err(BuildError::NetworkRevocationUnsupported);
         }
-        let crls = config.revocation.crls.iter().enumerate().map(|(index, crl)| {
-            OwnedCertRevocationList::from_der(crl)
-                .map(CertRevocationList::from)
-                .map_err(|error| BuildError::BadCrl { index, reason: format!("{error:?}") })
-        });
-        Ok(Self { crls: crls.collect::<Result<_, _>>()? })
+        Ok(Self)
     }
 
     fn verify(
@@ -44,7 +36,7 @@ impl Platform for Engine {
             ));
         }
         let system = config.system.as_ref().map(|handle| handle.store());
-        let mut search = Search::new(&self.crls, config, leaf, peer, system.as_deref());
+        let mut search = Search::new(config, leaf, peer, system.as_deref());
         search.run().map_err(|mut error| {
             let inner = error.inner_mut();
             inner.searched = searched(config, &search.sets, system.as_deref(), peer.time);

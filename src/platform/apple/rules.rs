@@ -68,10 +68,10 @@ pub(super) struct OsError {
 
 /// Settings that `SecTrust` has no counterpart for.
 pub(super) fn check_settings(config: &Config) -> Result<(), BuildError> {
-    let Revocation { check, unknown, crls, .. } = &config.revocation;
+    let Revocation { check, unknown, .. } = &config.revocation;
     let unsupported =
         |setting, reason: &str| Err(BuildError::Unsupported { setting, reason: reason.to_owned() });
-    if !crls.is_empty() {
+    if !config.crls.is_empty() {
         return unsupported(
             "Revocation::crls",
             "Apple's verifier does not take CRLs from its caller; it fetches and keeps its own",
