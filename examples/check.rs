@@ -21,7 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, ClientConnection};
-use trustbridge::rustls::ServerVerifier;
+use trustbridge::rustls_0_23::{Settings, WithVerifier};
 use trustbridge::{Peer, Verified, Verifier, VerifyError};
 
 const USAGE: &str = "\
@@ -106,18 +106,16 @@ fn connect(verifier: Verifier, host: &str, port: u16, time: UnixTime) -> Result<
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verdict = Arc::new(Mutex::new(None));
     let keep = Arc::clone(&verdict);
-    let verifier = ServerVerifier::with_provider(verifier, &provider).map_err(usage)?.on_verdict(
-        move |_, verdict| {
-            if let Ok(mut kept) = keep.lock() {
-                *kept = Some(verdict.cloned().map_err(Clone::clone));
-            }
-        },
-    );
+    let settings = Settings::new(verifier).on_verdict(move |_, verdict| {
+        if let Ok(mut kept) = keep.lock() {
+            *kept = Some(verdict.cloned().map_err(Clone::clone));
+        }
+    });
     let config = ClientConfig::builder_with_details(provider, Arc::new(Clock(time)))
         .with_safe_default_protocol_versions()
         .map_err(usage)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_verifier(settings)
+        .map_err(usage)?
         .with_no_client_auth();
     let name = server_name(host)?.to_owned();
     let mut tls = ClientConnection::new(Arc::new(config), name).map_err(usage)?;

@@ -20,7 +20,7 @@ use std::{env, thread};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{ServerConfig, ServerConnection, Stream};
-use trustbridge::rustls::ClientVerifier;
+use trustbridge::rustls_0_23::{ClientChainVerifier, Settings};
 use trustbridge::{Purpose, Verifier};
 
 fn main() -> ExitCode {
@@ -43,13 +43,11 @@ fn config(cert: &str, key: &str, client_ca: &str) -> Result<ServerConfig, Box<dy
         .system_roots(false)
         .extra_roots(certificates(client_ca)?)
         .build()?;
-    let verifier =
-        ClientVerifier::with_provider(verifier, &provider)?.on_verdict(
-            |_, verdict| match verdict {
-                Ok(verified) => println!("trusted client:\n{verified}"),
-                Err(refused) => println!("{}", refused.report()),
-            },
-        );
+    let settings = Settings::new(verifier).on_verdict(|_, verdict| match verdict {
+        Ok(verified) => println!("trusted client:\n{verified}"),
+        Err(refused) => println!("{}", refused.report()),
+    });
+    let verifier = ClientChainVerifier::with_provider(settings, &provider)?;
     Ok(ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(verifier))

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use trustbridge::Verifier;
+use trustbridge::rustls_0_23::{ErrorForm, Settings, client_config, verify_error};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,7 +35,7 @@ async fn main() -> ExitCode {
         }
         Err(error) => {
             // reqwest wraps the verifier's error several times; this finds it.
-            match trustbridge::rustls::verify_error(&*error) {
+            match verify_error(&*error) {
                 Some(refused) => eprintln!("{}", refused.report()),
                 None => eprintln!("{error:?}"),
             }
@@ -51,7 +52,7 @@ async fn fetch(url: &str, cafile: Option<&String>) -> Result<String, Box<dyn Err
             Verifier::builder().extra_roots(roots).build()?
         }
     };
-    let tls = trustbridge::rustls::client_config(verifier)?;
+    let tls = client_config(Settings::new(verifier).errors(ErrorForm::Text))?;
     // One client for the whole program: it keeps connections and TLS sessions.
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
     Ok(client.get(url).send().await?.error_for_status()?.text().await?)

@@ -23,7 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use trustbridge::Verifier;
-use trustbridge::rustls::ConfigBuilderExt;
+use trustbridge::rustls_0_23::{ErrorForm, Settings, WithVerifier, verify_error};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            match trustbridge::rustls::verify_error(&*error) {
+            match verify_error(&*error) {
                 Some(refused) => eprintln!("{}", refused.report()),
                 None => eprintln!("{error}"),
             }
@@ -66,7 +66,7 @@ fn config(
     };
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
-        .with_verifier(verifier)?;
+        .with_verifier(Settings::new(verifier).errors(ErrorForm::Text))?;
     Ok(match identity {
         None => builder.with_no_client_auth(),
         Some((cert, key)) => builder

@@ -22,7 +22,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use trustbridge::rustls::ClientVerifier;
+use trustbridge::rustls_0_23::ClientChainVerifier;
 use trustbridge::{Purpose, Verifier};
 
 #[tokio::main]
@@ -62,7 +62,7 @@ fn config(
                 .system_roots(false)
                 .extra_roots(certificates(file)?)
                 .build()?;
-            let verifier = ClientVerifier::with_provider(verifier, &provider)?;
+            let verifier = ClientChainVerifier::with_provider(verifier, &provider)?;
             builder.with_client_cert_verifier(Arc::new(verifier.allow_unauthenticated()))
         }
     };

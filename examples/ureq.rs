@@ -19,6 +19,7 @@ use std::{env, fmt};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use trustbridge::Verifier;
+use trustbridge::rustls_0_23::{ErrorForm, Settings, client_config, verify_error};
 use ureq::Agent;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
                 Some(ureq::Error::Io(error)) => error,
                 _ => &*error,
             };
-            match trustbridge::rustls::verify_error(inner) {
+            match verify_error(inner) {
                 Some(refused) => eprintln!("{}", refused.report()),
                 None => eprintln!("{error}"),
             }
@@ -64,7 +65,7 @@ fn fetch(url: &str, cafile: Option<&String>) -> Result<String, Box<dyn Error>> {
             Verifier::builder().extra_roots(roots).build()?
         }
     };
-    let tls = Tls(Arc::new(trustbridge::rustls::client_config(verifier)?));
+    let tls = Tls(Arc::new(client_config(Settings::new(verifier).errors(ErrorForm::Text))?));
     // One agent for the whole program: it keeps connections and TLS sessions.
     let agent = Agent::with_parts(
         ureq::config::Config::default(),

@@ -6,11 +6,11 @@
 //!
 //! # With rustls
 //!
-//! One line makes a configuration; see [`rustls`](crate::rustls) for the rest.
+//! One line makes a configuration; see [`rustls_0_23`] for the rest.
 //!
-#![cfg_attr(feature = "rustls", doc = "```")]
-#![cfg_attr(not(feature = "rustls"), doc = "```ignore")]
-//! let config = trustbridge::rustls::client_config(trustbridge::Verifier::system())?;
+#![cfg_attr(feature = "rustls-0_23", doc = "```")]
+#![cfg_attr(not(feature = "rustls-0_23"), doc = "```ignore")]
+//! let config = trustbridge::rustls_0_23::client_config(trustbridge::Verifier::system())?;
 //! # let _ = config;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -18,7 +18,7 @@
 //! # By itself
 //!
 //! ```
-//! use pki_types::{CertificateDer, ServerName};
+//! use trustbridge::pki_types::{CertificateDer, ServerName};
 //! use trustbridge::{ErrorKind, Peer, Verifier};
 //!
 //! let verifier = Verifier::system();
@@ -71,7 +71,7 @@
 //!   8192 bits (PKCS #1 and PSS), P-256, P-384, P-521, Ed25519.
 //! * `ring`: the same with *ring*, which has no P-521 and no SHA-512 with P-256 and P-384. With
 //!   both features aws-lc-rs is used.
-//! * `rustls` (default): the adapter for rustls, [`rustls`](crate::rustls).
+//! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
 //!
 //! Without the first two, every chain is refused unless
 //! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself.
@@ -103,20 +103,24 @@ mod text;
 mod verifier;
 
 use cert as x509;
-use cert::{der, time};
 
-#[cfg(feature = "rustls")]
-pub mod rustls;
+#[cfg(feature = "rustls-0_23")]
+pub mod rustls_0_23;
+
+/// The types of certificates, names and times in this crate's API.
+pub use pki_types;
 
 pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use revocation::{Crl, CrlProblem};
-pub use store::{Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, pem};
+pub use store::{
+    Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
+};
 pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.
-#[cfg(all(doctest, feature = "rustls"))]
+#[cfg(all(doctest, feature = "rustls-0_23"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -168,7 +168,7 @@ impl Verifier {
     }
 
     /// The same verifier with other signature algorithms; everything else is shared.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn with_algorithms(
         &self,
         algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
@@ -178,7 +178,7 @@ impl Verifier {
         Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
     }
 
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "rustls-0_23")]
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
     }
@@ -367,7 +367,7 @@ impl VerifierBuilder {
         let crls = given.chain(self.crls).collect();
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
-            #[cfg(feature = "rustls")]
+            #[cfg(feature = "rustls-0_23")]
             system_chosen: self.system_roots.is_some(),
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),

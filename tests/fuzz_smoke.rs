@@ -8,7 +8,7 @@ use rcgen::{
     KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
 };
 
-#[path = "../fuzz/entry.rs"]
+#[path = "fuzz/entry.rs"]
 mod entry;
 
 /// Marsaglia's xorshift64: all that is needed is that it is the same everywhere.

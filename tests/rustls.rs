@@ -1,7 +1,7 @@
 //! The adapter in real handshakes over loopback, with both providers and both protocol
 //! versions, and the table of cases through rustls's traits.
 
-#![cfg(feature = "rustls")]
+#![cfg(feature = "rustls-0_23")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -25,12 +25,12 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, Error, ExtendedKeyPurpose,
     ServerConfig, ServerConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
-use trustbridge::rustls::{
-    ClientVerifier, ConfigBuilderExt, ConfigError, ServerVerifier, certificate_error,
-    client_config, verify_error,
+use trustbridge::rustls_0_23::{
+    ClientChainVerifier, ConfigError, ErrorForm, ServerChainVerifier, Settings, WithVerifier,
+    client_config, client_config_with_provider, verify_error,
 };
 use trustbridge::{
-    ErrorKind, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
+    ErrorKind, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder, VerifyError,
 };
 use trustbridge_cases::make::{self, DAY, Node};
 use trustbridge_cases::{Case, Engine, Expect, NOW};
@@ -86,7 +86,7 @@ fn for_clients(roots: &[&Node]) -> Verifier {
 
 fn client(
     (provider, version): &(Arc<CryptoProvider>, Version),
-    verifier: ServerVerifier,
+    verifier: ServerChainVerifier,
     identity: Option<&Node>,
 ) -> ClientConfig {
     let builder = ClientConfig::builder_with_details(provider.clone(), Arc::new(Clock))
@@ -103,7 +103,7 @@ fn client(
 fn server(
     (provider, version): &(Arc<CryptoProvider>, Version),
     identity: &Node,
-    clients: Option<ClientVerifier>,
+    clients: Option<ClientChainVerifier>,
 ) -> ServerConfig {
     let builder = ServerConfig::builder_with_details(provider.clone(), Arc::new(Clock))
         .with_protocol_versions(&[version])
@@ -188,23 +188,24 @@ fn trusted_server() {
         for name in ["example.com", "127.0.0.1"] {
             if name == "127.0.0.1" && Engine::of_system() == Some(Engine::Wine) {
                 // As the row `name-ipv4` of the table says.
-                let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0);
-                let client = client(&setup, verifier.unwrap().plain_errors(true), None);
+                let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0);
+                let client = client(&setup, verifier.unwrap(), None);
                 let (outcome, _) = talk(client, server(&setup, &leaf, None), name);
-                let refusal = Error::InvalidCertificate(CertificateError::NotValidForName);
-                assert_eq!(rustls_error(&outcome.unwrap_err()), refusal);
+                assert!(matches!(
+                    rustls_error(&outcome.unwrap_err()),
+                    Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
+                ));
                 continue;
             }
             let chain = Arc::new(Mutex::new(Vec::new()));
             let kept = chain.clone();
-            let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0)
-                .unwrap()
-                .on_verdict(move |peer, verdict| {
-                    let verified = verdict.unwrap();
-                    assert_eq!(verified.anchor.source, Source::ExtraRoots);
-                    assert_eq!(peer.time, now());
-                    kept.lock().unwrap().extend(verified.chain.clone());
-                });
+            let settings = Settings::new(for_servers(&[&ca])).on_verdict(move |peer, verdict| {
+                let verified = verdict.unwrap();
+                assert_eq!(verified.anchor.source, Source::ExtraRoots);
+                assert_eq!(peer.time, now());
+                kept.lock().unwrap().extend(verified.chain.clone());
+            });
+            let verifier = ServerChainVerifier::with_provider(settings, &setup.0).unwrap();
             let (outcome, seen) =
                 talk(client(&setup, verifier, None), server(&setup, &leaf, None), name);
             outcome.unwrap();
@@ -221,8 +222,8 @@ struct Refusal {
     kind: ErrorKind,
     error: fn(&CertificateError) -> bool,
     alert: AlertDescription,
-    plain: CertificateError,
-    plain_alert: AlertDescription,
+    variant: fn(&CertificateError) -> bool,
+    variant_alert: AlertDescription,
     text: &'static str,
 }
 
@@ -240,8 +241,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::UnknownIssuer,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::UnknownIssuer,
-            plain_alert: A::UnknownCA,
+            variant: |error| matches!(error, E::UnknownIssuer),
+            variant_alert: A::UnknownCA,
             text: "UnknownIssuer: example.com: issuer is not known: \"CN=Root, O=trustbridge tests\"; \
                    searched the extra roots (1 usable)",
         },
@@ -252,8 +253,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::SelfSignedLeaf,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::UnknownIssuer,
-            plain_alert: A::UnknownCA,
+            variant: |error| matches!(error, E::UnknownIssuer),
+            variant_alert: A::UnknownCA,
             text: "self-signed certificate is not trusted",
         },
         Refusal {
@@ -263,8 +264,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::NoTrustAnchors,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::UnknownIssuer,
-            plain_alert: A::UnknownCA,
+            variant: |error| matches!(error, E::UnknownIssuer),
+            variant_alert: A::UnknownCA,
             text: "NoTrustAnchors: example.com: no usable trust anchor was found",
         },
         Refusal {
@@ -277,8 +278,8 @@ fn refusals() -> Vec<Refusal> {
                     if time.as_secs() - not_after.as_secs() == DAY.unsigned_abs())
             },
             alert: A::CertificateExpired,
-            plain: E::Expired,
-            plain_alert: A::CertificateExpired,
+            variant: |error| matches!(error, E::ExpiredContext { .. }),
+            variant_alert: A::CertificateExpired,
             text: "(86400 seconds ago)",
         },
         Refusal {
@@ -288,8 +289,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::NotYetValid,
             error: |error| matches!(error, E::NotValidYetContext { .. }),
             alert: A::CertificateExpired,
-            plain: E::NotValidYet,
-            plain_alert: A::CertificateExpired,
+            variant: |error| matches!(error, E::NotValidYetContext { .. }),
+            variant_alert: A::CertificateExpired,
             text: "(86400 seconds in future)",
         },
         Refusal {
@@ -302,8 +303,8 @@ fn refusals() -> Vec<Refusal> {
                     if expected.to_str() == "example.org" && presented == &["example.com"])
             },
             alert: A::BadCertificate,
-            plain: E::NotValidForName,
-            plain_alert: A::BadCertificate,
+            variant: |error| matches!(error, E::NotValidForNameContext { .. }),
+            variant_alert: A::BadCertificate,
             text: "not valid for name \"example.org\"; certificate is only valid for example.com",
         },
         Refusal {
@@ -317,8 +318,8 @@ fn refusals() -> Vec<Refusal> {
                         && presented == &[ExtendedKeyPurpose::ClientAuth])
             },
             alert: A::UnsupportedCertificate,
-            plain: E::InvalidPurpose,
-            plain_alert: A::UnsupportedCertificate,
+            variant: |error| matches!(error, E::InvalidPurposeContext { .. }),
+            variant_alert: A::UnsupportedCertificate,
             text: "for server authentication, allows client authentication",
         },
         Refusal {
@@ -335,8 +336,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::Revoked,
             error: |error| matches!(error, E::Revoked),
             alert: A::CertificateRevoked,
-            plain: E::Revoked,
-            plain_alert: A::CertificateRevoked,
+            variant: |error| matches!(error, E::Revoked),
+            variant_alert: A::CertificateRevoked,
             text: "Revoked",
         },
         Refusal {
@@ -346,8 +347,8 @@ fn refusals() -> Vec<Refusal> {
             kind: ErrorKind::PinMismatch,
             error: |error| matches!(error, E::Other(_)),
             alert: A::CertificateUnknown,
-            plain: E::ApplicationVerificationFailure,
-            plain_alert: A::AccessDenied,
+            variant: |error| matches!(error, E::ApplicationVerificationFailure),
+            variant_alert: A::AccessDenied,
             text: "certificate is not the pinned one",
         },
     ]
@@ -358,42 +359,43 @@ fn refused_server() {
     for refusal in refusals() {
         for setup in setups() {
             let told = format!("{:?} {:?}", refusal.kind, setup.1.version);
-            let refused = |plain| {
+            let refused = |form| {
                 let observed = Arc::new(Mutex::new(None));
                 let keep = observed.clone();
-                let verifier = ServerVerifier::with_provider(refusal.verifier.clone(), &setup.0)
-                    .unwrap()
-                    .plain_errors(plain)
-                    .on_verdict(move |_, verdict| {
+                let settings = Settings::new(refusal.verifier.clone()).errors(form).on_verdict(
+                    move |_, verdict| {
                         *keep.lock().unwrap() = Some(verdict.unwrap_err().clone());
-                    });
+                    },
+                );
+                let verifier = ServerChainVerifier::with_provider(settings, &setup.0).unwrap();
                 let client = client(&setup, verifier, None);
                 let (outcome, seen) =
                     talk(client, server(&setup, &refusal.leaf, None), refusal.name);
                 let error = outcome.expect_err(&told);
                 let observed = observed.lock().unwrap().take().unwrap();
                 assert_eq!(observed.kind(), refusal.kind, "{told}");
-                (error, seen, observed)
+                let Error::InvalidCertificate(variant) = rustls_error(&error) else {
+                    panic!("{told}: {error:?}");
+                };
+                let has_room = matches!(variant, CertificateError::Other(_));
+                assert_eq!(verify_error(&error), has_room.then_some(&observed), "{told}");
+                (error, variant, alert(&seen), observed)
             };
 
-            let (error, seen, observed) = refused(false);
-            let Error::InvalidCertificate(variant) = rustls_error(&error) else {
-                panic!("{told}: {error:?}");
-            };
+            let (error, variant, alert, _) = refused(ErrorForm::VariantOrText);
             assert!((refusal.error)(&variant), "{told}: {variant:?}");
             assert!(error.to_string().contains(refusal.text), "{told}: {error}");
-            assert_eq!(alert(&seen), refusal.alert, "{told}");
-            let has_room = matches!(variant, CertificateError::Other(_));
-            assert_eq!(verify_error(&error), has_room.then_some(&observed), "{told}");
+            assert_eq!(alert, refusal.alert, "{told}");
 
-            let (error, seen, observed) = refused(true);
-            assert_eq!(
-                rustls_error(&error),
-                Error::InvalidCertificate(refusal.plain.clone()),
-                "{told}"
-            );
-            assert_eq!(alert(&seen), refusal.plain_alert, "{told}");
+            let (_, variant, alert, observed) = refused(ErrorForm::Variant);
+            assert!((refusal.variant)(&variant), "{told}: {variant:?}");
+            assert_eq!(alert, refusal.variant_alert, "{told}");
             assert!(observed.report().contains("What to do:"), "{told}: {}", observed.report());
+
+            let (error, variant, alert, observed) = refused(ErrorForm::Text);
+            assert!(matches!(variant, CertificateError::Other(_)), "{told}: {variant:?}");
+            assert!(error.to_string().contains(&observed.to_string()), "{told}: {error}");
+            assert_eq!(alert, AlertDescription::CertificateUnknown, "{told}");
         }
     }
 }
@@ -408,12 +410,12 @@ fn rejected_server_gets_no_client_certificate() {
         for (server_identity, sent) in [(&trusted, 1), (&untrusted, 0)] {
             let asked = Arc::new(AtomicUsize::new(0));
             let count = asked.clone();
-            let clients = ClientVerifier::with_provider(for_clients(&[&ca]), &setup.0)
-                .unwrap()
-                .on_verdict(move |_, _| {
-                    count.fetch_add(1, Ordering::SeqCst);
-                });
-            let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
+            let settings = Settings::new(for_clients(&[&ca])).on_verdict(move |_, _| {
+                count.fetch_add(1, Ordering::SeqCst);
+            });
+            let clients = ClientChainVerifier::with_provider(settings, &setup.0).unwrap();
+            let verifier =
+                ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
             let (outcome, seen) = talk(
                 client(&setup, verifier, Some(&identity)),
                 server(&setup, server_identity, Some(clients)),
@@ -435,7 +437,8 @@ fn client_certificates() {
     let stranger = make::client().issued_by(&ca);
     let for_servers_only = make::server().issued_by(&clients_ca);
     let expired = make::client().valid(-2 * DAY, -DAY).issued_by(&clients_ca);
-    // Identity, optional, what the server says (nothing if it is trusted), and the alert.
+    // Identity, optional, what the server says (nothing if it is trusted), and the alert. Where a
+    // certificate is optional, errors carry the report; otherwise they have their default form.
     type Row<'a> = (Option<&'a Node>, bool, Option<fn(&Error) -> bool>, Option<AlertDescription>);
     let rows: &[Row<'_>] = &[
         (Some(&good), false, None, None),
@@ -450,15 +453,16 @@ fn client_certificates() {
         (
             Some(&stranger),
             false,
-            Some(|error| {
-                verify_error(error).is_some_and(|error| error.kind() == ErrorKind::UnknownIssuer)
-            }),
-            Some(AlertDescription::CertificateUnknown),
+            Some(|error| *error == Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+            Some(AlertDescription::UnknownCA),
         ),
         (
             Some(&stranger),
             true,
-            Some(|error| error.to_string().contains("client certificate: issuer is not known")),
+            Some(|error| {
+                verify_error(error).is_some_and(|error| error.kind() == ErrorKind::UnknownIssuer)
+                    && error.to_string().contains("client certificate: issuer is not known")
+            }),
             Some(AlertDescription::CertificateUnknown),
         ),
         (
@@ -484,12 +488,13 @@ fn client_certificates() {
     for setup in setups() {
         for (row, (identity, optional, refused, expected_alert)) in rows.iter().enumerate() {
             let told = format!("row {row} {:?}", setup.1.version);
-            let verifier =
-                ClientVerifier::with_provider(for_clients(&[&clients_ca]), &setup.0).unwrap();
+            let settings = Settings::new(for_clients(&[&clients_ca]));
+            let settings = if *optional { settings.errors(ErrorForm::Text) } else { settings };
+            let verifier = ClientChainVerifier::with_provider(settings, &setup.0).unwrap();
             let verifier = if *optional { verifier.allow_unauthenticated() } else { verifier };
             let mut config = client(
                 &setup,
-                ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap(),
+                ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap(),
                 None,
             );
             // A client that does not look at the hints of the server.
@@ -555,11 +560,12 @@ fn hints_name_the_extra_roots() {
         let signer = setup.0.key_provider.load_private_key(key(&identity)).unwrap();
         let certified = Arc::new(CertifiedKey::new(vec![der(&identity)], signer));
         let resolver = Arc::new(Resolver { certified, hints: Mutex::default() });
-        let verifier = ServerVerifier::with_provider(for_servers(&[&first]), &setup.0).unwrap();
+        let verifier =
+            ServerChainVerifier::with_provider(for_servers(&[&first]), &setup.0).unwrap();
         let mut config = client(&setup, verifier, None);
         config.client_auth_cert_resolver = resolver.clone();
         let clients =
-            ClientVerifier::with_provider(for_clients(&[&first, &second, &renewed]), &setup.0);
+            ClientChainVerifier::with_provider(for_clients(&[&first, &second, &renewed]), &setup.0);
         let server = server(&setup, &leaf, Some(clients.unwrap()));
         talk(config, server, "example.com").0.unwrap();
         assert_eq!(*resolver.hints.lock().unwrap(), [name("First"), name("Second")]);
@@ -568,7 +574,8 @@ fn hints_name_the_extra_roots() {
     // Something else than the extra roots can make a certificate trusted: no hints.
     let hints = |builder: VerifierBuilder| {
         let verifier = builder.purpose(Purpose::ClientAuth).build().unwrap();
-        let verifier = ClientVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
+        let verifier =
+            ClientChainVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
         verifier.root_hint_subjects().len()
     };
     assert_eq!(hints(only(&[&first])), 1);
@@ -577,7 +584,7 @@ fn hints_name_the_extra_roots() {
     assert_eq!(hints(only(&[&first]).pinned_leaf(der(&identity))), 0);
     // An end entity that is trusted whole is looked for by its issuer.
     let verifier = for_clients(&[&identity]);
-    let verifier = ClientVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
+    let verifier = ClientChainVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
     assert_eq!(verifier.root_hint_subjects()[0].as_ref(), name("First"));
 }
 
@@ -585,13 +592,19 @@ fn hints_name_the_extra_roots() {
 fn wrong_settings_are_errors() {
     let ca = make::ca("Root").self_signed();
     let provider = ring::default_provider();
-    assert_eq!(
-        ServerVerifier::with_provider(for_clients(&[&ca]), &provider).unwrap_err(),
-        ConfigError::WrongPurpose { required: Purpose::ServerAuth, given: Purpose::ClientAuth }
+    let wrong = |error: ConfigError, expected: [Purpose; 2]| match error {
+        ConfigError::WrongPurpose { required, given, .. } => {
+            assert_eq!([required, given], expected);
+        }
+        error => panic!("{error:?}"),
+    };
+    wrong(
+        ServerChainVerifier::with_provider(for_clients(&[&ca]), &provider).unwrap_err(),
+        [Purpose::ServerAuth, Purpose::ClientAuth],
     );
-    assert_eq!(
-        ClientVerifier::with_provider(for_servers(&[&ca]), &provider).unwrap_err(),
-        ConfigError::WrongPurpose { required: Purpose::ClientAuth, given: Purpose::ServerAuth }
+    wrong(
+        ClientChainVerifier::with_provider(for_servers(&[&ca]), &provider).unwrap_err(),
+        [Purpose::ClientAuth, Purpose::ServerAuth],
     );
     let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
         .with_safe_default_protocol_versions()
@@ -602,7 +615,7 @@ fn wrong_settings_are_errors() {
     // Nobody lets in the clients of every public CA by forgetting something.
     let silent = || builder().purpose(Purpose::ClientAuth).extra_roots([der(&ca)]);
     let made = |builder: VerifierBuilder| {
-        ClientVerifier::with_provider(builder.build().unwrap(), &provider).map(|_| ())
+        ClientChainVerifier::with_provider(builder.build().unwrap(), &provider).map(|_| ())
     };
     assert_eq!(made(silent()), Err(ConfigError::SystemRootsNotChosen));
     assert_eq!(made(silent().system_roots(true)), Ok(()));
@@ -611,43 +624,27 @@ fn wrong_settings_are_errors() {
     let mut empty = provider.clone();
     empty.signature_verification_algorithms.all = &[];
     assert_eq!(
-        ServerVerifier::with_provider(for_servers(&[&ca]), &empty).unwrap_err(),
+        ServerChainVerifier::with_provider(for_servers(&[&ca]), &empty).unwrap_err(),
         ConfigError::NoSignatureAlgorithms
     );
     let mut empty = provider.clone();
     empty.signature_verification_algorithms.mapping = &[];
     assert_eq!(
-        ClientVerifier::with_provider(for_clients(&[&ca]), &empty).unwrap_err(),
+        ClientChainVerifier::with_provider(for_clients(&[&ca]), &empty).unwrap_err(),
         ConfigError::NoSignatureAlgorithms
     );
 }
 
-/// No test of this file installs a default provider, so the features decide.
-#[test]
-fn provider_of_the_features() {
-    let chosen = ServerVerifier::new(Verifier::system()).map(|_| ());
-    let expected = match (cfg!(feature = "aws-lc-rs"), cfg!(feature = "ring")) {
-        (false, false) => Err(ConfigError::NoProvider),
-        _ => Ok(()),
-    };
-    assert_eq!(chosen, expected);
-    assert_eq!(client_config(Verifier::system()).map(|_| ()), expected);
-}
-
 #[test]
 fn one_line_configuration() {
-    if cfg!(not(any(feature = "aws-lc-rs", feature = "ring"))) {
-        return; // an error then: see above
-    }
     // The clock is the machine's here.
     let long = |spec: make::Spec| spec.valid(-9_000 * DAY, 9_000 * DAY);
     let ca = long(make::ca("Root")).self_signed();
     let leaf = long(make::server()).issued_by(&ca);
     for setup in setups() {
         let verifier = for_servers(&[&ca]);
-        let (outcome, _) =
-            talk(client_config(verifier).unwrap(), server(&setup, &leaf, None), "example.com");
-        outcome.unwrap();
+        let config = client_config_with_provider(verifier, setup.0.clone()).unwrap();
+        talk(config, server(&setup, &leaf, None), "example.com").0.unwrap();
         let verifier = for_servers(&[&make::ca("Other").self_signed()]);
         let (outcome, seen) =
             talk(client_config(verifier).unwrap(), server(&setup, &leaf, None), "example.com");
@@ -661,7 +658,7 @@ fn one_line_configuration() {
 #[test]
 fn algorithms_are_the_providers() {
     let judge = |provider: &CryptoProvider, ca: &Node, leaf: &Node| {
-        let verifier = ServerVerifier::with_provider(for_servers(&[ca]), provider).unwrap();
+        let verifier = ServerChainVerifier::with_provider(for_servers(&[ca]), provider).unwrap();
         let name = ServerName::try_from("example.com").unwrap();
         verifier
             .verify_server_cert(&der(leaf), &[], &name, &[], now())
@@ -685,9 +682,9 @@ fn stapled_response_is_handed_over() {
     for setup in setups() {
         let seen = Arc::new(Mutex::new(Vec::<u8>::new()));
         let keep = seen.clone();
-        let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0)
-            .unwrap()
+        let settings = Settings::new(for_servers(&[&ca]))
             .on_verdict(move |peer, _| keep.lock().unwrap().extend(peer.ocsp_response));
+        let verifier = ServerChainVerifier::with_provider(settings, &setup.0).unwrap();
         let server = ServerConfig::builder_with_details(setup.0.clone(), Arc::new(Clock))
             .with_protocol_versions(&[setup.1])
             .unwrap()
@@ -704,7 +701,7 @@ fn threads_share_one_configuration() {
     let ca = make::ca("Root").self_signed();
     let leaf = make::server().issued_by(&ca);
     for setup in setups() {
-        let verifier = ServerVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
+        let verifier = ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
         let mut config = client(&setup, verifier, None);
         config.resumption = rustls::client::Resumption::disabled();
         let (config, setup, leaf) = (&Arc::new(config), &setup, &leaf);
@@ -744,28 +741,29 @@ fn every_case() {
             }
             judged += 1;
             let expected = engine.map_or(case.expect, |engine| case.expected(engine));
-            let kind = Arc::new(Mutex::new(None));
-            let keep = kind.clone();
-            let keep = move |error: Option<ErrorKind>| *keep.lock().unwrap() = error;
+            let observed = Arc::new(Mutex::new(None));
+            let keep = observed.clone();
+            let keep = move |error: Option<VerifyError>| *keep.lock().unwrap() = error;
             let verdict = if server {
                 judge_server(&case, &provider, keep)
             } else {
                 judge_client(&case, &provider, keep)
             };
-            let kind = *kind.lock().unwrap();
-            match (expected, verdict, kind) {
+            let observed = observed.lock().unwrap().take();
+            match (expected, verdict, observed) {
                 (Expect::Trusted(_), Ok(()), None) => {}
-                (Expect::Refused(name), Err(error), Some(kind)) => {
-                    assert_eq!(format!("{kind:?}"), name, "{}", case.name);
+                (Expect::Refused(name), Err(error), Some(observed)) => {
+                    assert_eq!(format!("{:?}", observed.kind()), name, "{}", case.name);
                     let variant = |error: &Error| {
                         let Error::InvalidCertificate(error) = error else { panic!("{error:?}") };
                         format!("{error:?}").split(['(', ' ']).next().unwrap().to_owned()
                     };
-                    let table = Error::InvalidCertificate(certificate_error(kind));
+                    let table =
+                        Error::InvalidCertificate(ErrorForm::Variant.certificate_error(observed));
                     assert_eq!(variant(&error), variant(&table), "{}", case.name);
                 }
-                (expected, verdict, kind) => {
-                    panic!("{}: expected {expected:?}, got {verdict:?} {kind:?}", case.name)
+                (expected, verdict, observed) => {
+                    panic!("{}: expected {expected:?}, got {verdict:?} {observed:?}", case.name)
                 }
             }
         }
@@ -776,12 +774,12 @@ fn every_case() {
 fn judge_server(
     case: &Case,
     provider: &CryptoProvider,
-    keep: impl Fn(Option<ErrorKind>) + Send + Sync + 'static,
+    keep: impl Fn(Option<VerifyError>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let verifier = ServerVerifier::with_provider(verifier(case), provider)
-        .unwrap()
-        .plain_errors(true)
-        .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));
+    let settings = Settings::new(verifier(case))
+        .errors(ErrorForm::Variant)
+        .on_verdict(move |_, verdict| keep(verdict.err().cloned()));
+    let verifier = ServerChainVerifier::with_provider(settings, provider).unwrap();
     let chain = support::certificates(&case.chain);
     let name = ServerName::try_from(case.peer.unwrap()).unwrap();
     verifier.verify_server_cert(&chain[0], &chain[1..], &name, &[], support::time(case)).map(|_| ())
@@ -790,12 +788,12 @@ fn judge_server(
 fn judge_client(
     case: &Case,
     provider: &CryptoProvider,
-    keep: impl Fn(Option<ErrorKind>) + Send + Sync + 'static,
+    keep: impl Fn(Option<VerifyError>) + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let verifier = ClientVerifier::with_provider(verifier(case), provider)
-        .unwrap()
-        .plain_errors(true)
-        .on_verdict(move |_, verdict| keep(verdict.err().map(|error| error.kind())));
+    let settings = Settings::new(verifier(case))
+        .errors(ErrorForm::Variant)
+        .on_verdict(move |_, verdict| keep(verdict.err().cloned()));
+    let verifier = ClientChainVerifier::with_provider(settings, provider).unwrap();
     let chain = support::certificates(&case.chain);
     verifier.verify_client_cert(&chain[0], &chain[1..], support::time(case)).map(|_| ())
 }

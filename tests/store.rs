@@ -144,8 +144,8 @@ fn the_environment_names_the_store() {
             "entry CN=in the directory\n\
              place {missing} SSL_CERT_FILE 0\nplace {empty} SSL_CERT_DIR 0\nplace {hashed} SSL_CERT_DIR 1\n\
              problem {missing}: No such file or directory (os error 2)\n\
-             problem {missing}: SSL_CERT_FILE is set to it, but it gives no certificate\n\
-             problem {empty}: SSL_CERT_DIR is set to it, but it gives no certificate\n",
+             problem {missing}: SSL_CERT_FILE points here, but no certificate was found\n\
+             problem {empty}: SSL_CERT_DIR points here, but no certificate was found\n",
             missing = missing.display(),
             empty = empty.display(),
             hashed = hashed.display()
@@ -183,7 +183,7 @@ fn verdicts_come_from_the_store() {
     let verdict = run(&leaf, &[("SSL_CERT_FILE", &missing)]);
     assert!(verdict.starts_with("NoTrustAnchors\n"), "{verdict}");
     assert!(
-        verdict.contains("SSL_CERT_FILE is set to it, but it gives no certificate"),
+        verdict.contains("SSL_CERT_FILE points here, but no certificate was found"),
         "{verdict}"
     );
     assert!(verdict.contains("No such file or directory"), "{verdict}");

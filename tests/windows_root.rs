@@ -1,6 +1,6 @@
 //! The system's own roots on Windows: a CA goes into the current user's store ROOT for as long as
 //! the test runs. Only where that store is a scratch one: under Wine, in the prefix of
-//! scripts/windows-test. In a program of its own, since the store belongs to the user.
+//! tests/windows/run. In a program of its own, since the store belongs to the user.
 
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]

@@ -5,11 +5,15 @@
 
 #![deny(unsafe_code)]
 
+mod connection;
+mod context;
 mod environment;
-mod judge;
+mod handoff;
+mod load;
 mod openssl;
 mod store;
 mod trust;
+mod verdict;
 mod verify;
 
 use pyo3::prelude::*;
@@ -25,18 +29,22 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::sync::PyOnceLock;
 
-    use crate::judge;
     use crate::openssl::Library;
-    use crate::verify::check_word;
+    use crate::verdict::check_word;
+    use crate::{connection, handoff};
 
+    #[pymodule_export]
+    use crate::context::{Judge, PyTrust};
+    #[pymodule_export]
+    use crate::handoff::withdraw;
+    #[pymodule_export]
+    use crate::load::{Batch, read_der, read_directory, read_file, read_pem};
     #[pymodule_export]
     use crate::store::{Store, read_store};
     #[pymodule_export]
-    use crate::trust::{
-        Batch, Judge, PyTrust, read_der, read_directory, read_file, read_pem, withdraw,
-    };
+    use crate::verdict::{Failure, Verified};
     #[pymodule_export]
-    use crate::verify::{Failure, Verified, verify};
+    use crate::verify::verify;
 
     /// Options, verify_mode, minimum_version, maximum_version and verify_flags of a context,
     /// read from OpenSSL itself.
@@ -58,7 +66,7 @@ mod _native {
     /// Takes the reason why the last handshake of this thread was refused, if it was.
     #[pyfunction]
     fn take_failure() -> Option<Failure> {
-        judge::take_rejection().map(Failure::from)
+        handoff::take_rejection().map(Failure::from)
     }
 
     /// What flags of OpenSSL ask the core for: a revocation check ("off", "leaf" or "chain"), the
@@ -69,7 +77,7 @@ mod _native {
         host_flags: u32,
         system_decides: bool,
     ) -> (&'static str, bool, bool) {
-        let asked = judge::variant(flags, host_flags, system_decides);
+        let asked = connection::variant(flags, host_flags, system_decides);
         (check_word(asked.check), asked.strict, asked.common_name)
     }
 

@@ -1,146 +1,14 @@
-//! Verification without a connection, and the classes for verdicts.
+//! Verification without a connection.
 
 use std::time::Duration;
 
 use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
 use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation};
 
 use crate::environment;
-use crate::judge::{Rejected, error_text};
-use crate::openssl::Library;
-
-/// A chain that is trusted.
-#[pyclass(frozen, module = "trustbridge")]
-pub(crate) struct Verified {
-    verified: trustbridge::Verified,
-}
-
-#[pymethods]
-impl Verified {
-    /// The path that was built: DER, end entity first, trust anchor last.
-    #[getter]
-    fn chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.verified.chain.iter().map(|der| PyBytes::new(py, der)))
-    }
-
-    /// The trust anchor in DER.
-    #[getter]
-    fn anchor<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.verified.anchor.certificate)
-    }
-
-    /// Where the trust anchor came from: a file, or "the extra roots" and the like.
-    #[getter]
-    fn source(&self) -> String {
-        self.verified.anchor.source.to_string()
-    }
-
-    /// For which certificates the revocation status was really found out: "off" (none),
-    /// "leaf" or "chain".
-    #[getter]
-    fn revocation(&self) -> &'static str {
-        check_word(self.verified.revocation.checked)
-    }
-
-    /// The path for people, on several lines.
-    fn __str__(&self) -> String {
-        self.verified.to_string()
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "<trustbridge.Verified: {} certificates, anchor from {}>",
-            self.verified.chain.len(),
-            self.verified.anchor.source
-        )
-    }
-}
-
-pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
-    match check {
-        RevocationCheck::Off => "off",
-        RevocationCheck::Leaf => "leaf",
-        RevocationCheck::Chain => "chain",
-    }
-}
-
-/// Why a chain is not trusted.
-#[pyclass(frozen, module = "trustbridge._native")]
-pub(crate) struct Failure {
-    rejected: Rejected,
-}
-
-impl From<Rejected> for Failure {
-    fn from(rejected: Rejected) -> Self {
-        Self { rejected }
-    }
-}
-
-#[pymethods]
-impl Failure {
-    /// A verdict that could not be reached, for the reason given.
-    #[new]
-    fn new(line: String) -> Self {
-        Self { rejected: Rejected::cannot_check(line) }
-    }
-
-    /// The number of OpenSSL's `X509_V_ERR_*`.
-    #[getter]
-    fn verify_code(&self) -> i32 {
-        self.rejected.code
-    }
-
-    /// OpenSSL's words for `verify_code`.
-    #[getter]
-    fn verify_message(&self) -> String {
-        let code = self.rejected.code;
-        Library::get()
-            .map_or_else(|| error_text(code).to_owned(), |library| library.error_text(code))
-    }
-
-    /// Which certificate is at fault, counted from the end entity (0); None if none is.
-    #[getter]
-    fn depth(&self) -> Option<usize> {
-        self.rejected.depth
-    }
-
-    /// What is wrong, in one word such as "UnknownIssuer" or "Expired".
-    #[getter]
-    fn kind(&self) -> &str {
-        &self.rejected.kind
-    }
-
-    /// What is wrong, in one line.
-    #[getter]
-    fn line(&self) -> &str {
-        &self.rejected.line
-    }
-
-    /// The whole story, in several lines.
-    #[getter]
-    fn report(&self) -> &str {
-        &self.rejected.report
-    }
-}
-
-/// What [`verify`] returns.
-#[derive(IntoPyObject)]
-pub(crate) enum Verdict {
-    Trusted(Verified),
-    Refused(Failure),
-}
-
-impl From<Result<trustbridge::Verified, Rejected>> for Verdict {
-    fn from(verdict: Result<trustbridge::Verified, Rejected>) -> Self {
-        match verdict {
-            Ok(verified) => Self::Trusted(Verified { verified }),
-            Err(rejected) => Self::Refused(Failure::from(rejected)),
-        }
-    }
-}
+use crate::verdict::{Rejected, Verdict};
 
 /// Verifies a chain; the checked front of it is `trustbridge.verify`.
 ///

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 
 from . import _select
-from ._common import SSLObject, SSLSocket
+from ._sockets import SSLObject, SSLSocket
 from ._version import __version__
 
 TYPE_CHECKING = False
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from . import _native
     from ._context import SSLContext
+    from ._export import export_pem
     from ._inject import extract_from_ssl, inject_into_ssl
     from ._native import Verified
-    from ._store import export_pem
     from ._verify import VerificationError, verify
 
     #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
@@ -62,11 +62,11 @@ if not TYPE_CHECKING:  # or every name would be known
         elif name in ("extract_from_ssl", "inject_into_ssl"):
             from . import _inject as module
         elif _mode.HANDSHAKE_MODE == _mode.OPENSSL:
-            from . import _pure as module
+            from . import _openssl as module
         elif name in ("VerificationError", "verify"):
             from . import _verify as module
         elif name == "export_pem":
-            from . import _store as module
+            from . import _export as module
         elif name == "Verified":
             module = _native
         else:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 
+from ._files import file_identity
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    _Stamp = tuple[int, int, int, int]
+    from ._files import Identity
 
-#: Files looked at already: what identified each, and the bundles it was compared with.
-_known: dict[_Stamp, tuple[frozenset[_Stamp], bool]] = {}
+#: Files compared already: the identity of each, and the bundles it was compared with.
+_known: dict[Identity, tuple[frozenset[Identity], bool]] = {}
 _MAX_KNOWN = 256
 
 
@@ -23,37 +25,27 @@ def is_bundle(path: str) -> bool:
     each file `cacert.pem` in the folder of a package `certifi`, however it is reached. The file
     itself is read at most once for each state of it and of those bundles.
     """
-    stamp = _stamp(path)
-    if stamp is None:
+    identity = file_identity(path)
+    if identity is None:
         return False
     if _in_package(path) or _in_package(os.path.realpath(path)):
         return _has_certificate(path)
     bundles = {}
     for bundle in _bundles():
-        found = _stamp(bundle)
+        found = file_identity(bundle)
         if found is not None:
             bundles[found] = bundle
     compared = frozenset(bundles)
-    known = _known.get(stamp)
+    known = _known.get(identity)
     if known is not None and known[0] == compared:
         return known[1]
-    same = stamp in bundles or any(
-        other[2] == stamp[2] and _equal(path, bundle) for other, bundle in bundles.items()
+    same = identity in bundles or any(
+        other[0] == identity[0] and _equal(path, bundle) for other, bundle in bundles.items()
     )
     if len(_known) >= _MAX_KNOWN:
         _known.clear()
-    _known[stamp] = compared, same
+    _known[identity] = compared, same
     return same
-
-
-def _stamp(path: str) -> _Stamp | None:
-    """What tells one state of a regular file from another: device, inode, size, time."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    regular = found.st_mode & 0o170000 == 0o100000
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) if regular else None
 
 
 def _in_package(path: str) -> bool:

@@ -5,22 +5,32 @@ from __future__ import annotations
 import os
 import ssl
 
-from . import _certifi, _common, _environment, _native
-from ._common import StdContext
+from . import _certifi, _environment, _native
+from ._context_base import ContextBase, Mode, c_context
 from ._mode import DEFERRED, HANDSHAKE_MODE
+from ._std import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-if HANDSHAKE_MODE == DEFERRED:
-    from ._deferred import DeferredContext as _Base
-else:
-    from ._inhandshake import InHandshakeContext as _Base  # type: ignore[assignment]
+    from ._deferred import Deferred
+    from ._in_handshake import InHandshake
 
 
-class SSLContext(_Base):
-    """An `ssl.SSLContext` whose client connections are judged by the system's trust store.
+def _mode_for(context: ContextBase) -> Deferred | InHandshake:
+    """The mode of this interpreter, for a context that verifies servers."""
+    if HANDSHAKE_MODE == DEFERRED:
+        from ._deferred import Deferred
+
+        return Deferred(context)
+    from ._in_handshake import InHandshake
+
+    return InHandshake(context)
+
+
+class SSLContext(ContextBase):
+    """An `ssl.SSLContext` whose client connections are verified with the system's trust store.
 
     The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
     `check_hostname`, `verify_flags` (CRL checks with the CRLs loaded, VERIFY_X509_STRICT) and
@@ -31,33 +41,22 @@ class SSLContext(_Base):
     Contexts for PROTOCOL_TLS_SERVER, and server sides of PROTOCOL_TLS, are the standard library's.
     """
 
+    # PyPy's class beneath is Python too, with private names of its own: none of these is one.
+    _mode = Mode()
     #: None in contexts for servers.
     _trust: _native.Trust | None = None
     #: Bundles of certifi that were loaded, and not read.
     _bundles: tuple[str, ...] = ()
 
-    def __new__(
-        cls,
-        protocol: int | None = None,
-        *args: Any,
-        system_trust: bool = True,
-        **kwargs: Any,
-    ) -> SSLContext:
-        # Everything is set up here: some subclasses do not call __init__.
-        self = StdContext.__new__(cls, protocol, *args, **kwargs)
-        if self._judges:
-            self._trust = self._attach()
-            _environment.apply(self._trust)
-            self._respects_cafile = _common.injected is not None and _common.respect_cafile
-            if ssl.HAS_NEVER_CHECK_COMMON_NAME:
-                self.hostname_checks_common_name = False
-            if not system_trust:
-                self.system_trust = False
-        return self
+    def _set_up(self, system_trust: bool) -> None:
+        mode = _mode_for(self)
+        self._mode, self._trust = mode, mode.trust
+        _environment.apply(mode.trust)
+        mode.trust.system = system_trust
 
     @property
     def system_trust(self) -> bool:
-        """Whether the system's trust anchors count. Always False in contexts for servers.
+        """Whether the system's trust anchors are trusted. Always False in contexts for servers.
 
         Can be set at any time and holds for connections made from then on. While it is False
         only what was loaded is trusted, a bundle of certifi like any other file.
@@ -77,72 +76,64 @@ class SSLContext(_Base):
         self._respects_cafile = False
         self._trust.system = bool(value)
 
-    def _change_trust(self, system: bool) -> None:
+    def _trust_system(self, value: bool) -> None:
         assert self._trust is not None
-        self._trust.system = system
+        self._trust.system = value
+
+    # The settings, where the mode has them.
 
     @property
-    def verify_flags(self) -> ssl.VerifyFlags:
-        """As in `ssl`. Setting a bit that has no effect on the verdict raises ValueError."""
-        return ssl.VerifyFlags(StdContext.verify_flags.fget(self))  # type: ignore[attr-defined]
+    def verify_mode(self) -> Any:
+        return self._mode.verify_mode(self)
 
-    @verify_flags.setter
-    def verify_flags(self, value: int) -> None:
-        if self._judges and isinstance(value, int):
-            _common.check_flags(value)
-        StdContext.verify_flags.fset(self, value)  # type: ignore[attr-defined]
+    @verify_mode.setter
+    def verify_mode(self, value: Any) -> None:
+        self._mode.set_verify_mode(self, value)
 
-    @staticmethod
-    def _explain(error: ssl.SSLCertVerificationError, _connection: Any) -> None:
-        failure = _native.take_failure()
-        if failure is None or failure.verify_code != error.verify_code:
-            return
-        _common.add_words(error, failure.line)
-        _common.add_report(error, failure.kind, failure.depth, failure.report)
+    @property
+    def check_hostname(self) -> bool:
+        return self._mode.check_hostname(self)
+
+    @check_hostname.setter
+    def check_hostname(self, value: Any) -> None:
+        self._mode.set_check_hostname(self, value)
+
+    @property
+    def options(self) -> Any:
+        return self._mode.shown_options(super().options)
+
+    @options.setter
+    def options(self, value: Any) -> None:
+        # Not by way of the mode, or the warnings of `ssl` would name that line.
+        c_context.options.__set__(self, self._mode.kept_options(value))
+
+    # From Python 3.13 on.
+    if hasattr(StdContext, "set_psk_client_callback"):
+
+        def set_psk_client_callback(self, callback: Any) -> None:
+            super().set_psk_client_callback(callback)  # type: ignore[misc,unused-ignore]
+            self._mode.key_is_shared(callback is not None)
+
+    def _connect(
+        self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
+    ) -> Any:
+        return self._mode.connect(self, wrap, ends, server_side, name, rest)
+
+    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        self._mode.explain(error)
 
     @property
     def _standard_too(self) -> bool:
         """Whether OpenSSL's own store is used too: on server sides."""
         return self.protocol != ssl.PROTOCOL_TLS_CLIENT
 
-    def load_verify_locations(
-        self,
-        cafile: Any = None,
-        capath: Any = None,
-        cadata: Any = None,
-    ) -> None:
-        """Trusts certificates, and uses CRLs, beside the system's.
-
-        Takes what `ssl.SSLContext.load_verify_locations` takes and raises what it raises. A file
-        that has not changed since it was loaded is not read again. The hashed directory `capath`
-        is read now. The bundle of the certifi package counts as the system's store and adds
-        nothing, unless `system_trust` is False.
-        """
-        trust = self._trust
-        if trust is None:
-            super().load_verify_locations(cafile, capath, cadata)
-            return
+    def _load(self, cafile: Any, capath: Any, cadata: Any) -> None:
         if self._standard_too:
-            super().load_verify_locations(cafile, capath, cadata)
-        elif cafile is None and capath is None and cadata is None:
-            self._standard_errors(cafile, capath, cadata)
-        if cadata is not None:
-            self._load_data(trust, cadata)
-        if cafile is not None:
-            self._load_file(trust, cafile)
-        if capath is not None:
-            self._load_directory(trust, capath)
-        own = trust.roots > 0 or capath is not None  # not for CRLs alone
-        if own:
-            self._own_loaded()
+            StdContext.load_verify_locations(self, cafile, capath, cadata)
+        super()._load(cafile, capath, cadata)
 
-    @staticmethod
-    def _standard_errors(cafile: Any, capath: Any, cadata: Any) -> None:
-        """Raises what `ssl` raises for these arguments, if it does."""
-        scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
-        scratch.load_verify_locations(cafile, capath, cadata)
-
-    def _load_data(self, trust: _native.Trust, cadata: Any) -> None:
+    def _load_data(self, cadata: Any) -> None:
+        assert self._trust is not None
         batch = None
         if isinstance(cadata, str):
             if cadata.isascii():
@@ -156,19 +147,21 @@ class SSLContext(_Base):
             self._standard_errors(None, None, cadata)
         if batch is None or len(batch) == 0:
             raise ssl.SSLError("cadata: no certificate could be read")
-        trust.add(batch)
+        self._trust.add(batch)
 
-    def _load_file(self, trust: _native.Trust, cafile: Any) -> None:
+    def _load_file(self, cafile: Any) -> bool:
+        trust = self._trust
+        assert trust is not None
         try:
             path = os.fsdecode(cafile)
             if trust.has_file(path):
-                return
+                return False
             bundle = _certifi.is_bundle(path)
             if bundle and trust.system:
                 # Stands for the system's certificates, and is read only once those are given up.
                 self._bundles = (*self._bundles, path)
                 self._default_loaded()
-                return
+                return True
             batch = _native.read_file(path)
         except (OSError, TypeError, ValueError) as error:
             self._standard_errors(cafile, None, None)
@@ -183,15 +176,17 @@ class SSLContext(_Base):
             self._default_loaded()
         else:
             trust.add(batch)
+        return bundle
 
-    def _load_directory(self, trust: _native.Trust, capath: Any) -> None:
+    def _load_directory(self, capath: Any) -> None:
         try:
             path = os.fsdecode(capath)
         except TypeError:
             path = ""
         if not path or "\0" in path:
             self._standard_errors(None, capath, None)
-        trust.add(_native.read_directory(path))
+        assert self._trust is not None
+        self._trust.add(_native.read_directory(path))
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
         """Costs nothing on clients, which trust the system from the beginning."""

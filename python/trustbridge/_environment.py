@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from . import _common, _native
+from . import _native
+from ._files import absolute
 from ._select import NATIVE_ONLY
 
 #: Whether the variables are looked at here.
@@ -24,7 +25,7 @@ def apply(trust: _native.Trust) -> list[str]:
     for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
         value = os.environ.get(variable)
         if value:
-            path = _common.absolute(value)
+            path = absolute(value)
             try:
                 batches.append(_native.read_file(path))
             except OSError as error:
@@ -34,7 +35,7 @@ def apply(trust: _native.Trust) -> list[str]:
             break
     for value in os.environ.get("SSL_CERT_DIR", "").split(os.pathsep):
         if value:
-            path = _common.absolute(value)
+            path = absolute(value)
             batches.append(_native.read_directory(path))
             searched.append(f"SSL_CERT_DIR {path} ({_certificates(batches[-1])})")
     trust.replace_system(batches, searched)

@@ -6,8 +6,8 @@ import ssl
 import sys
 from _thread import allocate_lock
 
-from . import SSLContext, _common
-from ._common import StdContext
+from . import SSLContext, _context_base
+from ._std import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,22 +35,23 @@ def inject_into_ssl(*, respect_cafile: bool = False) -> None:
     use it, and so do modules that imported the class by its name before. Contexts made before
     keep working as they were. Imports nothing.
 
-    respect_cafile -- a context that loads CA certificates of its own, and never asks for the
-        default certificates, trusts only those, as `create_default_context(cafile=…)` means in
-        `ssl`. Otherwise what is loaded adds to the system's. certifi's bundle counts as asking
-        for the default certificates.
+    respect_cafile -- a context that loads a file, a directory or data of its own, and never
+        requests the default certificates, trusts only what it has loaded, as
+        `create_default_context(cafile=…)` means in `ssl`; nothing, if no usable certificate is in
+        it. Otherwise what is loaded adds to the system's. Loading certifi's bundle requests the
+        default certificates.
 
     Calling it again changes only `respect_cafile`, for the contexts made from then on.
 
     For applications; a library makes a `trustbridge.SSLContext` instead.
     """
     with _lock:
-        _common.respect_cafile = respect_cafile
+        _context_base.respect_cafile = respect_cafile
         if _changes:
             return
         for name, prop in _setters_by_global_name():
             _change(StdContext, name, prop)
-        _common.injected = SSLContext
+        _context_base.injected = SSLContext
         _change(ssl, "SSLContext", SSLContext)
         for module in _modules():
             if vars(module).get("SSLContext") is StdContext:
@@ -68,8 +69,8 @@ def extract_from_ssl() -> None:
             # Somebody else may have put something in its place since.
             if vars(owner).get(name) is put:
                 setattr(owner, name, before)
-        _common.injected = None
-        _common.respect_cafile = False
+        _context_base.injected = None
+        _context_base.respect_cafile = False
         if _changes:
             for module in _modules():
                 name = module.__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from . import _environment, _native
-from ._common import add_report
+from ._errors import refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,13 +102,4 @@ def verify(
     )
     if isinstance(verdict, _native.Verified):
         return verdict
-    refusal = VerificationError(
-        int(ssl.SSLErrorNumber.SSL_ERROR_SSL),
-        f"certificate verify failed: {verdict.line}",
-    )
-    refusal.verify_code = verdict.verify_code
-    refusal.verify_message = verdict.verify_message
-    refusal.reason = "CERTIFICATE_VERIFY_FAILED"
-    refusal.library = "SSL"
-    add_report(refusal, verdict.kind, verdict.depth, verdict.report)
-    raise refusal
+    raise refusal(VerificationError, "certificate verify failed", verdict)

@@ -227,7 +227,7 @@ def _test(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[s
     # Without the algorithms, whose C takes a minute and was compiled for the wheel.
     run(
         *(toolchain() / "cargo", "check", "--quiet", "--offline", "--no-default-features"),
-        *("--locked", "--features", "rustls"),
+        *("--locked", "--features", "rustls-0_23"),
         env=cargo_env,
         cwd=work / crate.name.removesuffix(".crate"),
     )
@@ -246,7 +246,7 @@ def _docs(clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
     env["RUSTDOC"] = str(toolchain() / "rustdoc")
     run(
         *(toolchain() / "cargo", "doc", "--quiet", "--locked", "--offline", "--no-deps"),
-        *("--package", "trustbridge", "--no-default-features", "--features", "rustls"),
+        *("--package", "trustbridge", "--no-default-features", "--features", "rustls-0_23"),
         env=env,
         cwd=copy,
     )

@@ -49,6 +49,16 @@ impl Key {
             _ => Ok(Self::Other),
         }
     }
+
+    /// Shorter than 112 bits of strength (NIST SP 800-57 part 1, table 2), or DSA, or a curve
+    /// that TLS does not use.
+    pub(crate) fn is_weak(self) -> bool {
+        match self {
+            Self::Rsa(bits) => bits < 2048,
+            Self::Dsa | Self::OtherCurve => true,
+            Self::Ec | Self::Other => false,
+        }
+    }
 }
 
 /// The algorithm and the key bits of a SubjectPublicKeyInfo.

@@ -2,148 +2,21 @@
 //!
 //! `webpki` treats a trust anchor as a name and a key and checks nothing else, so everything
 //! OpenSSL would check of a trusted certificate is checked here.
+//!
+//! Tests: the table in `tests/cases`, `tests/store.rs`, `load/tests.rs`.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
-use crate::der::{self, Reader};
-use crate::error::ErrorKind;
+use super::refusal::{Refusal, TrustSettings};
+use super::source::Source;
+use crate::cert::der;
+use crate::cert::time::Timestamp;
+use crate::cert::{self, Cert, KEY_CERT_SIGN};
 use crate::policy::Purpose;
-use crate::store::Source;
-use crate::time::Timestamp;
-use crate::x509::{self, Cert, EKU_ANY, KEY_CERT_SIGN, Key};
-
-/// Why a store entry cannot be a trust anchor, or was not used as one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// Its validity period is over.
-    Expired {
-        /// The end of the period.
-        not_after: UnixTime,
-    },
-    /// Its validity period has not begun.
-    NotYetValid {
-        /// The beginning of the period; 1970 if it is earlier.
-        not_before: UnixTime,
-    },
-    /// It has no basicConstraints extension that says CA (RFC 5280 section 4.2.1.9). It can
-    /// still be trusted as the end entity itself.
-    NotACa,
-    /// Its key usage lacks keyCertSign (RFC 5280 section 4.2.1.3).
-    NoCertSign,
-    /// Its extended key usage leaves the purpose out (RFC 5280 section 4.2.1.12).
-    WrongPurpose,
-    /// It has a critical extension that is not understood; the text is its object identifier.
-    UnknownCriticalExtension(String),
-    /// Its public key is too short, or of a kind that is no longer safe.
-    WeakKey,
-    /// The store's trust settings reject the purpose.
-    Rejected,
-    /// The store's trust settings list other purposes only.
-    NotTrustedForPurpose,
-    /// It cannot be read; the text names the field.
-    Malformed(String),
-    /// It has the issuer's name but another key: the signature was not made with it.
-    DifferentKey,
-}
-
-impl Refusal {
-    /// The error of a chain that this entry issued; `None` if the refusal says that it did not.
-    pub(crate) fn kind(&self) -> Option<ErrorKind> {
-        Some(match self {
-            Self::Expired { .. } => ErrorKind::Expired,
-            Self::NotYetValid { .. } => ErrorKind::NotYetValid,
-            Self::NotACa => ErrorKind::NotACa,
-            Self::NoCertSign => ErrorKind::KeyUsage,
-            Self::WrongPurpose => ErrorKind::WrongPurpose,
-            Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
-            Self::WeakKey => ErrorKind::WeakKey,
-            Self::Rejected | Self::NotTrustedForPurpose => ErrorKind::Distrusted,
-            Self::Malformed(_) => ErrorKind::BadEncoding,
-            Self::DifferentKey => return None,
-        })
-    }
-
-    pub(crate) fn validity_limit(&self) -> Option<UnixTime> {
-        match self {
-            Self::Expired { not_after: limit } | Self::NotYetValid { not_before: limit } => {
-                Some(*limit)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Expired { not_after } => {
-                write!(f, "expired on {}", Timestamp::from(*not_after))
-            }
-            Self::NotYetValid { not_before } => {
-                write!(f, "not valid before {}", Timestamp::from(*not_before))
-            }
-            Self::NotACa => f.write_str("not a CA certificate"),
-            Self::NoCertSign => f.write_str("its key usage does not allow signing certificates"),
-            Self::WrongPurpose => f.write_str("its extended key usage leaves this purpose out"),
-            Self::UnknownCriticalExtension(oid) => {
-                write!(f, "has an unknown critical extension ({oid})")
-            }
-            Self::WeakKey => f.write_str("its public key is too short or of an unsupported kind"),
-            Self::Rejected => f.write_str("the store rejects it for this purpose"),
-            Self::NotTrustedForPurpose => {
-                f.write_str("the store trusts it for other purposes only")
-            }
-            Self::Malformed(what) => write!(f, "malformed {what}"),
-            Self::DifferentKey => f.write_str("has the right name but a different key"),
-        }
-    }
-}
-
-/// The trust settings of an OpenSSL `TRUSTED CERTIFICATE` block: purposes that the store
-/// trusts the certificate for, and purposes that it rejects it for, as in
-/// [openssl-x509(1)](https://docs.openssl.org/3.0/man1/openssl-x509/#trust-settings).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TrustSettings {
-    /// Object identifiers of trusted purposes, dotted; `None` if the list is absent, which
-    /// means all that are not rejected.
-    pub trusted: Option<Vec<String>>,
-    /// Object identifiers of rejected purposes, dotted.
-    pub rejected: Vec<String>,
-}
-
-impl TrustSettings {
-    /// Reads the `CertAux` that follows the certificate in a `TRUSTED CERTIFICATE` block.
-    pub(crate) fn parse(aux: &[u8]) -> Result<Self, der::Malformed> {
-        const WHAT: &str = "trust settings";
-        let list = |contents| x509::oids(contents).map(der::dotted).collect::<Vec<_>>();
-        let mut outer = Reader::new(aux);
-        let mut fields = Reader::new(outer.expect(der::SEQUENCE, WHAT)?);
-        outer.end(WHAT)?;
-        let trusted = fields.optional(der::SEQUENCE, WHAT)?.map(list);
-        let rejected = fields.optional(der::context(0), WHAT)?.map(list).unwrap_or_default();
-        // An alias, a key identifier and other algorithms may follow; they say nothing of trust.
-        Ok(Self { trusted, rejected })
-    }
-
-    /// As OpenSSL's `X509_check_trust` for the TLS purposes: rejection wins, a list of trusted
-    /// purposes excludes all others, `anyExtendedKeyUsage` stands for every purpose.
-    fn refusal(&self, purpose: Purpose) -> Option<Refusal> {
-        let (wanted, any) = (der::dotted(purpose.oid()), der::dotted(EKU_ANY));
-        let lists = |list: &[String]| list.iter().any(|oid| *oid == wanted || *oid == any);
-        match &self.trusted {
-            _ if lists(&self.rejected) => Some(Refusal::Rejected),
-            Some(trusted) if !lists(trusted) => Some(Refusal::NotTrustedForPurpose),
-            _ => None,
-        }
-    }
-}
 
 /// A certificate of a store, with where it came from.
 #[derive(Debug)]
@@ -154,7 +27,7 @@ pub struct StoreEntry {
     vetted: OnceLock<Result<Vetted, Refusal>>,
 }
 
-/// What does not depend on the time or the purpose, found out once, when first needed.
+/// What does not depend on the time or the purpose, computed once, when first needed.
 #[derive(Debug)]
 pub(crate) struct Vetted {
     pub(crate) anchor: TrustAnchor<'static>,
@@ -194,7 +67,7 @@ impl StoreEntry {
 
     /// The subject in the style of RFC 4514.
     pub fn subject(&self) -> String {
-        x509::name_text(self.raw_subject())
+        cert::name_text(self.raw_subject())
     }
 
     /// Why this entry cannot be a trust anchor for the purpose at the time; `None` if it can.
@@ -228,6 +101,8 @@ impl StoreEntry {
             Purpose::ServerAuth => vetted.server_auth,
             Purpose::ClientAuth => vetted.client_auth,
         };
+        // RFC 5280 section 6.1 leaves the validity of a trust anchor to local policy; OpenSSL
+        // checks it like that of any other certificate, and so do we.
         let now = Timestamp::from(time);
         if !allowed {
             Err(Refusal::WrongPurpose)
@@ -246,12 +121,15 @@ impl StoreEntry {
     }
 
     pub(crate) fn raw_subject(&self) -> &[u8] {
-        x509::subject_of(&self.certificate).unwrap_or_default()
+        cert::subject_of(&self.certificate).unwrap_or_default()
     }
 }
 
 fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
     let cert = Cert::parse(der).map_err(|malformed| Refusal::Malformed(malformed.0.to_owned()))?;
+    // RFC 5280 section 4.2 (critical extensions), sections 4.2.1.9 and 4.2.1.3: the same that
+    // section 6.1.4 (k) to (o) demands of an intermediate. The key comes last: what a certificate
+    // says of itself explains more than its length.
     let unfit = if let Some(oid) = cert.extensions.unknown_critical {
         Some(Refusal::UnknownCriticalExtension(der::dotted(oid)))
     } else if !cert.is_ca() {
@@ -277,18 +155,6 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         client_auth: cert.extended_key_usage_allows(Purpose::ClientAuth),
         unfit,
     })
-}
-
-impl Key {
-    /// Shorter than 112 bits of strength (NIST SP 800-57 part 1, table 2), or DSA, or a curve
-    /// that TLS does not use.
-    pub(crate) fn is_weak(self) -> bool {
-        match self {
-            Self::Rsa(bits) => bits < 2048,
-            Self::Dsa | Self::OtherCurve => true,
-            Self::Ec | Self::Other => false,
-        }
-    }
 }
 
 /// Store entries, found by subject. Cheap to clone.

@@ -1,144 +1,99 @@
 //! Reads the places of the store into one snapshot.
 //!
-//! Partial failure is data: what can be read counts, what cannot is a [`Problem`]. Only regular
+//! Partial failure is data: what can be read is used, what cannot is a [`Problem`]. Only regular
 //! files are read, directories are not entered, and everything has a limit.
+//!
+//! Tests: `load/tests.rs` beside it; `tests/store.rs` through the variables of a process.
 
-use std::collections::HashSet;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use pki_types::CertificateDer;
-
-use super::anchor::{AnchorSetBuilder, StoreEntry, TrustSettings};
+use super::anchor::{AnchorSetBuilder, StoreEntry};
+use super::contents::Contents;
+use super::file::{Cause, DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing, read_file};
 use super::locations::{DEFAULT, Defaults, Environment, is_bundle};
-use super::pem::{self, Fault, Item};
-use super::{Place, Problem, Source, SystemStore};
-use crate::x509;
+use super::names::{is_hashed_name, looks_like_certificate};
+use super::source::{Place, Problem, Source};
+use super::stamp::Stamp;
+use super::system::SystemStore;
+use super::watch::{Watch, is_changing};
 
-/// Most bytes read of one file. The bundles of distributions have a quarter of a megabyte.
-pub(super) const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Most bytes read in all.
-pub(super) const MAX_BYTES: u64 = 1 << 30;
 /// Most certificates kept.
 pub(super) const MAX_CERTIFICATES: usize = 250_000;
 /// Most names looked at in one directory.
 const MAX_NAMES: usize = 1_000_000;
-/// A file that changed this short a time before it was read may change again without a sign:
-/// some file systems keep whole or even seconds only.
-const SETTLES: Duration = Duration::from_secs(2);
 /// How often, in all, a file is read again because it seems to be in the middle of a change.
 const PATIENCE: u32 = 5;
-
-/// The identity and state of a file, to see whether it changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    identity: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    /// Sees what `modified` does not: permissions, and a file put there with its old times.
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            identity: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Whether the last change is so recent, or so little in the future, that another one could
-    /// have the same time.
-    fn is_fresh(&self, now: i64) -> bool {
-        let window = i64::try_from(SETTLES.as_secs()).unwrap_or(0);
-        [self.modified, self.changed]
-            .iter()
-            .any(|(secs, _)| now.abs_diff(*secs) <= window.unsigned_abs())
-    }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Everything whose change means that the store has to be read again.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// Links are followed; `None` where nothing is.
-    files: Vec<(PathBuf, Option<Stamp>)>,
-    fresh: bool,
-}
-
-impl Watch {
-    /// Whether a new reading could be different. Costs one `stat` for each file.
-    pub(super) fn has_changed(&self) -> bool {
-        self.fresh
-            || self.files.iter().any(|(path, known)| {
-                fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata)) != *known
-            })
-    }
-
-    /// As if the files had been read long after they were written.
-    #[cfg(test)]
-    pub(super) fn settle(&mut self) {
-        self.fresh = false;
-    }
-
-    fn add(&mut self, path: &Path, stamp: Option<Stamp>, now: i64) {
-        self.fresh |= stamp.is_some_and(|stamp| stamp.is_fresh(now));
-        self.files.push((path.to_owned(), stamp));
-    }
-}
 
 /// One reading of the store.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) store: SystemStore,
+    pub(super) store: Arc<SystemStore>,
     pub(super) watch: Watch,
-    /// The files that seem to be damaged, or could not be read: a sign that somebody is in the
-    /// middle of changing them.
-    pub(super) damaged: Vec<PathBuf>,
+    /// What each file gave.
+    files: HashMap<Arc<Path>, Known>,
+    /// Whether certificates were kept that are not in the files now.
+    pub(super) kept: bool,
 }
 
-/// Reads the store. With `patience`, a file that seems to be in the middle of a change is read
-/// again a few times, which can take some milliseconds.
-pub(super) fn read(environment: &Environment, defaults: &Defaults, patience: bool) -> Reading {
+/// What one file gave.
+#[derive(Debug, Default)]
+struct Known {
+    /// Places among the entries of the store.
+    entries: Vec<usize>,
+    /// It ended in the middle of something.
+    truncated: bool,
+}
+
+/// Reads the store at a time, in seconds since 1970. What a file gave in the previous reading is
+/// kept while somebody seems to be in the middle of changing the file.
+///
+/// The first reading has nothing to keep. It reads such a file again a few times, which can take
+/// some milliseconds.
+pub(super) fn read(
+    environment: &Environment,
+    defaults: &Defaults,
+    previous: Option<&Reading>,
+    now: i64,
+) -> Reading {
     let mut loader = Loader {
         anchors: AnchorSetBuilder::default(),
         places: Vec::new(),
         problems: Vec::new(),
-        damaged: Vec::new(),
+        previous,
+        files: HashMap::new(),
+        kept: false,
         watch: Watch::default(),
-        now: now(),
+        now,
         bytes: 0,
         buffer: Vec::new(),
         read: HashSet::new(),
-        tries: if patience { PATIENCE } else { 0 },
+        tries: if previous.is_none() { PATIENCE } else { 0 },
     };
     loader.all(environment, defaults);
     Reading {
-        store: SystemStore {
+        store: Arc::new(SystemStore {
             anchors: loader.anchors.build(),
             places: loader.places,
             problems: loader.problems,
-        },
+        }),
         watch: loader.watch,
-        damaged: loader.damaged,
+        files: loader.files,
+        kept: loader.kept,
     }
 }
 
-struct Loader {
+struct Loader<'a> {
     anchors: AnchorSetBuilder,
     places: Vec<Place>,
     problems: Vec<Problem>,
-    damaged: Vec<PathBuf>,
+    previous: Option<&'a Reading>,
+    files: HashMap<Arc<Path>, Known>,
+    kept: bool,
     watch: Watch,
     now: i64,
     bytes: u64,
@@ -149,33 +104,7 @@ struct Loader {
     tries: u32,
 }
 
-/// Why a file was not read.
-struct Unreadable {
-    reason: String,
-    /// It may be there again in a moment.
-    passing: bool,
-}
-
-impl Unreadable {
-    fn lasting(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: false }
-    }
-
-    fn passing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), passing: true }
-    }
-}
-
-/// What a file holds.
-#[derive(Default)]
-struct Contents {
-    certificates: Vec<(CertificateDer<'static>, Option<TrustSettings>)>,
-    problems: Vec<(Option<usize>, String)>,
-    /// It ends in the middle of something.
-    cut: bool,
-}
-
-impl Loader {
+impl<'a> Loader<'a> {
     fn all(&mut self, environment: &Environment, defaults: &Defaults) {
         let bundle = match &environment.file {
             Some((path, variable)) => {
@@ -190,7 +119,7 @@ impl Loader {
                     self.named(path, variable, Self::directory);
                 }
                 if paths.is_empty() {
-                    self.problem(Path::new(variable), None, "is set, but names no directory");
+                    self.problem(Path::new(variable), None, "is set but names no directory");
                 }
             }
             None if !bundle => self.default_directories(&defaults.directories),
@@ -206,7 +135,7 @@ impl Loader {
         read: fn(&mut Self, &Path, &'static str) -> usize,
     ) {
         if read(self, path, variable) == 0 {
-            let reason = format!("{variable} is set to it, but it gives no certificate");
+            let reason = format!("{variable} points here, but no certificate was found");
             self.problem(path, None, reason);
         }
     }
@@ -218,6 +147,10 @@ impl Loader {
             match fs::metadata(path) {
                 Err(error) if is_missing(&error) => {
                     self.watch.add(path, None, self.now);
+                    if self.may_keep(path) {
+                        self.bundle(path, DEFAULT);
+                        return true;
+                    }
                     if fs::symlink_metadata(path).is_ok() {
                         self.problem(path, None, DANGLING);
                     }
@@ -252,7 +185,7 @@ impl Loader {
     fn bundle(&mut self, path: &Path, reason: &'static str) -> usize {
         let source: Arc<Path> = path.into();
         let mut count = Count::new(&self.anchors);
-        self.file(&source, &mut count);
+        self.file(&source, &mut count, Cause::Changed);
         self.places.push(Place { source: Source::File(source), reason, entries: count.distinct });
         count.distinct
     }
@@ -263,13 +196,20 @@ impl Loader {
         match self.names(path) {
             Ok((hashed, others)) => {
                 for name in hashed {
-                    self.file(&path.join(name).into(), &mut count);
+                    // A name that is gone, or whose target is, was removed: nobody writes a
+                    // certificate anew while its link stays.
+                    self.file(&path.join(name).into(), &mut count, Cause::Lasting);
                 }
                 self.not_hashed(path, &others);
+                if count.distinct == 0 {
+                    self.keep_directory(path, "no longer contains a certificate", &mut count);
+                }
             }
             Err(error) => {
-                self.damaged.push(path.to_owned());
-                self.problem(path, None, io_reason(path, &error));
+                let reason = io_reason(path, &error);
+                if !self.keep_directory(path, &reason, &mut count) {
+                    self.problem(path, None, reason);
+                }
             }
         }
         let source = Source::Directory(path.into());
@@ -285,13 +225,13 @@ impl Loader {
         let (mut hashed, mut others) = (Vec::new(), Vec::new());
         for (index, entry) in fs::read_dir(path)?.enumerate() {
             if index == MAX_NAMES {
-                let reason = format!("has more than {MAX_NAMES} names; the others do not count");
+                let reason = format!("has more than {MAX_NAMES} names; the others are ignored");
                 self.problem(path, None, reason);
                 break;
             }
             // A name that is not UTF-8 is not a hashed one.
             let Ok(name) = entry?.file_name().into_string() else { continue };
-            if is_hashed(&name) {
+            if is_hashed_name(&name) {
                 hashed.push(name);
             } else if looks_like_certificate(&name) {
                 others.push(name);
@@ -313,44 +253,124 @@ impl Loader {
             })
             .count();
         if count > 0 {
-            let (files, are, do_not) =
-                if count == 1 { ("file", "is", "does not") } else { ("files", "are", "do not") };
+            let (files, are, again) =
+                if count == 1 { ("file", "is", "is") } else { ("files", "are", "are") };
             let reason = format!(
-                "{count} {files} {are} not named by subject hash and {do_not} count, as in OpenSSL; \
+                "{count} {files} {are} not named by subject hash and {again} ignored, as in OpenSSL; \
                  run `openssl rehash {}`",
-                crate::error::escape(&directory.to_string_lossy())
+                crate::text::escape(&directory.to_string_lossy())
             );
             self.problem(directory, None, reason);
         }
     }
 
-    /// Reads one file into the snapshot.
-    fn file(&mut self, path: &Arc<Path>, count: &mut Count) {
-        let contents = match self.contents(path) {
-            Ok(contents) => contents,
-            Err(error) => {
-                if error.passing {
-                    self.damaged.push(path.to_path_buf());
-                }
-                return self.problem(path, None, error.reason);
+    /// Reads one file into the snapshot. `missing` is what it means that the file is not there.
+    fn file(&mut self, path: &Arc<Path>, count: &mut Count, missing: Cause) {
+        let outcome = self.contents(path);
+        let (cause, line, reason) = match &outcome {
+            Err(Unreadable { cause: Cause::Missing, reason }) => (missing, None, reason.clone()),
+            Err(Unreadable { cause, reason }) => (*cause, None, reason.clone()),
+            Ok(contents) => {
+                let was_truncated = self.known(path).is_some_and(|known| known.truncated);
+                let in_doubt =
+                    contents.certificates.is_empty() || (contents.truncated && !was_truncated);
+                let cause = if in_doubt { Cause::Changed } else { Cause::Lasting };
+                let (line, reason) = contents.faults.first().cloned().unwrap_or_default();
+                (cause, line, reason)
             }
         };
-        if contents.cut {
-            self.damaged.push(path.to_path_buf());
+        self.watch.may_change |= cause == Cause::Passing;
+        let may_keep = match cause {
+            Cause::Passing => true,
+            Cause::Changed | Cause::Missing => self.may_keep(path),
+            Cause::Lasting => false,
+        };
+        if may_keep && self.keep(path, count) > 0 {
+            return self.problem(path, line, format!("{reason}; {KEPT}"));
         }
-        for (line, reason) in contents.problems {
+        match outcome {
+            Ok(contents) => self.take(path, contents, count),
+            Err(error) => self.problem(path, None, error.reason),
+        }
+    }
+
+    /// Adds what a file contains to the snapshot.
+    fn take(&mut self, path: &Arc<Path>, contents: Contents, count: &mut Count) {
+        for (line, reason) in contents.faults {
             self.problem(path, line, reason);
         }
+        let mut known = Known { entries: Vec::new(), truncated: contents.truncated };
         for (certificate, trust) in contents.certificates {
-            if self.anchors.len() == MAX_CERTIFICATES {
-                let reason = format!(
-                    "the store has more than {MAX_CERTIFICATES} certificates; the others do not count"
-                );
-                return self.problem(path, None, reason);
-            }
             let entry = StoreEntry::new(certificate, Source::File(path.clone()), trust);
-            count.add(self.anchors.insert(entry));
+            if !self.insert(entry, &mut known, count) {
+                let reason = format!(
+                    "the store has more than {MAX_CERTIFICATES} certificates; the others are ignored"
+                );
+                self.problem(path, None, reason);
+                break;
+            }
         }
+        self.files.insert(path.clone(), known);
+    }
+
+    /// `false` if the store is full.
+    fn insert(&mut self, entry: StoreEntry, known: &mut Known, count: &mut Count) -> bool {
+        let index = self.anchors.len();
+        if index == MAX_CERTIFICATES {
+            return false;
+        }
+        let inserted = self.anchors.insert(entry);
+        known.entries.push(inserted.err().unwrap_or(index));
+        count.add(inserted);
+        true
+    }
+
+    /// What a file gave in the previous reading.
+    fn known(&self, path: &Path) -> Option<&'a Known> {
+        self.previous?.files.get(path)
+    }
+
+    /// Whether there are certificates to keep of a file, and somebody is changing it.
+    fn may_keep(&self, path: &Path) -> bool {
+        self.known(path).is_some_and(|known| !known.entries.is_empty())
+            && is_changing(path, self.now)
+    }
+
+    /// Adds what a file gave in the previous reading. Returns how many certificates that are.
+    fn keep(&mut self, path: &Arc<Path>, count: &mut Count) -> usize {
+        let Some((previous, old)) = self.previous.zip(self.known(path)) else { return 0 };
+        let mut known = Known { entries: Vec::new(), truncated: old.truncated };
+        for entry in
+            old.entries.iter().filter_map(|index| previous.store.anchors.entries().get(*index))
+        {
+            let copy = StoreEntry::new(
+                entry.certificate().clone(),
+                Source::File(path.clone()),
+                entry.trust().cloned(),
+            );
+            self.insert(copy, &mut known, count);
+        }
+        let kept = known.entries.len();
+        self.files.insert(path.clone(), known);
+        self.kept |= kept > 0;
+        self.watch.may_change |= kept > 0;
+        kept
+    }
+
+    /// Keeps what the files of a directory gave in the previous reading, while somebody changes
+    /// the directory.
+    fn keep_directory(&mut self, path: &Path, reason: &str, count: &mut Count) -> bool {
+        let Some(previous) = self.previous.filter(|_| is_changing(path, self.now)) else {
+            return false;
+        };
+        let mut files: Vec<_> =
+            previous.files.keys().filter(|file| file.parent() == Some(path)).collect();
+        files.sort_unstable();
+        let kept: usize = files.into_iter().map(|file| self.keep(file, count)).sum();
+        if kept > 0 {
+            self.problem(path, None, format!("{reason}; {KEPT}"));
+        }
+        kept > 0
     }
 
     /// Reads and decodes a file, more than once if it seems to be in the middle of a change.
@@ -359,15 +379,15 @@ impl Loader {
             let mut buffer = std::mem::take(&mut self.buffer);
             let read = read_file(path, MAX_BYTES.saturating_sub(self.bytes), &mut buffer);
             let (outcome, stamp) = match read {
-                Ok(stamp) => (Ok(contents(path, &buffer)), Some(stamp)),
+                Ok(stamp) => (Ok(Contents::of_pem(&buffer, Some(path))), Some(stamp)),
                 Err((error, stamp)) => (Err(error), stamp),
             };
             let length = buffer.len();
             self.buffer = buffer;
 
             let in_doubt = match &outcome {
-                Ok(contents) => contents.cut,
-                Err(error) => error.passing,
+                Ok(contents) => contents.truncated,
+                Err(error) => error.cause != Cause::Lasting,
             };
             let fresh = stamp.is_some_and(|stamp| stamp.is_fresh(self.now));
             if in_doubt && fresh && self.tries > 0 {
@@ -386,6 +406,8 @@ impl Loader {
         self.problems.push(Problem { path: path.to_owned(), line, reason: reason.into() });
     }
 }
+
+const KEPT: &str = "keeping those read earlier";
 
 /// Counts the distinct certificates of one place, although places may repeat each other's.
 struct Count {
@@ -410,532 +432,5 @@ impl Count {
     }
 }
 
-const DANGLING: &str = "is a link to something that does not exist";
-
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn io_reason(path: &Path, error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() {
-        return DANGLING.to_owned();
-    }
-    error.to_string()
-}
-
-/// Whether OpenSSL would look the name up: eight hexadecimal digits of the subject's hash and a
-/// number, as in `5ed36f99.0`. Names of CRLs have an `r` before the number.
-fn is_hashed(name: &str) -> bool {
-    let Some((hash, number)) = name.split_once('.') else { return false };
-    hash.len() == 8
-        && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        && !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether `openssl rehash` would look at the name.
-fn looks_like_certificate(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| {
-        ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-    })
-}
-
-/// Reads a regular file that stays the same while it is read. The stamp comes with an error too,
-/// where there is one.
-///
-/// Opening a FIFO would wait for its writer, so the kind is looked at before and, lest the file
-/// was replaced in between, after opening. Whoever wins the race between the two can write to
-/// the store and needs no FIFO.
-fn read_file(
-    path: &Path,
-    budget: u64,
-    buffer: &mut Vec<u8>,
-) -> Result<Stamp, (Unreadable, Option<Stamp>)> {
-    buffer.clear();
-    let missing = |error: &io::Error| Unreadable::passing(io_reason(path, error));
-    let metadata = fs::metadata(path).map_err(|error| (missing(&error), None))?;
-    let stamp = Some(Stamp::of(&metadata));
-    readable(&metadata, budget).map_err(|error| (error, stamp))?;
-
-    let file = File::open(path).map_err(|error| (missing(&error), stamp))?;
-    let metadata = file.metadata().map_err(|error| (missing(&error), stamp))?;
-    readable(&metadata, budget).map_err(|error| (error, stamp))?;
-    let stamp = Stamp::of(&metadata);
-    match read_whole(&file, stamp, buffer) {
-        Ok(true) => Ok(stamp),
-        Ok(false) => Err((Unreadable::passing("changed while it was read"), Some(stamp))),
-        Err(error) => Err((missing(&error), Some(stamp))),
-    }
-}
-
-/// Reads all of a file. `false` if it is not, or does not stay, what the stamp says.
-fn read_whole(mut file: &File, stamp: Stamp, buffer: &mut Vec<u8>) -> io::Result<bool> {
-    // One byte more than it should have, to see that it ends there.
-    let limit = stamp.size.saturating_add(1);
-    buffer.reserve_exact(usize::try_from(limit).unwrap_or(0));
-    file.by_ref().take(limit).read_to_end(buffer)?;
-    let is_whole = u64::try_from(buffer.len()).is_ok_and(|length| length == stamp.size);
-    Ok(is_whole && Stamp::of(&file.metadata()?) == stamp)
-}
-
-fn readable(metadata: &Metadata, budget: u64) -> Result<(), Unreadable> {
-    if metadata.is_dir() {
-        Err(Unreadable::lasting("is a directory, not a file"))
-    } else if !metadata.is_file() {
-        Err(Unreadable::lasting("is not a regular file and is not read"))
-    } else if metadata.len() > MAX_FILE_BYTES {
-        let limit = MAX_FILE_BYTES >> 20;
-        Err(Unreadable::lasting(format!("is larger than {limit} MiB and is not read")))
-    } else if metadata.len() > budget {
-        let limit = MAX_BYTES >> 20;
-        Err(Unreadable::lasting(format!("is not read: the store is larger than {limit} MiB")))
-    } else {
-        Ok(())
-    }
-}
-
-fn contents(path: &Path, text: &[u8]) -> Contents {
-    let mut out = Contents::default();
-    for block in pem::blocks(text) {
-        match block.map(|block| block.item) {
-            Ok(Item::Certificate { certificate, trust }) => {
-                out.certificates.push((certificate, trust));
-            }
-            Ok(Item::Crl(_)) => {}
-            Err(error) => {
-                out.cut |= error.fault == Fault::CutShort;
-                out.problems.push((Some(error.line), error.fault.to_string()));
-            }
-        }
-    }
-    if out.certificates.is_empty() && out.problems.is_empty() {
-        out.cut = text.is_empty();
-        out.problems.push((None, nothing(path, text)));
-    }
-    out
-}
-
-/// Why a file has no certificate.
-fn nothing(path: &Path, text: &[u8]) -> String {
-    let is_der = || x509::subject_of(text).is_some();
-    if text.is_empty() {
-        "is empty".to_owned()
-    } else if text.first() == Some(&crate::der::SEQUENCE) && is_der() {
-        format!(
-            "is a certificate in DER, which does not count, as in OpenSSL; convert it with \
-             `openssl x509 -inform DER -in {} -out FILE.pem`",
-            crate::error::escape(&path.to_string_lossy())
-        )
-    } else {
-        "has no PEM block with a certificate".to_owned()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::process::Command;
-
-    use pki_types::UnixTime;
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::policy::Purpose;
-    use crate::store::testing::{certificate, issue, pem};
-
-    /// What a store of this one file gives.
-    fn of_file(path: &Path) -> Reading {
-        let file = Some((path.to_owned(), "SSL_CERT_FILE"));
-        read(&Environment { file, directories: None }, &nothing_by_default(), true)
-    }
-
-    fn of_directory(path: &Path) -> Reading {
-        let directories = Some((vec![path.to_owned()], "SSL_CERT_DIR"));
-        read(&Environment { file: None, directories }, &nothing_by_default(), true)
-    }
-
-    fn nothing_by_default() -> Defaults {
-        Defaults { bundles: Vec::new(), directories: Vec::new() }
-    }
-
-    fn reasons(reading: &Reading) -> Vec<&str> {
-        reading.store.problems.iter().map(|problem| &*problem.reason).collect()
-    }
-
-    fn write(directory: &TempDir, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = directory.path().join(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-
-    const NOTHING: &str = "SSL_CERT_FILE is set to it, but it gives no certificate";
-
-    #[test]
-    fn a_bundle() {
-        let directory = TempDir::new().unwrap();
-        let (one, two) = (certificate("one"), certificate("two"));
-        let text = [pem("CERTIFICATE", &one), pem("CERTIFICATE", &two), pem("CERTIFICATE", &one)];
-        let path = write(&directory, "ca.pem", text.concat());
-        let store = of_file(&path).store;
-        let found: Vec<_> =
-            store.entries().iter().map(|entry| entry.certificate().to_vec()).collect();
-        assert_eq!(found, [one, two], "in order, without the repetition");
-        let source = Source::File(path.as_path().into());
-        assert_eq!(store.entries()[0].source(), &source);
-        assert_eq!(store.places(), [Place { source, reason: "SSL_CERT_FILE", entries: 2 }]);
-        assert_eq!(store.problems(), []);
-        assert_eq!(store.usable(Purpose::ServerAuth, UnixTime::now()).count(), 2);
-    }
-
-    #[test]
-    fn files_that_give_nothing_say_why() {
-        let directory = TempDir::new().unwrap();
-        let cert = certificate("odd");
-        let text = pem("CERTIFICATE", &cert);
-        let der = write(&directory, "der.crt", &cert);
-        let link = directory.path().join("link");
-        symlink("nowhere", &link).unwrap();
-        // Root may read everything, but nobody can read below a file.
-        let below_file = write(&directory, "file", "").join("ca.pem");
-        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        for (path, reason) in [
-            (directory.path().join("missing"), "No such file or directory (os error 2)"),
-            (link, DANGLING),
-            (below_file, "Not a directory (os error 20)"),
-            (directory.path().to_owned(), "is a directory, not a file"),
-            ("/dev/zero".into(), "is not a regular file and is not read"),
-            ("/dev/null".into(), "is not a regular file and is not read"),
-            (write(&directory, "empty", ""), "is empty"),
-            (write(&directory, "text", "hello\n"), "has no PEM block with a certificate"),
-            (write(&directory, "utf16", utf16), "has no PEM block with a certificate"),
-            (
-                write(&directory, "key", pem("PRIVATE KEY", b"x")),
-                "has no PEM block with a certificate",
-            ),
-            (
-                write(&directory, "half", &text[..text.len() / 2]),
-                "the block has no end: cut in half?",
-            ),
-        ] {
-            let reading = of_file(&path);
-            assert_eq!(reasons(&reading), [reason, NOTHING], "{path:?}");
-            assert!(reading.store.entries().is_empty(), "{path:?}");
-            assert!(reading.store.problems().iter().all(|problem| problem.path == path));
-            assert_eq!(reading.store.places()[0].entries, 0);
-        }
-        let reading = of_file(&der);
-        assert!(reasons(&reading)[0].starts_with("is a certificate in DER"), "{reading:?}");
-    }
-
-    #[test]
-    fn a_file_without_permission() {
-        let directory = TempDir::new().unwrap();
-        let path = write(&directory, "ca.pem", pem("CERTIFICATE", &certificate("secret")));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-        let reading = of_file(&path);
-        // Permissions do not stop root.
-        if File::open(&path).is_ok() {
-            assert_eq!(reasons(&reading), [] as [&str; 0]);
-        } else {
-            assert_eq!(reasons(&reading), ["Permission denied (os error 13)", NOTHING]);
-        }
-        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        assert!(!is_missing(&denied), "a bundle without permission is not passed over");
-    }
-
-    #[test]
-    fn a_fifo_does_not_block() {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("fifo");
-        let made = Command::new("mkfifo").arg(&path).status().unwrap();
-        assert!(made.success());
-        let reading = of_file(&path);
-        assert_eq!(reasons(&reading), ["is not a regular file and is not read", NOTHING]);
-        symlink(&path, directory.path().join("00000000.0")).unwrap();
-        let reading = of_directory(directory.path());
-        assert_eq!(reasons(&reading)[0], "is not a regular file and is not read");
-    }
-
-    #[test]
-    fn problems_have_lines() {
-        let directory = TempDir::new().unwrap();
-        let cert = pem("CERTIFICATE", &certificate("lines"));
-        let lines = cert.lines().count();
-        let text = cert.clone() + &pem("CERTIFICATE", b"no") + &cert;
-        let reading = of_file(&write(&directory, "ca.pem", text));
-        assert_eq!(reading.store.entries().len(), 1);
-        let problem = &reading.store.problems()[0];
-        assert_eq!((problem.line, &*problem.reason), (Some(lines + 1), "malformed certificate"));
-        assert_eq!(reading.damaged, [] as [PathBuf; 0], "nobody is in the middle of writing it");
-    }
-
-    #[test]
-    fn too_large_files_are_not_read() {
-        let directory = TempDir::new().unwrap();
-        let path = write(&directory, "sparse", "");
-        File::options().write(true).open(&path).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
-        assert_eq!(reasons(&of_file(&path)), ["is larger than 256 MiB and is not read", NOTHING]);
-        let mut buffer = Vec::new();
-        let small = write(&directory, "small", "12345");
-        let (error, _) = read_file(&small, 4, &mut buffer).unwrap_err();
-        assert_eq!(error.reason, "is not read: the store is larger than 1024 MiB");
-        assert!(read_file(&small, 5, &mut buffer).is_ok());
-    }
-
-    #[test]
-    fn a_hundred_thousand_certificates() {
-        const NAME: &str = "number 000000";
-        let directory = TempDir::new().unwrap();
-        let mut cert = certificate(NAME);
-        let mut places: Vec<_> = (0..cert.len() - NAME.len())
-            .filter(|&at| cert[at..].starts_with(NAME.as_bytes()))
-            .collect();
-        assert_eq!(places.len(), 2, "issuer and subject");
-        places.push(cert.len() - NAME.len());
-        let mut text = String::new();
-        for number in 0..100_000 {
-            let name = format!("number {number:06}");
-            for &at in &places {
-                cert[at..at + NAME.len()].copy_from_slice(name.as_bytes());
-            }
-            text += &pem("CERTIFICATE", &cert);
-        }
-        let path = write(&directory, "ca.pem", text);
-        let store = of_file(&path).store;
-        assert_eq!(store.entries().len(), 100_000);
-        assert_eq!(store.problems(), []);
-        let last = &store.entries()[99_999];
-        assert_eq!(last.subject(), "CN=number 099999");
-        let found: Vec<_> = store.anchors.with_subject(last.raw_subject()).collect();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].certificate(), last.certificate());
-    }
-
-    #[test]
-    fn a_directory_counts_hashed_names_only() {
-        let directory = TempDir::new().unwrap();
-        let cert = |name: &str| pem("CERTIFICATE", &certificate(name));
-        write(&directory, "one.pem", cert("one"));
-        symlink("one.pem", directory.path().join("0123abcd.0")).unwrap();
-        write(&directory, "0123abcd.1", cert("two"));
-        for unused in ["0123abcd.r0", "0123abcd.", "0123ABCD.0", "0123abc.0", "0123abcd.0~", "x"] {
-            write(&directory, unused, cert(unused));
-        }
-        write(&directory, "stray.pem", cert("stray"));
-        write(&directory, "stray.CRT", cert("other stray"));
-        fs::create_dir(directory.path().join("subdirectory.pem")).unwrap();
-        symlink(".", directory.path().join("89abcdef.0")).unwrap();
-        symlink("nowhere", directory.path().join("89abcdef.1")).unwrap();
-        let reading = of_directory(directory.path());
-        let names: Vec<_> = reading.store.entries().iter().map(StoreEntry::subject).collect();
-        assert_eq!(names, ["CN=one", "CN=two"]);
-        let path = directory.path().display();
-        assert_eq!(
-            reasons(&reading),
-            [
-                "is a directory, not a file",
-                DANGLING,
-                &*format!(
-                    "2 files are not named by subject hash and do not count, as in OpenSSL; run \
-                     `openssl rehash {path}`"
-                ),
-            ]
-        );
-        assert_eq!(reading.store.places()[0].entries, 2);
-    }
-
-    #[test]
-    fn openssl_rehash_makes_it_count() {
-        let directory = TempDir::new().unwrap();
-        write(&directory, "one.pem", pem("CERTIFICATE", &certificate("one")));
-        let reading = of_directory(directory.path());
-        assert_eq!(reading.store.entries().len(), 0);
-        assert_eq!(reading.store.problems().len(), 2, "{reading:?}");
-        // The command the problem names. It is there on every machine that has such directories.
-        assert!(
-            Command::new("openssl").arg("rehash").arg(directory.path()).status().unwrap().success()
-        );
-        let reading = of_directory(directory.path());
-        assert_eq!(reading.store.entries().len(), 1);
-        assert_eq!(reading.store.problems(), []);
-    }
-
-    #[test]
-    fn each_half_is_replaced_on_its_own() {
-        let root = TempDir::new().unwrap();
-        let cert = |name: &str| pem("CERTIFICATE", &certificate(name));
-        let directory = |name: &str| {
-            let path = root.path().join(name);
-            fs::create_dir(&path).unwrap();
-            fs::write(path.join("00000000.0"), cert(name)).unwrap();
-            path
-        };
-        let (set_directory, default_directory) = (directory("set dir"), directory("default dir"));
-        let set_file = write(&root, "set.pem", cert("set file"));
-        let bundle = write(&root, "default.pem", cert("default file"));
-        let missing = root.path().join("missing");
-        let names = |file: Option<&PathBuf>, dir: Option<&PathBuf>, bundle: &PathBuf| {
-            let environment = Environment {
-                file: file.map(|path| (path.clone(), "SSL_CERT_FILE")),
-                directories: dir.map(|path| (vec![path.clone()], "SSL_CERT_DIR")),
-            };
-            let defaults = Defaults {
-                bundles: vec![missing.clone(), bundle.clone()],
-                directories: vec![missing.clone(), default_directory.clone()],
-            };
-            let store = read(&environment, &defaults, false).store;
-            let names = store.entries().iter().map(|entry| entry.subject().split_off(3));
-            (names.collect::<Vec<_>>().join(", "), store.places().len(), store.problems().len())
-        };
-        let (file, dir) = (Some(&set_file), Some(&set_directory));
-        let text = str::to_owned;
-        assert_eq!(names(None, None, &bundle), (text("default file"), 1, 0));
-        assert_eq!(names(file, None, &bundle), (text("set file"), 1, 0));
-        assert_eq!(names(None, dir, &bundle), (text("default file, set dir"), 2, 0));
-        assert_eq!(names(file, dir, &bundle), (text("set file, set dir"), 2, 0));
-        assert_eq!(names(None, None, &missing), (text("default dir"), 4, 0));
-        assert_eq!(names(None, dir, &missing), (text("set dir"), 3, 0));
-        // What is set is never replaced by a default, even where nothing is there.
-        let nowhere = Some(&missing);
-        assert_eq!(names(nowhere, None, &bundle), (text(""), 1, 2));
-        assert_eq!(names(None, nowhere, &bundle), (text("default file"), 2, 2));
-        assert_eq!(names(nowhere, nowhere, &bundle), (text(""), 2, 4));
-        // An emptied bundle is an answer; one that links to nothing is none.
-        let empty = write(&root, "empty.pem", "");
-        assert_eq!(names(None, None, &empty), (text(""), 1, 1));
-        let dangling = root.path().join("dangling.pem");
-        symlink("nowhere", &dangling).unwrap();
-        assert_eq!(names(None, None, &dangling), (text("default dir"), 4, 1));
-    }
-
-    #[test]
-    fn a_list_without_directories_is_a_problem() {
-        let directories = Some((vec![], "SSL_CERT_DIR"));
-        let reading = read(&Environment { file: None, directories }, &nothing_by_default(), false);
-        assert_eq!(reasons(&reading), ["is set, but names no directory"]);
-    }
-
-    #[test]
-    fn places_that_repeat_each_other_are_counted_each() {
-        let root = TempDir::new().unwrap();
-        let text = pem("CERTIFICATE", &certificate("same"));
-        let file = write(&root, "00000000.0", text.clone() + &text);
-        let environment = Environment {
-            file: Some((file, "SSL_CERT_FILE")),
-            directories: Some((vec![root.path().to_owned()], "SSL_CERT_DIR")),
-        };
-        let reading = read(&environment, &nothing_by_default(), false);
-        assert_eq!(reading.store.entries().len(), 1);
-        let counts: Vec<_> = reading.store.places().iter().map(|place| place.entries).collect();
-        assert_eq!(counts, [1, 1]);
-        assert_eq!(reading.store.problems(), []);
-    }
-
-    #[test]
-    fn trust_settings_mean_what_openssl_says_they_mean() {
-        // The second opinion is the `openssl` command, which every Debian machine has.
-        let directory = TempDir::new().unwrap();
-        let (ca, leaf) = issue("trusted", "server.test");
-        let ca = write(&directory, "ca.pem", pem("CERTIFICATE", &ca));
-        let leaf = write(&directory, "leaf.pem", pem("CERTIFICATE", &leaf));
-        let store = directory.path().join("store.pem");
-        for settings in [
-            &[][..],
-            &["-addtrust", "serverAuth"],
-            &["-addtrust", "clientAuth"],
-            &["-addtrust", "emailProtection"],
-            &["-addtrust", "anyExtendedKeyUsage"],
-            &["-addtrust", "serverAuth", "-addtrust", "clientAuth"],
-            &["-addreject", "serverAuth"],
-            &["-addreject", "clientAuth"],
-            &["-addreject", "emailProtection"],
-            &["-addreject", "anyExtendedKeyUsage"],
-            &["-addtrust", "serverAuth", "-addreject", "serverAuth"],
-            &["-addtrust", "clientAuth", "-addreject", "serverAuth"],
-            &["-addtrust", "anyExtendedKeyUsage", "-addreject", "clientAuth"],
-            &["-setalias", "a name"],
-            &["-setalias", "a name", "-addreject", "serverAuth"],
-        ] {
-            let mut made = Command::new("openssl");
-            made.args(["x509", "-trustout", "-in"]).arg(&ca).arg("-out").arg(&store).args(settings);
-            assert!(made.output().unwrap().status.success());
-            assert!(fs::read_to_string(&store).unwrap().contains("BEGIN TRUSTED CERTIFICATE"));
-            let reading = of_file(&store);
-            assert_eq!(reasons(&reading), [] as [&str; 0]);
-            for (purpose, name) in
-                [(Purpose::ServerAuth, "sslserver"), (Purpose::ClientAuth, "sslclient")]
-            {
-                let mut verify = Command::new("openssl");
-                verify.args(["verify", "-no-CApath", "-no-CAstore", "-purpose", name, "-CAfile"]);
-                let theirs = verify.arg(&store).arg(&leaf).output().unwrap().status.success();
-                let ours = reading.store.usable(purpose, UnixTime::now()).count() == 1;
-                assert_eq!(ours, theirs, "{settings:?} for {name}");
-            }
-        }
-    }
-
-    #[test]
-    fn changes_are_seen() {
-        let directory = TempDir::new().unwrap();
-        let text = pem("CERTIFICATE", &certificate("same"));
-        let path = write(&directory, "ca.pem", &text);
-        let settle = || {
-            // As if read long after the last change.
-            let mut watch = of_file(&path).watch;
-            watch.settle();
-            watch
-        };
-        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-        let watch = settle();
-        assert!(!watch.has_changed());
-        fs::write(&path, text.clone() + "\n").unwrap();
-        assert!(watch.has_changed(), "size");
-
-        let watch = settle();
-        File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
-        assert!(watch.has_changed(), "time");
-
-        let watch = settle();
-        let other = write(&directory, "other", text.clone() + "\n");
-        File::options().write(true).open(&other).unwrap().set_modified(old).unwrap();
-        fs::rename(&other, &path).unwrap();
-        assert!(watch.has_changed(), "identity");
-
-        let watch = settle();
-        fs::remove_file(&path).unwrap();
-        assert!(watch.has_changed(), "gone");
-
-        let watch = settle();
-        assert!(!watch.has_changed());
-        fs::write(&path, &text).unwrap();
-        assert!(watch.has_changed(), "there again");
-    }
-
-    #[test]
-    fn a_file_that_changes_while_it_is_read() {
-        let directory = TempDir::new().unwrap();
-        let path = write(&directory, "ca.pem", "12345");
-        let file = File::options().read(true).write(true).open(&path).unwrap();
-        let before = Stamp::of(&file.metadata().unwrap());
-        let whole = |stamp| {
-            let mut buffer = Vec::new();
-            read_whole(&File::open(&path).unwrap(), stamp, &mut buffer).unwrap()
-        };
-        assert!(whole(before));
-        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        assert!(!whole(before), "same length, other time");
-        let before = Stamp::of(&file.metadata().unwrap());
-        assert!(!whole(Stamp { size: 4, ..before }), "longer than it was");
-        assert!(!whole(Stamp { size: 6, ..before }), "shorter than it was");
-    }
-
-    #[test]
-    fn a_file_just_written_is_not_believed_to_stay() {
-        let stamp =
-            |secs| Stamp { identity: (0, 0), size: 0, modified: (secs, 0), changed: (0, 0) };
-        for (age, fresh) in [(0, true), (2, true), (3, false), (-2, true), (-3, false)] {
-            assert_eq!(stamp(1_000_000 - age).is_fresh(1_000_000), fresh, "{age}");
-        }
-    }
-}
+mod tests;

@@ -1,11 +1,13 @@
 //! Where the store is: the environment's answer, and what each distribution does by default.
+//!
+//! Tests: below; `tests/store.rs` through the variables of a process.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Bundles, by the distribution that has them; the first that exists is the store. All are
-/// looked for on every Unix, because containers and package managers mix them.
+/// tried on every Unix, because containers and package managers mix them.
 const BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Gentoo, NixOS, OpenWrt, Void, SmartOS
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL 7 and later, Amazon Linux
@@ -89,7 +91,7 @@ impl Environment {
         let file = set("SSL_CERT_FILE").or_else(|| set("NIX_SSL_CERT_FILE"));
         let directories = set("SSL_CERT_DIR").map(|(value, name)| {
             let mut directories = Vec::new();
-            // A list, as in OpenSSL; empty elements do not count.
+            // A list, as in OpenSSL; empty elements are ignored.
             for path in value.as_bytes().split(|byte| *byte == b':') {
                 let path = absolute(OsString::from_vec(path.to_vec()));
                 if !path.as_os_str().is_empty() && !directories.contains(&path) {

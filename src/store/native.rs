@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::anchor::{AnchorSet, StoreEntry};
-use super::{Place, Problem, Source, SystemStore};
+use super::source::{Place, Problem, Source};
+use super::system::SystemStore;
 
 /// What the store that holds the roots is called.
 pub(crate) const STORE: &str =

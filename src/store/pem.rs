@@ -1,10 +1,12 @@
 //! Reads certificates and CRLs out of PEM text as OpenSSL's `PEM_read_bio` does.
 //!
 //! Text between blocks, a UTF-8 byte order mark, CRLF, white space at the end of a line and lines
-//! of any length are fine. Blocks with other labels, such as keys, are passed over. A block at
+//! of any length are fine. Blocks with other labels, such as keys, are skipped. A block at
 //! fault is reported with its line, and reading goes on with the next one.
 //!
-//! Not checked: anything about the certificates but that they are one, and their signatures.
+//! Not checked: anything about a certificate beyond that it is one, and any signature.
+//!
+//! Tests: below; `fuzz/fuzz_targets/pem.rs`.
 //!
 //! ```
 //! # let text = b"";
@@ -27,9 +29,9 @@ use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
-use crate::der::{self, Malformed, Reader};
-use crate::store::TrustSettings;
-use crate::x509;
+use super::refusal::TrustSettings;
+use crate::cert;
+use crate::cert::der::{self, Malformed, Reader};
 
 /// The certificates and CRLs in some PEM text, in order, with what is wrong between them.
 pub fn blocks(text: &[u8]) -> Blocks<'_> {
@@ -99,7 +101,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CutShort => f.write_str("the block has no end: cut in half?"),
+            Self::CutShort => f.write_str("the block has no END line (truncated?)"),
             Self::BadBegin => f.write_str("the BEGIN line does not end after its five hyphens"),
             Self::BadEnd => f.write_str("the END line does not match the BEGIN line"),
             Self::BadBase64 => f.write_str("the block is not base64"),
@@ -246,7 +248,7 @@ fn item(label: Label, mut der: Vec<u8>) -> Result<Item, Malformed> {
         return Ok(Item::Crl(der.into()));
     }
     // Enough to find it by subject. The rest is read when the certificate is first vetted.
-    x509::subject_of(&der).ok_or(Malformed("certificate"))?;
+    cert::subject_of(&der).ok_or(Malformed("certificate"))?;
     Ok(Item::Certificate { certificate: der.into(), trust })
 }
 
@@ -385,6 +387,6 @@ mod tests {
     #[test]
     fn errors_say_where() {
         let error = blocks(b"\n-----BEGIN CERTIFICATE-----\n").next().unwrap().unwrap_err();
-        assert_eq!(error.to_string(), "line 2: the block has no end: cut in half?");
+        assert_eq!(error.to_string(), "line 2: the block has no END line (truncated?)");
     }
 }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "support"))
 
 for variable in (
     "SSL_CERT_FILE",
@@ -37,6 +40,10 @@ os.environ["SSL_CERT_DIR"] = _empty
 
 import modes  # noqa: E402
 import pytest  # noqa: E402
+
+pytest.register_assert_rewrite("parity")
+
+from parity import leaves, make_world  # noqa: E402, F401
 from servers import Server, server_context  # noqa: E402
 
 
@@ -49,11 +56,11 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     mode = config.getoption("--mode")
-    if not config.pluginmanager.has_plugin("pure_backend"):  # which cannot be forced
+    if not config.pluginmanager.has_plugin("openssl_mode"):  # which cannot be forced
         modes.force(mode)
     modes.set_best(config.getoption("--best"))
     if mode == modes.OPENSSL:
-        config.pluginmanager.import_plugin("pure_backend")
+        config.pluginmanager.import_plugin("openssl_mode")
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from trustbridge import _select
 
-SCRIPT = Path(__file__).parents[2] / "scripts/bundle"
+SCRIPT = Path(__file__).parents[2] / "release/pipeline/bundle.py"
 INFO = "trustbridge-1.2.dist-info"
 PLATFORMS = {
     "manylinux_2_17_x86_64.manylinux2014_x86_64": ["linux-gnu-x86_64"],
@@ -39,7 +39,7 @@ def make(folder, platform, *, year=2020, tags="cp310-abi3", native="", **changed
     native = native or ("_native.pyd" if platform.startswith("win") else "_native.abi3.so")
     files = {
         "trustbridge/__init__.py": b"",
-        "trustbridge/_pure.py": b"pass\n",
+        "trustbridge/_openssl.py": b"pass\n",
         f"trustbridge/{native}": native.encode() + platform.encode(),
         f"{INFO}/METADATA": b"Name: trustbridge\nLicense-File: LICENSE-MIT\n",
         f"{INFO}/WHEEL": f"Tag: {tags}-{platform}\n".encode(),
@@ -172,10 +172,10 @@ def test_same_wheels_give_the_same_bytes(tmp_path):
 
 def test_refusals(tmp_path):
     good = make(tmp_path / "good", "win_amd64")
-    other = make(tmp_path / "other", "win32", **{"trustbridge/_pure.py": b"differs"})
+    other = make(tmp_path / "other", "win32", **{"trustbridge/_openssl.py": b"differs"})
     finished = bundle(tmp_path / "out", good, other)
     assert finished.returncode == 1
-    assert "trustbridge/_pure.py in" in finished.stderr
+    assert "trustbridge/_openssl.py in" in finished.stderr
     without = make(tmp_path / "without", "win32", **{"trustbridge/_native.pyd": None})
     finished = bundle(tmp_path / "out", without)
     assert "has 0 native modules" in finished.stderr
@@ -197,7 +197,7 @@ FAULTS = {
     "script": ({"trustbridge-1.2.data/scripts/evil": b""}, BELONGS),
     "backslash": ({"trustbridge\\..\\evil.py": b""}, BELONGS),
     "comma": ({"trustbridge/a,b.py": b""}, BELONGS),
-    "one name on some systems": ({"trustbridge/_PURE.py": b""}, "two files of one name"),
+    "one name on some systems": ({"trustbridge/_OPENSSL.py": b""}, "two files of one name"),
     "no licence": ({f"{INFO}/licenses/LICENSE-MIT": None}, "lacks its licences"),
     "no metadata": ({f"{INFO}/METADATA": None}, "lacks its licences"),
     "no record": ({f"{INFO}/RECORD": b""}, "not what its RECORD says"),
@@ -229,7 +229,7 @@ def test_a_file_that_is_not_in_the_record(tmp_path):
 def test_a_file_that_is_there_twice(tmp_path):
     wheel = make(tmp_path, "win_amd64")
     with zipfile.ZipFile(wheel, "a") as archive:
-        archive.writestr("trustbridge/_pure.py", b"pass\n")
+        archive.writestr("trustbridge/_openssl.py", b"pass\n")
     assert "two files of one name" in bundle(tmp_path / "out", wheel).stderr
 
 

@@ -150,7 +150,7 @@ def test_starttls(protocol, localhost, untrusted):
 
 
 def test_every_protocol_is_tested():
-    from trustbridge._starttls import PROTOCOLS
+    from trustbridge._cli.starttls import PROTOCOLS
 
     assert set(STARTTLS) == set(PROTOCOLS)
 
@@ -502,7 +502,7 @@ def test_run_what_is_no_source(tmp_path, source):
     assert (done.returncode, done.stdout) == (1, "")
     # ValueError for NUL bytes before 3.12.
     assert re.search("SyntaxError|ValueError", done.stderr)
-    assert "_run.py" not in done.stderr
+    assert "run.py" not in done.stderr
 
 
 def test_run_dies_of_interrupts(tmp_path):

@@ -44,14 +44,17 @@ def test_no_name_is_taken_twice(context):
     """The class beneath may be written in Python: an attribute of one must not be the other's."""
     import _ssl
 
-    from trustbridge._deferred import DeferredContext
-
-    ours = {name for name in (*vars(DeferredContext), *vars(context)) if not name.startswith("__")}
+    classes = type(context).__mro__
+    own = classes[: classes.index(type(context)._builds_on)]
+    names = {*vars(context)}.union(*map(vars, own))
+    ours = {name for name in names if not name.startswith("__")}
     replaced = {"_wrap_bio", "_wrap_socket", "check_hostname", "options", "verify_mode"}
+    replaced |= {"cert_store_stats", "get_ca_certs", "load_verify_locations", "verify_flags"}
+    replaced |= {"set_default_verify_paths"}
     replaced.add("set_psk_client_callback")  # from 3.13 on
     beneath = set(dir(_ssl._SSLContext))
     assert ours & beneath == replaced & beneath
-    assert context.check_hostname and context._checks_name
+    assert context.check_hostname and context._mode.checks_name
 
 
 def test_openssl_itself_never_verifies(context, trusted_server):
@@ -134,7 +137,7 @@ def test_no_data_before_the_verdict(context, talkative, operation, kind):
 
 def test_an_interrupt_between_handshake_and_verdict(context, talkative, monkeypatch):
     """The verdict is made up for by whatever comes next."""
-    from trustbridge._deferred import _Guard
+    from trustbridge._guard import Guard
 
     for after in OPERATIONS.values():
         with socket.create_connection(talkative.address, TIMEOUT) as connection:
@@ -146,7 +149,7 @@ def test_an_interrupt_between_handshake_and_verdict(context, talkative, monkeypa
                     def interrupt(guard):
                         raise KeyboardInterrupt
 
-                    patch.setattr(_Guard, "_settle", interrupt)
+                    patch.setattr(Guard, "_settle", interrupt)
                     with pytest.raises(KeyboardInterrupt):
                         secured.do_handshake()
                 with pytest.raises(ssl.SSLCertVerificationError):
@@ -271,7 +274,7 @@ def test_resumed_sessions_keep_their_chain(context, localhost, version):
         assert caught.value.verify_code == 62
         # A session whose chain has been forgotten is not resumed.
         session, _, _ = connect()
-        context._chains.clear()
+        context._mode.chains.clear()
         _, reused, _ = connect(session=session)
         assert not reused
         # A session of another context, forgotten as well, is refused as in `ssl`.
@@ -298,8 +301,8 @@ def test_a_remembered_chain_belongs_to_its_session(context, localhost, untrusted
     with Server(server_context(localhost)) as good, Server(server_context(untrusted)) as bad:
         trusted, stranger = session(good), session(bad)
         context.verify_mode = ssl.CERT_REQUIRED
-        key = trustbridge._deferred._id
-        context._chains[key(stranger)] = context._chains[key(trusted)]
+        key = trustbridge._guard.session_id
+        context._mode.chains[key(stranger)] = context._mode.chains[key(trusted)]
         # From CPython 3.14 on a session keeps its own chain.
         words = "not available|issuer is not known"
         with pytest.raises(ssl.SSLCertVerificationError, match=words):
@@ -308,16 +311,16 @@ def test_a_remembered_chain_belongs_to_its_session(context, localhost, untrusted
 
 @pytest.mark.parametrize("which", ["trusted_server", "untrusted_server"])
 def test_the_verdict_is_given_once(context, which, request, monkeypatch):
-    from trustbridge._deferred import _Guard
+    from trustbridge._guard import Guard
 
     verdicts = []
-    judge = _Guard._judge
+    judge = Guard._verify
 
     def counting(guard, chain):
         verdicts.append(chain)
         return judge(guard, chain)
 
-    monkeypatch.setattr(_Guard, "_judge", counting)
+    monkeypatch.setattr(Guard, "_verify", counting)
     with Bio(context, request.getfixturevalue(which).address) as bio:
         for operation in (
             bio.object.do_handshake,
@@ -334,9 +337,9 @@ def test_the_verdict_is_given_once(context, which, request, monkeypatch):
 
 
 def test_a_chain_that_cannot_be_had_is_refused(context, trusted_server, monkeypatch):
-    from trustbridge._deferred import _Guard
+    from trustbridge._guard import Guard
 
-    monkeypatch.setattr(_Guard, "_sent", lambda guard: [])
+    monkeypatch.setattr(Guard, "_sent", lambda guard: [])
     with Bio(context, trusted_server.address) as bio:
         with pytest.raises(ssl.SSLCertVerificationError, match="not available") as caught:
             bio.run(bio.object.do_handshake)

@@ -56,7 +56,7 @@ sys.path.insert(0, {str(path)!r})
 OUTCOME = """
 import PACKAGE as t
 assert t.SSLContext.__module__.startswith("PACKAGE.")
-print(t.HANDSHAKE_MODE, getattr(getattr(t, "_pure", None), "reason", ""))
+print(t.HANDSHAKE_MODE, getattr(getattr(t, "_openssl", None), "reason", ""))
 """
 
 

@@ -151,7 +151,7 @@ def test_importing_makes_no_context():
     importing(
         """
 import trustbridge
-late = {"_mode", "_selftest", "_context", "_inhandshake", "_deferred", "_pure", "_inject"}
+late = {"_mode", "_selftest", "_context", "_in_handshake", "_deferred", "_openssl", "_inject"}
 early = late & {name.rpartition(".")[2] for name in sys.modules if "trustbridge" in name}
 assert not early, early
 """

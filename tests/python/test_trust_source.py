@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 import ssl
+import subprocess
 import sys
 import textwrap
 
 import pytest
 import trustbridge
-from pki import Authority
+from pki import PAST, Authority
 from servers import Server, StdContext, exchange_socket, server_context
 from test_inject import run
 from trustbridge import _native
@@ -377,14 +379,50 @@ def test_respect_cafile_can_be_changed(respect):
     """)
 
 
-def test_crls_alone_are_no_choice_of_trust(respect, system_ca, tmp_path):
-    path = tmp_path / "crl.pem"
-    path.write_bytes(system_ca.crl())
+def test_what_is_loaded_need_not_be_usable(respect, system_ca, other_ca, tmp_path):
+    """That something was loaded decides, not what was in it."""
+    trusted_block = "TRUSTED CERTIFICATE"
+
+    def with_settings(pem: bytes, *settings: str) -> bytes:
+        """The certificate in the form of `openssl x509 -trustout`."""
+        command = ["openssl", "x509", "-trustout", *settings]
+        made = subprocess.run(command, input=pem, capture_output=True, check=True).stdout
+        assert trusted_block in made.decode()
+        return made
+
+    files = {
+        "for another purpose": with_settings(system_ca.pem, "-addtrust", "emailProtection"),
+        "rejected": with_settings(system_ca.pem, "-addreject", "serverAuth"),
+        "no CA": system_ca.leaf("elsewhere.test").pem,
+        "CRLs alone": system_ca.crl(),
+        "expired": Authority("old", not_after=PAST + datetime.timedelta(days=1)).pem,
+    }
+    paths = {}
+    for name, contents in files.items():
+        paths[name] = str(tmp_path / f"{name}.pem")
+        (tmp_path / f"{name}.pem").write_bytes(contents)
     respect(f"""
         trustbridge.inject_into_ssl(respect_cafile=True)
+        for name, path in {paths!r}.items():
+            context = ssl.create_default_context(cafile=path)
+            assert context.system_trust is False, name
+            assert both(context) == (False, False), name
+            context.load_default_certs()
+            assert context.system_trust is True, name
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_default_certs()
+            context.load_verify_locations(path)
+            assert context.system_trust is True, name
+        # A file that could not be loaded, and a program that went on.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations({str(path)!r})
-        assert both(context) == (True, False)
+        for wrong in {{"cafile": EMPTY + "/missing"}}, {{"cadata": "nothing"}}:
+            try:
+                context.load_verify_locations(**wrong)
+            except OSError:
+                pass
+            else:
+                raise AssertionError
+            assert both(context) == (False, False), wrong
     """)
 
 

@@ -345,9 +345,9 @@ EXAMPLES: list[tuple[str, str, Spoil]] = [
         member(".cdx.json", "CycloneDX", "CycloneXD", pattern=BUNDLE),
     ),
     ("bundle: bill lost", "bundle", remove_member(".cdx.json", pattern=BUNDLE)),
-    ("bundle: changed file", "bundle", member("/_pure.py", "import", "IMPORT", pattern=BUNDLE)),
+    ("bundle: changed file", "bundle", member("/_openssl.py", "import", "IMPORT", pattern=BUNDLE)),
     ("bundle: added file", "bundle", add_member("trustbridge/evil.py", pattern=BUNDLE)),
-    ("bundle: file lost", "bundle", remove_member("/_pure.py", pattern=BUNDLE)),
+    ("bundle: file lost", "bundle", remove_member("/_openssl.py", pattern=BUNDLE)),
     (
         "bundle: a dependency",
         "bundle",

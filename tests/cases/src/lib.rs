@@ -4,6 +4,7 @@
 //! Only a test should panic as freely as this.
 
 pub mod make;
+mod openssl;
 mod table;
 mod wine;
 

@@ -1,0 +1,265 @@
+//! Verdicts: what was accepted and why, what was rejected and why, for OpenSSL and for Python.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use trustbridge::{RevocationCheck, VerifyError};
+
+pub(crate) const X509_V_ERR_UNSPECIFIED: i32 = 1;
+
+/// Why a connection was refused, for OpenSSL and for the exception.
+#[derive(Clone, Debug)]
+pub(crate) struct Rejected {
+    /// `X509_V_ERR_*`.
+    pub(crate) code: i32,
+    pub(crate) depth: Option<usize>,
+    pub(crate) kind: String,
+    /// One line.
+    pub(crate) line: String,
+    /// Several lines.
+    pub(crate) report: String,
+}
+
+impl Rejected {
+    pub(crate) fn new(code: i32, depth: Option<usize>, kind: &str, line: String) -> Self {
+        Self { code, depth, kind: kind.to_owned(), report: line.clone(), line }
+    }
+
+    /// With what took the place of the system's trust anchors, if anything did.
+    pub(crate) fn searched(mut self, places: &[String]) -> Self {
+        if !places.is_empty() {
+            self.report.push_str("\n\nIn place of the system's trust anchors:");
+        }
+        for place in places {
+            self.report.push_str("\n  - ");
+            self.report.push_str(place);
+        }
+        self
+    }
+
+    /// Something beside the certificates stands in the way of a verdict.
+    pub(crate) fn cannot_check(line: String) -> Self {
+        Self::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", line)
+    }
+
+    /// OpenSSL's structures do not have what they must.
+    pub(crate) fn unreadable() -> Self {
+        let line = "the connection's certificates or settings cannot be read".to_owned();
+        Self::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", line)
+    }
+
+    /// The verdict could not be reached or handed over.
+    pub(crate) fn internal(code: i32) -> Self {
+        Self::new(code, None, "CannotCheck", "certificate could not be checked".to_owned())
+    }
+
+    /// A certificate is too weak for the security level of the connection.
+    pub(crate) fn security_level(code: i32, depth: usize, level: i32, what: &str) -> Self {
+        let line = format!(
+            "the {what} of the certificate at depth {depth} is below security level {level}"
+        );
+        Self::new(code, Some(depth), "WeakKey", line)
+    }
+}
+
+impl From<VerifyError> for Rejected {
+    fn from(error: VerifyError) -> Self {
+        Self {
+            code: error.openssl_code(),
+            depth: error.depth(),
+            kind: format!("{:?}", error.kind()),
+            line: error.to_string(),
+            report: error.report(),
+        }
+    }
+}
+
+/// OpenSSL 3's words for an `X509_V_ERR_*` number that the core or this crate gives: OpenSSL
+/// itself cannot be asked in every mode.
+fn error_text(code: i32) -> &'static str {
+    match code {
+        3 => "unable to get certificate CRL",
+        7 => "certificate signature failure",
+        8 => "CRL signature failure",
+        9 => "certificate is not yet valid",
+        10 => "certificate has expired",
+        11 => "CRL is not yet valid",
+        12 => "CRL has expired",
+        17 => "out of memory",
+        18 => "self-signed certificate",
+        19 => "self-signed certificate in certificate chain",
+        20 => "unable to get local issuer certificate",
+        21 => "unable to verify the first certificate",
+        22 => "certificate chain too long",
+        23 => "certificate revoked",
+        25 => "path length constraint exceeded",
+        26 => "unsuitable certificate purpose",
+        27 => "certificate not trusted",
+        28 => "certificate rejected",
+        32 => "key usage does not include certificate signing",
+        34 => "unhandled critical extension",
+        35 => "key usage does not include CRL signing",
+        36 => "unhandled critical CRL extension",
+        41 => "invalid or inconsistent certificate extension",
+        47 => "permitted subtree violation",
+        48 => "excluded subtree violation",
+        49 => "name constraints minimum and maximum not supported",
+        50 => "application verification failure",
+        51 => "unsupported name constraint type",
+        52 => "unsupported or invalid name constraint syntax",
+        53 => "unsupported or invalid name syntax",
+        54 => "CRL path validation error",
+        62 => "hostname mismatch",
+        64 => "IP address mismatch",
+        66 => "EE certificate key too weak",
+        67 => "CA certificate key too weak",
+        68 => "CA signature digest algorithm too weak",
+        76 => "Cannot find certificate signature algorithm",
+        77 => "subject signature algorithm and issuer public key algorithm mismatch",
+        78 => "cert info signature and signature algorithm mismatch",
+        79 => "invalid CA certificate",
+        80 => "Path length invalid for non-CA cert",
+        81 => "Path length given without key usage keyCertSign",
+        82 => "Key usage keyCertSign invalid for non-CA cert",
+        83 => "Issuer name empty",
+        84 => "Subject name empty",
+        85 => "Missing Authority Key Identifier",
+        86 => "Missing Subject Key Identifier",
+        87 => "Empty Subject Alternative Name extension",
+        88 => "Subject empty and Subject Alt Name extension not critical",
+        89 => "Basic Constraints of CA cert not marked critical",
+        90 => "Authority Key Identifier marked critical",
+        91 => "Subject Key Identifier marked critical",
+        92 => "CA cert does not include key usage extension",
+        93 => "Using cert extension requires at least X509v3",
+        94 => "Certificate public key has explicit ECC parameters",
+        _ => "unspecified certificate verification error",
+    }
+}
+
+/// A chain that is trusted.
+#[pyclass(frozen, module = "trustbridge")]
+pub(crate) struct Verified {
+    verified: trustbridge::Verified,
+}
+
+#[pymethods]
+impl Verified {
+    /// The path that was built: DER, end entity first, trust anchor last.
+    #[getter]
+    fn chain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.verified.chain.iter().map(|der| PyBytes::new(py, der)))
+    }
+
+    /// The trust anchor in DER.
+    #[getter]
+    fn anchor<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.verified.anchor.certificate)
+    }
+
+    /// Where the trust anchor came from: a file, or "the extra roots" and the like.
+    #[getter]
+    fn source(&self) -> String {
+        self.verified.anchor.source.to_string()
+    }
+
+    /// For which certificates the revocation status was really found out: "off" (none),
+    /// "leaf" or "chain".
+    #[getter]
+    fn revocation(&self) -> &'static str {
+        check_word(self.verified.revocation.checked)
+    }
+
+    /// The path for people, on several lines.
+    fn __str__(&self) -> String {
+        self.verified.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<trustbridge.Verified: {} certificates, anchor from {}>",
+            self.verified.chain.len(),
+            self.verified.anchor.source
+        )
+    }
+}
+
+pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
+    match check {
+        RevocationCheck::Off => "off",
+        RevocationCheck::Leaf => "leaf",
+        RevocationCheck::Chain => "chain",
+    }
+}
+
+/// Why a chain is not trusted.
+#[pyclass(frozen, module = "trustbridge._native")]
+pub(crate) struct Failure {
+    rejected: Rejected,
+}
+
+impl From<Rejected> for Failure {
+    fn from(rejected: Rejected) -> Self {
+        Self { rejected }
+    }
+}
+
+#[pymethods]
+impl Failure {
+    /// A verdict that could not be reached, for the reason given.
+    #[new]
+    fn new(line: String) -> Self {
+        Self { rejected: Rejected::cannot_check(line) }
+    }
+
+    /// The number of OpenSSL's `X509_V_ERR_*`.
+    #[getter]
+    fn verify_code(&self) -> i32 {
+        self.rejected.code
+    }
+
+    /// OpenSSL's words for `verify_code`.
+    #[getter]
+    fn verify_message(&self) -> &'static str {
+        error_text(self.rejected.code)
+    }
+
+    /// Which certificate is at fault, counted from the end entity (0); None if none is.
+    #[getter]
+    fn depth(&self) -> Option<usize> {
+        self.rejected.depth
+    }
+
+    /// What is wrong, in one word such as "UnknownIssuer" or "Expired".
+    #[getter]
+    fn kind(&self) -> &str {
+        &self.rejected.kind
+    }
+
+    /// What is wrong, in one line.
+    #[getter]
+    fn line(&self) -> &str {
+        &self.rejected.line
+    }
+
+    /// The whole story, in several lines.
+    #[getter]
+    fn report(&self) -> &str {
+        &self.rejected.report
+    }
+}
+
+/// What [`verify`] returns.
+#[derive(IntoPyObject)]
+pub(crate) enum Verdict {
+    Trusted(Verified),
+    Refused(Failure),
+}
+
+impl From<Result<trustbridge::Verified, Rejected>> for Verdict {
+    fn from(verdict: Result<trustbridge::Verified, Rejected>) -> Self {
+        match verdict {
+            Ok(verified) => Self::Trusted(Verified { verified }),
+            Err(rejected) => Self::Refused(Failure::from(rejected)),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+"""The arguments of `python -m trustbridge`."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import __version__
+from .output import USAGE
+from .starttls import PROTOCOLS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+TIMEOUT_SECONDS = 20.0
+
+WRONG_USE = "2 wrong usage or nowhere to write to"
+EXIT_CODES = f"Exit status: 0 trusted, 1 not trusted, {WRONG_USE}, 3 no connection."
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The arguments of every command but `run`, which has none of its own."""
+    parsed = parser().parse_args(arguments)
+    if parsed.command == "run":
+        parsed.parser.error("no SCRIPT")
+    return parsed
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(
+        prog="python -m trustbridge",
+        description="Asks the operating system's trust store for its verdict.",
+        epilog="Each command has its own --help.",
+    )
+    top.add_argument("--version", action="version", version=f"trustbridge {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    one = commands.add_parser(
+        "check",
+        help="connect to a TLS server and verify it",
+        description="Connects to a TLS server and verifies it. Prints the chain, the trust anchor "
+        "and where that came from, or a report of what is wrong.",
+        epilog=EXIT_CODES,
+    )
+    one.add_argument(
+        "host",
+        metavar="HOST[:PORT]",
+        help="name or address; [ADDRESS]:PORT for IPv6; port 443, or the usual one of --starttls",
+    )
+    one.add_argument(
+        "--starttls",
+        choices=sorted(PROTOCOLS),
+        metavar="PROTOCOL",
+        help="ask for TLS in this protocol first: " + ", ".join(sorted(PROTOCOLS)),
+    )
+    one.add_argument(
+        "--cafile",
+        metavar="FILE",
+        help="trust the certificates in this PEM file too; its CRLs are loaded, not looked at",
+    )
+    one.add_argument("--only", action="store_true", help="trust nothing but --cafile")
+    one.add_argument("--json", action="store_true", help="print one JSON object")
+    one.add_argument(
+        "--timeout",
+        type=seconds,
+        default=TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help=f"for connecting and for each answer (default: {TIMEOUT_SECONDS:g})",
+    )
+    one.set_defaults(parser=one)
+
+    one = commands.add_parser(
+        "store",
+        help="show the system's store: places, problems, what is refused",
+        description="Shows where the system's certificates were looked for, how many there are, "
+        "what went wrong, and which of them cannot be trust anchors of servers, and why.",
+        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
+    )
+    one.add_argument("--json", action="store_true", help="print one JSON object")
+
+    one = commands.add_parser(
+        "export",
+        help="write the usable trust anchors as PEM",
+        description="Writes the system's certificates that can be trust anchors of servers now, "
+        "for programs that take a file. What they distrust or restrict is lost in it, and so are "
+        "later changes.",
+        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
+    )
+    one.add_argument("file", metavar="FILE", nargs="?", help="instead of the standard output")
+
+    one = commands.add_parser(
+        "run",
+        usage="%(prog)s [-h] (SCRIPT | -m MODULE) [ARGS ...]",
+        help="run a Python program with injected contexts",
+        description="Calls trustbridge.inject_into_ssl() and runs the script or module as python "
+        "would. Processes that it starts are not injected.",
+        epilog="Exit status: the program's own; 2 wrong usage.",
+    )
+    one.set_defaults(parser=one)
+    return top
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.prog}: error: {message} (--help explains)\n")

@@ -1,0 +1,277 @@
+"""What the contexts of every mode do alike, and what a mode is to a context."""
+
+from __future__ import annotations
+
+import _ssl
+import ssl
+import warnings
+
+from ._sockets import SSLObject, SSLSocket
+from ._std import StdContext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    _Self = TypeVar("_Self", bound="ContextBase")
+
+#: Set by `inject_into_ssl`: the class that is now `ssl.SSLContext`.
+injected: type | None = None
+#: Set by `inject_into_ssl`, for the contexts made from then on.
+respect_cafile = False
+
+PARTIAL_CHAIN = 0x80000
+#: The bits of verify_flags that have an effect here. TRUSTED_FIRST and PARTIAL_CHAIN are how
+#: paths are always built. OpenSSL knows more, such as proxy certificates, but what a program can
+#: request must not depend on the mode.
+HONOURED = (
+    int(ssl.VERIFY_CRL_CHECK_CHAIN)  # CRL_CHECK_LEAF among them
+    | int(ssl.VERIFY_X509_STRICT)
+    | int(ssl.VERIFY_X509_TRUSTED_FIRST)
+    | PARTIAL_CHAIN
+)
+
+#: The class of contexts in C. The setters of `ssl` find it by the global name of their own class,
+#: which may be injected; and its warnings name the line of whoever calls the caller.
+c_context: Any = _ssl._SSLContext
+
+
+class _ContextType(type):
+    """While injected, `isinstance(context, ssl.SSLContext)` is true for contexts made before."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if cls is injected:
+            return isinstance(instance, StdContext)
+        return super().__instancecheck__(instance)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        if cls is injected:
+            return issubclass(subclass, StdContext)
+        return super().__subclasscheck__(subclass)
+
+
+class _Itself:
+    """An attribute that is the object itself, unless something else is put there."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else instance
+
+
+class ContextBase(StdContext, metaclass=_ContextType):
+    """An `ssl.SSLContext` whose client connections are verified by this package, in some mode."""
+
+    sslsocket_class = SSLSocket
+    sslobject_class = SSLObject
+
+    #: For other copies of this package.
+    _builds_on = StdContext
+    #: Whether loading a CA file ends the trust in the system; the default certificates, once
+    #: requested, bring it back.
+    _respects_cafile = False
+    _default_requested = False
+
+    # Code written for truststore finds the context that does the work by this name.
+    _ctx = _Itself()
+
+    def __new__(
+        cls: type[_Self],
+        protocol: int | None = None,
+        *args: Any,
+        system_trust: bool = True,
+        **kwargs: Any,
+    ) -> _Self:
+        # Everything is set up here: some subclasses do not call __init__.
+        if StdContext.__module__ == "ssl":
+            # As its __new__ does, but then warnings would name this line.
+            if protocol is None:
+                text = "ssl.SSLContext() without protocol argument is deprecated."
+                warnings.warn(text, DeprecationWarning, stacklevel=2)
+                protocol = ssl.PROTOCOL_TLS
+            self: _Self = c_context.__new__(cls, protocol)
+        else:
+            self = StdContext.__new__(cls, protocol, *args, **kwargs)
+        if self._verifies_servers:
+            self._respects_cafile = injected is not None and respect_cafile and system_trust
+            self._set_up(bool(system_trust))
+            if ssl.HAS_NEVER_CHECK_COMMON_NAME:
+                self.hostname_checks_common_name = False
+        return self
+
+    @property
+    def _verifies_servers(self) -> bool:
+        """Whether the client connections of this context are verified here."""
+        return self.protocol != ssl.PROTOCOL_TLS_SERVER
+
+    def _set_up(self, system_trust: bool) -> None:
+        """Once, in contexts that verify servers, before anything else."""
+        raise NotImplementedError
+
+    @property
+    def system_trust(self) -> bool:
+        """Whether the system's trust anchors are trusted. Always False in contexts for servers."""
+        raise NotImplementedError
+
+    @system_trust.setter
+    def system_trust(self, value: bool) -> None:
+        if self._verifies_servers:
+            self._trust_system(bool(value))
+            self._respects_cafile = False
+        elif value:
+            raise ValueError("a context for servers does not trust the system's certificates")
+
+    def _trust_system(self, value: bool) -> None:
+        """Whether the system's trust anchors are trusted from now on."""
+        raise NotImplementedError
+
+    def load_verify_locations(
+        self, cafile: Any = None, capath: Any = None, cadata: Any = None
+    ) -> None:
+        """Trusts certificates, and uses CRLs, beside the system's.
+
+        Takes what `ssl.SSLContext.load_verify_locations` takes and raises what it raises. A file
+        that has not changed since it was loaded is not read again. The hashed directory `capath`
+        is read now. The bundle of the certifi package stands for the system's store and adds
+        nothing, unless `system_trust` is False.
+        """
+        if not self._verifies_servers:
+            super().load_verify_locations(cafile, capath, cadata)
+        elif cafile is None and capath is None and cadata is None:
+            self._standard_errors(cafile, capath, cadata)
+        else:
+            self._load(cafile, capath, cadata)
+
+    def _load(self, cafile: Any, capath: Any, cadata: Any) -> None:
+        bundle = False
+        try:
+            if cadata is not None:
+                self._load_data(cadata)
+            if cafile is not None:
+                bundle = self._load_file(cafile)
+            if capath is not None:
+                self._load_directory(capath)
+        finally:
+            # Also if nothing could be loaded: then nothing is trusted.
+            if not bundle or capath is not None or cadata is not None:
+                self._own_loaded()
+
+    def _load_data(self, cadata: Any) -> None:
+        raise NotImplementedError
+
+    def _load_file(self, cafile: Any) -> bool:
+        """Whether it is a bundle of certifi, which requests the default certificates."""
+        raise NotImplementedError
+
+    def _load_directory(self, capath: Any) -> None:
+        raise NotImplementedError
+
+    def _default_loaded(self) -> None:
+        self._default_requested = True
+        if self._respects_cafile:
+            self._trust_system(True)
+
+    def _own_loaded(self) -> None:
+        # What decides is that something was loaded, not what was in it: certificates for another
+        # purpose, rejected ones or CRLs alone are no reason to trust the system.
+        if self._respects_cafile and not self._default_requested:
+            self._trust_system(False)
+
+    @property
+    def verify_flags(self) -> ssl.VerifyFlags:
+        """As in `ssl`. Setting a bit that has no effect on the verdict raises ValueError."""
+        return ssl.VerifyFlags(c_context.verify_flags.__get__(self))
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        if self._verifies_servers and isinstance(value, int):
+            refused = int(value) & ~HONOURED & 0xFFFFFFFF
+            if refused:
+                raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
+        c_context.verify_flags.__set__(self, value)
+
+    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        """Completes a certificate error that a connection of this context has just raised."""
+
+    # What `ssl` calls for every connection, however it is made.
+
+    def _wrap_socket(
+        self, sock: Any, server_side: Any, server_hostname: Any = None, **rest: Any
+    ) -> Any:
+        wrap = super()._wrap_socket  # type: ignore[misc]
+        self._need_name(server_side, server_hostname)
+        return self._connect(wrap, (sock,), server_side, server_hostname, rest)
+
+    def _wrap_bio(
+        self,
+        incoming: Any,
+        outgoing: Any,
+        server_side: Any,
+        server_hostname: Any = None,
+        **rest: Any,
+    ) -> Any:
+        wrap = super()._wrap_bio  # type: ignore[misc]
+        # `ssl` does not notice here that the name is missing.
+        self._need_name(server_side, server_hostname)
+        return self._connect(wrap, (incoming, outgoing), server_side, server_hostname, rest)
+
+    def _need_name(self, server_side: Any, name: Any) -> None:
+        if not name and not server_side and self._verifies_servers and self.check_hostname:
+            raise ValueError("check_hostname requires server_hostname")
+
+    def _connect(
+        self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
+    ) -> Any:
+        """The connection that the class beneath makes of a socket or of two memory BIOs."""
+        return wrap(*ends, server_side, name, **rest)
+
+    @staticmethod
+    def _standard_errors(cafile: Any, capath: Any, cadata: Any) -> None:
+        """Raises what `ssl` raises for these arguments, if it does."""
+        scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
+        scratch.load_verify_locations(cafile, capath, cadata)
+
+
+class Mode:
+    """How the connections of one context are verified, and where its settings are.
+
+    This one leaves both to `ssl`, as contexts for servers do. The context is an argument where it
+    is needed: with a reference to it only the garbage collector would free the two.
+    """
+
+    def verify_mode(self, context: ContextBase) -> Any:
+        return StdContext.verify_mode.__get__(context)  # type: ignore[attr-defined]
+
+    def set_verify_mode(self, context: ContextBase, value: Any) -> None:
+        c_context.verify_mode.__set__(context, value)
+
+    def check_hostname(self, context: ContextBase) -> bool:
+        checks: bool = c_context.check_hostname.__get__(context)
+        return checks
+
+    def set_check_hostname(self, context: ContextBase, value: Any) -> None:
+        c_context.check_hostname.__set__(context, value)
+
+    def shown_options(self, options: Any) -> Any:
+        """What a program sees of OpenSSL's options."""
+        return options
+
+    def kept_options(self, value: Any) -> Any:
+        """What OpenSSL gets of the options that a program sets."""
+        return value
+
+    def key_is_shared(self, shared: bool) -> None:
+        """Whether there is a callback for pre-shared keys from now on."""
+
+    def connect(
+        self,
+        context: ContextBase,
+        wrap: Any,
+        ends: tuple[Any, ...],
+        server_side: Any,
+        name: Any,
+        rest: dict[str, Any],
+    ) -> Any:
+        """The connection that `wrap` makes of a socket or of two memory BIOs."""
+        return wrap(*ends, server_side, name, **rest)
+
+    def explain(self, error: ssl.SSLCertVerificationError) -> None:
+        """Completes a certificate error that a connection has just raised."""

@@ -1,0 +1,223 @@
+"""Where OpenSSL mode finds the system's certificates, and how it reads them into a context.
+
+Places and rules are those of the core, src/store/, for systems whose store is plain data: Linux and
+other Unix.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import stat
+from binascii import a2b_base64
+
+from ._files import absolute
+from ._openssl_report import escape
+from ._std import StdContext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+# The tables of the core, src/store/locations.rs. The first bundle that exists is the store.
+BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/var/lib/ca-certificates/ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ca-certificates/extracted/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs/ca-bundle.crt",
+    "/etc/pki/tls/cacert.pem",
+    "/opt/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/certs/cacert.pem",
+    "/data/data/com.termux/files/usr/etc/tls/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+    "/etc/openssl/certs/ca-certificates.crt",
+    "/etc/ssl/cacert.pem",
+    "/etc/certs/ca-certificates.crt",
+    "/boot/system/data/ssl/CARootCertificates.pem",
+    "/var/ssl/cert.pem",
+)
+# Where there is no bundle; the first directory that gives a certificate counts.
+DIRECTORIES = (
+    "/etc/ssl/certs",
+    "/etc/pki/ca-trust/extracted/pem/directory-hash",
+    "/etc/pki/tls/certs",
+    "/etc/openssl/certs",
+    "/etc/certs/CA",
+    "/var/ssl/certs",
+)
+
+_MAX_FILE_BYTES = 256 << 20
+# Compiled when they are used: that takes longer than the rest of the import.
+HASHED = r"(?a:[0-9a-f]{8}\.[0-9]+)"
+HASHED_CRL = r"(?a:[0-9a-f]{8}\.r[0-9]+)"
+_BEGIN = rb"-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----"
+# No dash within: a search goes no further than the next marker, and no marker is taken for content.
+_BLOCK = rb"(?m)^" + _BEGIN + rb"[ \t\r]*\n([^-]*)^-----END \1?CERTIFICATE-----"
+
+
+class Place:
+    """One place of the store."""
+
+    def __init__(self, path: str, variable: str | None, *, directory: bool) -> None:
+        self.path = path
+        #: The environment variable that names it; None for a default.
+        self.variable = variable
+        self.directory = directory
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.path}" if self.variable else self.path
+
+
+def places(
+    environment: Any = os.environ,
+    bundles: Iterable[str] = BUNDLES,
+    directories: Iterable[str] = DIRECTORIES,
+) -> list[Place]:
+    """Where to read, in order. An empty value counts as unset; one that is set is never replaced.
+
+    Without a bundle, all of the default directories: the first that gives a certificate counts.
+    """
+    found = []
+    for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
+        value = environment.get(variable)
+        if value:
+            found.append(Place(absolute(value), variable, directory=False))
+            break
+    else:
+        for path in bundles:
+            if os.path.exists(path):
+                found.append(Place(path, None, directory=False))
+                break
+    bundle = bool(found)
+    value = environment.get("SSL_CERT_DIR")
+    if value:
+        for path in dict.fromkeys(absolute(part) for part in value.split(":") if part):
+            found.append(Place(path, "SSL_CERT_DIR", directory=True))
+    elif not bundle:
+        found.extend(Place(path, None, directory=True) for path in directories)
+    return found
+
+
+_places: list[Place] | None = None
+
+
+def system_places() -> list[Place]:
+    global _places
+    # No lock: two threads find the same, and the child of a fork would wait for the other one.
+    if _places is None:
+        _places = places()
+    return _places
+
+
+class Source:
+    """What one place gave to one context."""
+
+    def __init__(self, name: str, before: Iterable[Source] = ()) -> None:
+        self.name = name
+        #: How many it has that no place before it has.
+        self.certificates = 0
+        self.later = any(source.certificates for source in before)
+        self.problems: list[str] = []
+
+    def __str__(self) -> str:
+        count = self.certificates
+        more = "more " if self.later else ""
+        text = f"{self.name} ({count} {more}certificate{'' if count == 1 else 's'})"
+        return escape(f"{text} [{self.problems[0]}]" if self.problems else text)
+
+
+def read_into(context: ssl.SSLContext, place: Place, before: Iterable[Source]) -> Source:
+    """Reads a place into a context. `before` are those read already."""
+    source = Source(str(place), before)
+    known = certificates_in(context)
+    if place.directory:
+        read_directory(context, place.path, source)
+    else:
+        read_file(context, place.path, source)
+    source.certificates = certificates_in(context) - known
+    return source
+
+
+def certificates_in(context: ssl.SSLContext) -> int:
+    return StdContext.cert_store_stats(context)["x509"]
+
+
+def read_directory(context: ssl.SSLContext, path: str, source: Source) -> None:
+    """Reads every file that OpenSSL would look up in a directory of hashed names."""
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        source.problems.append(str(error.strerror))
+        return
+    for name in names:
+        if re.fullmatch(HASHED, name):
+            read_file(context, os.path.join(path, name), source)
+
+
+def read_file(context: ssl.SSLContext, path: str, source: Source) -> None:
+    """Reads what can be read of a file; the rest is a problem."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            source.problems.append(f"{path} is not a regular file")
+            return
+        if status.st_size > _MAX_FILE_BYTES:
+            source.problems.append(f"{path} is too large")
+            return
+        try:
+            StdContext.load_verify_locations(context, path)
+        except ssl.SSLError:
+            with open(path, "rb") as file:
+                _salvage(context, path, file.read(_MAX_FILE_BYTES), source)
+    except OSError as error:
+        source.problems.append(f"{path}: {error.strerror or error}")
+
+
+def _salvage(context: ssl.SSLContext, path: str, pem: bytes, source: Source) -> None:
+    """Reads the certificates of a damaged file one by one.
+
+    Trust settings cannot be given to OpenSSL in this way, so a certificate that has some, anywhere
+    in the file, does not count.
+    """
+    if pem.startswith(b"\xef\xbb\xbf"):
+        pem = pem[3:]
+    plain: list[bytes] = []
+    with_settings: list[bytes] = []
+    blocks = list(re.finditer(_BLOCK, pem))
+    for block in blocks:
+        try:
+            der = a2b_base64(block[2])
+        except ValueError:
+            source.problems.append(f"{path}: a certificate is damaged")
+            continue
+        (with_settings if block[1] == b"TRUSTED " else plain).append(der)
+    if len(re.findall(_BEGIN, pem)) != len(blocks):
+        source.problems.append(f"{path}: a certificate is cut off")
+    settled = set(map(_certificate, with_settings))
+    for der in plain:
+        if _certificate(der) in settled:
+            continue
+        try:
+            StdContext.load_verify_locations(context, cadata=ssl.DER_cert_to_PEM_cert(der))
+        except ssl.SSLError:
+            source.problems.append(f"{path}: a certificate cannot be read")
+    if with_settings:
+        source.problems.append(f"{path}: the file is damaged, so trust settings do not count")
+    if not plain and not with_settings:
+        source.problems.append(f"{path}: no certificate")
+
+
+def _certificate(der: bytes) -> bytes:
+    """The first of some DER structures: a certificate without its settings."""
+    length, start = (der[1], 2) if len(der) > 1 else (0, 0)
+    if length >= 0x80:
+        start += length - 0x80
+        length = int.from_bytes(der[2:start], "big")
+    return der[: start + length]

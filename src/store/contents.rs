@@ -1,0 +1,105 @@
+//! What one file of certificates contains.
+//!
+//! Tests: `load/tests.rs`, `files.rs`, `pem.rs`.
+
+use std::path::Path;
+
+use pki_types::{CertificateDer, CertificateRevocationListDer};
+
+use super::pem::{self, Fault, Item};
+use super::refusal::TrustSettings;
+use crate::cert::{self, Cert, der};
+
+/// The certificates and CRLs of one file, and what could not be read of it. What is damaged does
+/// not hide the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Contents {
+    /// The certificates in their order, each with the settings of its `TRUSTED CERTIFICATE`
+    /// block, if it has any.
+    pub certificates: Vec<(CertificateDer<'static>, Option<TrustSettings>)>,
+    /// The CRLs in their order, unread.
+    pub crls: Vec<CertificateRevocationListDer<'static>>,
+    /// What could not be read: the line, from 1, where there is one to blame, and the reason.
+    pub faults: Vec<(Option<usize>, String)>,
+    /// It ends in the middle of something.
+    pub(super) truncated: bool,
+}
+
+impl Contents {
+    /// Reads the blocks of PEM text. The path is for advice only.
+    pub(super) fn of_pem(text: &[u8], path: Option<&Path>) -> Self {
+        let mut out = Self::default();
+        for block in pem::blocks(text) {
+            match block.map(|block| block.item) {
+                Ok(Item::Certificate { certificate, trust }) => {
+                    out.certificates.push((certificate, trust));
+                }
+                Ok(Item::Crl(crl)) => out.crls.push(crl),
+                Err(error) => {
+                    out.truncated |= error.fault == Fault::CutShort;
+                    out.faults.push((Some(error.line), error.fault.to_string()));
+                }
+            }
+        }
+        if out.certificates.is_empty() && out.crls.is_empty() && out.faults.is_empty() {
+            out.truncated = text.is_empty();
+            out.faults.push((None, nothing(text, path)));
+        }
+        out
+    }
+
+    /// Splits certificates in DER that follow one another.
+    pub(super) fn of_der(der: &[u8]) -> Self {
+        let mut out = Self::default();
+        let mut reader = der::Reader::new(der);
+        while !reader.is_empty() {
+            let Some(element) = reader.next().filter(|element| element.tag == der::SEQUENCE) else {
+                out.faults.push((None, "data that is not a certificate in DER".to_owned()));
+                break;
+            };
+            out.certificates.push((CertificateDer::from(element.whole).into_owned(), None));
+        }
+        out
+    }
+
+    /// Moves the certificates that cannot be read, and so never verify anything, to the faults.
+    pub(super) fn readable(mut self) -> Self {
+        let faults = &mut self.faults;
+        self.certificates.retain(|(certificate, _)| match Cert::parse(certificate) {
+            Ok(_) => true,
+            Err(der::Malformed(what)) => {
+                faults.push((None, format!("malformed {what}")));
+                false
+            }
+        });
+        self
+    }
+
+    /// Takes what another file contains, too.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.certificates.append(&mut other.certificates);
+        self.crls.append(&mut other.crls);
+        self.faults.append(&mut other.faults);
+        self.truncated |= other.truncated;
+    }
+}
+
+/// Why a file has no certificate.
+fn nothing(text: &[u8], path: Option<&Path>) -> String {
+    let is_der = || cert::subject_of(text).is_some();
+    if text.is_empty() {
+        "is empty".to_owned()
+    } else if text.first() == Some(&der::SEQUENCE) && is_der() {
+        format!(
+            "is a certificate in DER, which is ignored, as in OpenSSL; convert it with \
+             `openssl x509 -inform DER -in {} -out FILE.pem`",
+            path.map_or_else(
+                || "FILE".to_owned(),
+                |path| crate::text::escape(&path.to_string_lossy())
+            )
+        )
+    } else {
+        "has no PEM block with a certificate".to_owned()
+    }
+}

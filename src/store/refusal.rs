@@ -1,0 +1,149 @@
+//! Why a certificate of the store is not trusted, and OpenSSL's trust settings.
+//!
+//! Tests: `load/tests.rs` (trust settings, against the `openssl` command), `tests/store.rs`, and
+//! the table in `tests/cases`.
+
+use std::fmt;
+
+use pki_types::UnixTime;
+
+use crate::cert::der::{self, Reader};
+use crate::cert::time::Timestamp;
+use crate::cert::{self, EKU_ANY};
+use crate::kind::ErrorKind;
+use crate::policy::Purpose;
+
+/// Why a store entry cannot be a trust anchor, or was not used as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Its validity period is over.
+    Expired {
+        /// The end of the period.
+        not_after: UnixTime,
+    },
+    /// Its validity period has not begun.
+    NotYetValid {
+        /// The beginning of the period; 1970 if it is earlier.
+        not_before: UnixTime,
+    },
+    /// It has no basicConstraints extension that says CA (RFC 5280 section 4.2.1.9). It can
+    /// still be trusted as the end entity itself.
+    NotACa,
+    /// Its key usage lacks keyCertSign (RFC 5280 section 4.2.1.3).
+    NoCertSign,
+    /// Its extended key usage does not include the purpose (RFC 5280 section 4.2.1.12).
+    WrongPurpose,
+    /// It has a critical extension that is not understood; the text is its object identifier.
+    UnknownCriticalExtension(String),
+    /// Its public key is too short, or of a kind that is no longer safe.
+    WeakKey,
+    /// The store's trust settings reject the purpose.
+    Rejected,
+    /// The store's trust settings list other purposes only.
+    NotTrustedForPurpose,
+    /// It cannot be read; the text names the field.
+    Malformed(String),
+    /// It has the issuer's name but another key: the signature was not made with it.
+    DifferentKey,
+}
+
+impl Refusal {
+    /// The error of a chain that this entry issued; `None` if the refusal says that it did not.
+    pub(crate) fn kind(&self) -> Option<ErrorKind> {
+        Some(match self {
+            Self::Expired { .. } => ErrorKind::Expired,
+            Self::NotYetValid { .. } => ErrorKind::NotYetValid,
+            Self::NotACa => ErrorKind::NotACa,
+            Self::NoCertSign => ErrorKind::KeyUsage,
+            Self::WrongPurpose => ErrorKind::WrongPurpose,
+            Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
+            Self::WeakKey => ErrorKind::WeakKey,
+            Self::Rejected | Self::NotTrustedForPurpose => ErrorKind::Distrusted,
+            Self::Malformed(_) => ErrorKind::BadEncoding,
+            Self::DifferentKey => return None,
+        })
+    }
+
+    pub(crate) fn validity_limit(&self) -> Option<UnixTime> {
+        match self {
+            Self::Expired { not_after: limit } | Self::NotYetValid { not_before: limit } => {
+                Some(*limit)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired { not_after } => {
+                write!(f, "expired on {}", Timestamp::from(*not_after))
+            }
+            Self::NotYetValid { not_before } => {
+                write!(f, "not valid before {}", Timestamp::from(*not_before))
+            }
+            Self::NotACa => f.write_str("not a CA certificate"),
+            Self::NoCertSign => f.write_str("its key usage does not allow signing certificates"),
+            Self::WrongPurpose => {
+                f.write_str("its extended key usage does not include this purpose")
+            }
+            Self::UnknownCriticalExtension(oid) => {
+                write!(f, "has an unknown critical extension ({oid})")
+            }
+            Self::WeakKey => f.write_str("its public key is too short or of an unsupported kind"),
+            Self::Rejected => f.write_str("the store rejects it for this purpose"),
+            Self::NotTrustedForPurpose => {
+                f.write_str("the store trusts it for other purposes only")
+            }
+            Self::Malformed(what) => write!(f, "malformed {what}"),
+            Self::DifferentKey => f.write_str("has the right name but a different key"),
+        }
+    }
+}
+
+/// The trust settings of an OpenSSL `TRUSTED CERTIFICATE` block: purposes that the store
+/// trusts the certificate for, and purposes that it rejects it for, as in
+/// [openssl-x509(1)](https://docs.openssl.org/3.0/man1/openssl-x509/#trust-settings).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrustSettings {
+    /// Object identifiers of trusted purposes, dotted; `None` if the list is absent, which
+    /// means all that are not rejected.
+    pub trusted: Option<Vec<String>>,
+    /// Object identifiers of rejected purposes, dotted.
+    pub rejected: Vec<String>,
+}
+
+impl TrustSettings {
+    /// Reads the `CertAux` that follows the certificate in a `TRUSTED CERTIFICATE` block.
+    pub(crate) fn parse(aux: &[u8]) -> Result<Self, der::Malformed> {
+        const WHAT: &str = "trust settings";
+        let list = |contents| cert::oids(contents).map(der::dotted).collect::<Vec<_>>();
+        let mut outer = Reader::new(aux);
+        let mut fields = Reader::new(outer.expect(der::SEQUENCE, WHAT)?);
+        outer.end(WHAT)?;
+        let trusted = fields.optional(der::SEQUENCE, WHAT)?.map(list);
+        let rejected = fields.optional(der::context(0), WHAT)?.map(list).unwrap_or_default();
+        // An alias, a key identifier and other algorithms may follow; they say nothing of trust.
+        Ok(Self { trusted, rejected })
+    }
+
+    /// Whether a certificate with these settings is trusted for the purpose.
+    pub fn allows(&self, purpose: Purpose) -> bool {
+        self.refusal(purpose).is_none()
+    }
+
+    /// As OpenSSL's `X509_check_trust` for the TLS purposes: rejection wins, a list of trusted
+    /// purposes excludes all others, `anyExtendedKeyUsage` stands for every purpose.
+    pub(super) fn refusal(&self, purpose: Purpose) -> Option<Refusal> {
+        let (wanted, any) = (der::dotted(purpose.oid()), der::dotted(EKU_ANY));
+        let lists = |list: &[String]| list.iter().any(|oid| *oid == wanted || *oid == any);
+        match &self.trusted {
+            _ if lists(&self.rejected) => Some(Refusal::Rejected),
+            Some(trusted) if !lists(trusted) => Some(Refusal::NotTrustedForPurpose),
+            _ => None,
+        }
+    }
+}

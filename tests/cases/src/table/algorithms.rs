@@ -1,0 +1,72 @@
+//! Signature algorithms and key strength.
+
+use super::{Table, row};
+use crate::make::{ca, server};
+use crate::{Engine, Expect};
+
+/// A chain of two made by `fixtures/make.sh`.
+macro_rules! fixture {
+    ($name:literal) => {{
+        let mut case = row([], []);
+        case.chain = vec![include_bytes!(concat!("../../fixtures/", $name, "-leaf.der")).to_vec()];
+        case.roots = vec![include_bytes!(concat!("../../fixtures/", $name, "-root.der")).to_vec()];
+        case
+    }};
+}
+
+pub(super) fn rows(table: &mut Table) {
+    let chain = |algorithm| {
+        let root = ca("root").algorithm(algorithm).self_signed();
+        let issuing = ca("issuing").algorithm(algorithm).issued_by(&root);
+        let leaf = server().algorithm(algorithm).issued_by(&issuing);
+        row([&leaf, &issuing], [&root])
+    };
+    table.trusted("p256", 3, chain(&rcgen::PKCS_ECDSA_P256_SHA256));
+    table.trusted("p384", 3, chain(&rcgen::PKCS_ECDSA_P384_SHA384));
+    table.trusted(
+        "p521",
+        3,
+        chain(&rcgen::PKCS_ECDSA_P521_SHA512).differs(
+            Engine::Ring,
+            Expect::Refused("UnsupportedAlgorithm"),
+            "ring has no P-521",
+        ),
+    );
+    table.trusted("ed25519", 3, chain(&rcgen::PKCS_ED25519));
+    table.trusted("rsa-2048-sha256", 3, chain(&rcgen::PKCS_RSA_SHA256));
+    table.trusted("rsa-2048-sha512", 3, chain(&rcgen::PKCS_RSA_SHA512));
+
+    table.trusted("rsa-pss", 2, fixture!("rsa-pss"));
+    table.trusted("rsa-8192", 2, fixture!("rsa-8192"));
+    table.refused("rsa-1024-end-entity", "WeakKey", fixture!("rsa-1024-leaf"));
+    table.refused("rsa-1024-root", "WeakKey", fixture!("rsa-1024-root"));
+    table.refused("sha1-signature", "UnsupportedAlgorithm", fixture!("sha1"));
+    table.refused(
+        "secp256k1-end-entity",
+        "UnsupportedAlgorithm",
+        fixture!("secp256k1-leaf").differs(
+            Engine::OpenSsl,
+            Expect::Trusted(2),
+            "the curve is refused in the handshake, not in the chain",
+        ),
+    );
+    table.refused(
+        "brainpool-root",
+        "WeakKey",
+        fixture!("brainpool-root").differs(
+            Engine::OpenSsl,
+            Expect::Trusted(2),
+            "OpenSSL has Brainpool curves",
+        ),
+    );
+    table.refused(
+        "version-1-root",
+        "NotACa",
+        fixture!("v1").differs(
+            Engine::OpenSsl,
+            Expect::Trusted(2),
+            "OpenSSL takes a self-signed version 1 certificate for a CA; here it needs \
+             basicConstraints, so that an old self-signed server certificate is not one",
+        ),
+    );
+}
