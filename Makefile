@@ -1,4 +1,4 @@
-# `make demo` and `make test` need nothing by hand before them; see CONTRIBUTING.md for the rest.
+# `make demo` and `make test` need nothing by hand before them; see .github/CONTRIBUTING.md for the rest.
 #
 # Set-up steps use the network and keep the environment: a machine behind an inspecting proxy needs
 # its SSL_CERT_FILE there. Test steps run under scripts/clean-env, which takes all of that away.
@@ -9,7 +9,8 @@ MAKEFLAGS += --no-print-directory
 CLEAN := scripts/clean-env
 PY := .venv/bin/python
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-# The bench crate has the peers as dependencies; it is linted, but built only by `make bench`.
+# The bench crate has the peers as dependencies; it is linted, but built only by `make bench`. The
+# binding is tested through Python.
 CRATES := --workspace --exclude trustbridge-bench
 
 # Versions of Python to test, of those found; all from 3.10 on by default.
@@ -21,25 +22,24 @@ export CARGO_TERM_PROGRESS_WHEN := never
 
 .PHONY: help
 help:
-	@echo 'make demo           real TLS on loopback: accepted and refused, from Rust and Python'
-	@echo 'make test           everything below, in this order'
-	@echo '  make lint         rustfmt, clippy, features, rustdoc, ruff, mypy, stubs'
-	@echo '  make test-rust    unit, integration and documentation tests'
-	@echo '  make test-python  pytest on every CPython found (PYTHONS="3.10 3.13")'
+	@echo 'make demo               real TLS on loopback: accepted and refused, from Rust and Python'
+	@echo 'make test               everything below, in this order'
+	@echo '  make lint             rustfmt, clippy, features, rustdoc, ruff, mypy, stubs, workflows'
+	@echo '  make test-rust        unit, integration and documentation tests'
+	@echo '  make test-python      pytest on every CPython found (PYTHONS="3.10 3.13")'
 	@echo '  make test-truststore  the public tests of truststore, run with our package'
-	@echo '  make test-docs    the Python examples of the READMEs'
-	@echo '  make test-install pip install from a checkout and from the sdist'
-	@echo '  make test-pip     pip with trustbridge in the place of its own library, and its tests'
-	@echo '  make test-windows the Windows backend, cross-built and run under Wine'
-	@echo '  make test-targets compile and lint for other systems'
-	@echo '  make test-release the checks of a release, each with what it must catch'
-	@echo 'make test-stress    64 threads with 200 connections each, on every CPython found'
-	@echo 'make bundle         one none-any wheel of several platform wheels (WHEELS="…"), into dist/'
-	@echo 'make test-interpreters  PyPy, free-threaded and other Pythons; slow, as root'
-	@echo 'make bench          speed and memory beside peers, into benches/'
+	@echo '  make test-docs        the Python examples of the READMEs'
+	@echo '  make test-install     pip install from a checkout and from the sdist'
+	@echo '  make test-pip         pip with trustbridge in the place of its own library'
+	@echo '  make test-windows     the Windows backend, cross-built and run under Wine'
+	@echo '  make test-targets     compile and lint for other systems'
+	@echo '  make test-release     the checks of a release, each with what it must catch'
+	@echo 'make bench              speed and memory beside peers, into benches/'
+	@echo 'make bundle             one none-any wheel of platform wheels (WHEELS="…"), into dist/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
-	@echo 'make release-cross  after it: wheels for other systems, to look at'
-	@echo 'make clean          removes what all of these made'
+	@echo 'make clean              removes what all of these made'
+	@echo 'Now and then, for minutes or hours (tests/occasional/README.md):'
+	@echo '  make test-stress test-interpreters test-pip-own preview-wheels'
 
 .PHONY: test
 test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-targets test-release
@@ -49,12 +49,16 @@ test: lint test-rust test-python test-truststore test-docs test-install test-pip
 .PHONY: setup
 setup:
 	@scripts/setup-system
-	@scripts/venv .venv "$$(PYTHONS= scripts/pythons --newest)" requirements/dev.txt
+	@scripts/venv .venv "$$(PYTHONS= scripts/pythons --newest)" scripts/requirements/dev.txt
 	@cargo fetch --quiet --locked --target $(HOST)
 
 .PHONY: install
 install: setup
 	@scripts/install-wheel .venv
+
+.PHONY: setup-python
+setup-python: setup
+	@scripts/setup-python
 
 # Tests ----------------------------------------------------------------------------------------
 
@@ -68,47 +72,37 @@ lint: install
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --quiet --check .
 	$(CLEAN) scripts/check-types
-	$(CLEAN) $(PY) scripts/check-workflows
-	$(CLEAN) $(PY) -m pytest --quiet tests/scripts
+	$(CLEAN) $(PY) release/lint-workflows
 
 .PHONY: test-rust
 test-rust: setup
-	$(CLEAN) cargo test --locked $(CRATES)
-
-.PHONY: setup-python
-setup-python: setup
-	@scripts/setup-python
+	$(CLEAN) cargo test --locked $(CRATES) --exclude trustbridge-python
 
 .PHONY: test-python
 test-python: setup-python
-	$(CLEAN) scripts/test-python
+	$(CLEAN) tests/python/run
 
 .PHONY: test-truststore
 test-truststore: setup
-	@scripts/setup-truststore
-	$(CLEAN) scripts/test-truststore
-
-# Outside `make test`: some minutes for each Python and mode.
-.PHONY: test-stress
-test-stress: setup-python
-	$(CLEAN) scripts/test-python -m stress
+	@tests/truststore/setup
+	$(CLEAN) tests/truststore/run
 
 .PHONY: test-docs
 test-docs: install
-	$(CLEAN) $(PY) scripts/check-readme README.md python/README.md
+	$(CLEAN) $(PY) tests/docs/run README.md python/README.md
 
 .PHONY: test-install
 test-install: setup
-	scripts/test-install
+	tests/install/run
 
 .PHONY: test-pip
 test-pip: setup
-	@$(PY) scripts/test-pip --fetch
-	$(CLEAN) $(PY) scripts/test-pip $$(scripts/wheel)
+	@$(PY) tests/pip/run --fetch
+	$(CLEAN) $(PY) tests/pip/run $$(scripts/wheel)
 
 .PHONY: test-windows
 test-windows:
-	scripts/windows-test
+	tests/windows/run
 
 .PHONY: test-targets
 test-targets:
@@ -116,39 +110,49 @@ test-targets:
 
 .PHONY: test-release
 test-release: setup
-	@scripts/venv .venv-release "$$(PYTHONS= scripts/pythons --newest)" release/requirements/tests.txt
+	@scripts/venv .venv-release "$$(PYTHONS= scripts/pythons --newest)" scripts/requirements/release/tests.txt
 	@cargo fetch --quiet --locked
 	$(CLEAN) .venv-release/bin/python -m pytest tests/release
-
-# Not part of `test`: builds and fetches interpreters.
-.PHONY: test-interpreters
-test-interpreters: setup
-	scripts/test-interpreters
 
 # The rest -------------------------------------------------------------------------------------
 
 .PHONY: demo
 demo: install
 	@cargo build --quiet --locked --example check
-	@$(CLEAN) $(PY) demo/demo.py
-
-# One none-any wheel of this machine's wheel, or of WHEELS, for whoever vendors the package.
-.PHONY: bundle
-bundle: setup
-	@$(PY) scripts/bundle --output dist $${WHEELS:-$$(scripts/wheel)}
+	@$(CLEAN) $(PY) examples/demo/demo.py
 
 .PHONY: bench
 bench: install
 	@$(CLEAN) $(PY) benches/run.py
 
+# One none-any wheel of this machine's wheel, or of WHEELS, for anyone who vendors the package.
+.PHONY: bundle
+bundle: setup
+	@$(PY) release/bundle --output dist $${WHEELS:-$$(scripts/wheel)}
+
 .PHONY: release-rehearsal
 release-rehearsal:
 	release/rehearse
 
-.PHONY: release-cross
-release-cross:
-	release/cross
-
 .PHONY: clean
 clean:
 	rm -rf .venv .venv-* build dist target
+
+# Now and then: tests/occasional/README.md -----------------------------------------------------
+
+.PHONY: test-stress
+test-stress: setup-python
+	$(CLEAN) tests/python/run -m stress
+
+.PHONY: test-interpreters
+test-interpreters: setup
+	tests/occasional/interpreters
+
+.PHONY: test-pip-own
+test-pip-own: setup
+	@$(PY) tests/occasional/pip-own-tests/run --fetch
+	$(CLEAN) $(PY) tests/occasional/pip-own-tests/run $$(scripts/wheel)
+
+.PHONY: preview-wheels
+preview-wheels:
+	tests/occasional/preview-wheels

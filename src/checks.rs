@@ -1,68 +1,84 @@
-//! What a single certificate must satisfy, whoever issued it, each with the depth it is found at.
+//! What a single certificate must satisfy, whoever issued it. Each rule stands here once, for every
+//! operating system, and says at which depth it is broken.
 //!
 //! On Unix these run before any signature is verified: a path that breaks one is not worth a
 //! signature. `webpki` checks most of them again; key usage and key strength only here.
+//!
+//! Tests: `tests/cases.rs` (the table of cases), `tests/openssl.rs` (the same against OpenSSL).
 
 use pki_types::{CertificateDer, DnsName, ServerName, UnixTime};
 use webpki::EndEntityCert;
 
 use crate::cert::der::{self, Malformed};
 use crate::cert::time::Timestamp;
-use crate::cert::{Cert, KEY_CERT_SIGN, Key};
-use crate::error::{ErrorKind, VerifyError, escape};
-use crate::peer::Peer;
+use crate::cert::{Cert, KEY_CERT_SIGN, Weakness, name_text};
+use crate::fault::{Cause, Fault, StrictRule};
+use crate::kind::ErrorKind;
+use crate::peer::{Anchor, Peer, Verified};
 use crate::policy::{RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;
+use crate::text::escape;
 
-/// Signatures over MD5 and SHA-1, with RSA, ECDSA and DSA.
-pub(crate) const OUTDATED_SIGNATURES: &[&str] =
-    &["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"];
-
-pub(crate) fn malformed(Malformed(what): Malformed) -> VerifyError {
-    VerifyError::new(ErrorKind::BadEncoding).detail(format!("malformed {what}"))
-}
+/// `X509_V_ERR_CA_MD_TOO_WEAK`.
+const CA_MD_TOO_WEAK: i32 = 68;
 
 /// The end entity: validity, purpose, critical extensions, key strength.
-pub(crate) fn end_entity(
-    cert: &Cert<'_>,
-    config: &Config,
-    time: UnixTime,
-) -> Result<(), VerifyError> {
-    any(cert, time).map_err(|error| error.at(0))?;
+pub(crate) fn end_entity(cert: &Cert<'_>, config: &Config, time: UnixTime) -> Result<(), Fault> {
+    any(cert, time).map_err(|fault| fault.at(0))?;
+    // RFC 5280 sections 4.2.1.3 and 4.2.1.12: a key is used only for what both extensions allow.
     if !cert.leaf_purpose_allows(config.purpose) {
-        return Err(VerifyError::new(ErrorKind::WrongPurpose).at(0).detail(format!(
-            "\"{}\" is not for {}",
-            crate::cert::name_text(cert.subject),
-            config.purpose.name()
-        )));
+        return Err(Fault::new(ErrorKind::WrongPurpose).at(0).because(Cause::Purpose));
     }
     Ok(())
 }
 
-/// A certificate that issued another one. `below` counts the intermediates between it and the
-/// end entity that are not self-issued (RFC 5280 section 6.1.4 (l)).
+/// The end entity is itself in a store, or pinned: it is trusted whole, whoever issued it. What it
+/// says about itself still holds: validity, purpose, critical extensions, key and names. There is
+/// no issuer, hence no CRL that could be verified.
+pub(crate) fn trusted_end_entity(
+    leaf: &Cert<'_>,
+    config: &Config,
+    peer: &Peer<'_>,
+    anchor: Anchor,
+) -> Result<Verified, Fault> {
+    end_entity(leaf, config, peer.time)?;
+    // OpenSSL does not apply X509_V_FLAG_X509_STRICT to a chain of one certificate; this crate
+    // applies it wherever it was requested. This line is the place to change that.
+    if config.strict {
+        strict(leaf, 0, true)?;
+    }
+    name(leaf, config, peer, false)?;
+    let revocation = unknown_revocation(config)?;
+    Ok(Verified { chain: vec![leaf.to_der()], anchor, revocation })
+}
+
+/// A certificate that issued another one (RFC 5280 section 6.1.4). `below` counts the
+/// intermediates between it and the end entity that are not self-issued (paragraph (l)).
 pub(crate) fn issuer(
     cert: &Cert<'_>,
     depth: usize,
     below: usize,
     config: &Config,
     time: UnixTime,
-) -> Result<(), VerifyError> {
-    let error = |kind| Err(VerifyError::new(kind).at(depth));
-    any(cert, time).map_err(|error| error.at(depth))?;
-    if !cert.is_ca() {
-        return error(ErrorKind::NotACa);
-    }
-    if !cert.key_usage_allows(KEY_CERT_SIGN) {
-        return error(ErrorKind::KeyUsage);
-    }
-    if !cert.extended_key_usage_allows(config.purpose) {
-        return error(ErrorKind::WrongPurpose);
-    }
-    if exceeds(cert.path_length(), below) {
-        return error(ErrorKind::PathLengthExceeded);
-    }
-    Ok(())
+) -> Result<(), Fault> {
+    any(cert, time).map_err(|fault| fault.at(depth))?;
+    // Paragraph (k): basicConstraints is present and says CA.
+    let kind = if !cert.is_ca() {
+        ErrorKind::NotACa
+    // Paragraph (n): if key usage is present, it has keyCertSign.
+    } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
+        ErrorKind::KeyUsage
+    // RFC 5280 leaves extended key usage to the end entity. Every TLS library takes that of a CA
+    // as a limit on what it issues, and so do the rules for public CAs.
+    } else if !cert.extended_key_usage_allows(config.purpose) {
+        ErrorKind::WrongPurpose
+    // Paragraph (l) and (m): no more intermediates than the path length constraint allows.
+    } else if exceeds(cert.path_length(), below) {
+        ErrorKind::PathLengthExceeded
+    } else {
+        return Ok(());
+    };
+    Err(Fault::new(kind).at(depth))
 }
 
 /// Whether a path length constraint forbids this many intermediates.
@@ -71,133 +87,143 @@ pub(crate) fn exceeds(path_length: Option<u32>, below: usize) -> bool {
 }
 
 /// The validity period, both ends included (RFC 5280 section 4.1.2.5).
-pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
+pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), Fault> {
     let now = Timestamp::from(time);
-    let subject = || crate::cert::name_text(cert.subject);
-    if now < cert.not_before {
-        let mut error = VerifyError::new(ErrorKind::NotYetValid).detail(format!(
-            "\"{}\" is valid from {}",
-            subject(),
-            cert.not_before
-        ));
-        error.inner_mut().limit = Some(cert.not_before.to_unix());
-        return Err(error);
+    let Cert { not_before, not_after, .. } = *cert;
+    if now < not_before {
+        return Err(Fault::new(ErrorKind::NotYetValid).because(Cause::NotYetValid { not_before }));
     }
-    if now > cert.not_after {
-        let mut error = VerifyError::new(ErrorKind::Expired).detail(format!(
-            "\"{}\" expired on {}",
-            subject(),
-            cert.not_after
-        ));
-        error.inner_mut().limit = Some(cert.not_after.to_unix());
-        return Err(error);
+    if now > not_after {
+        return Err(Fault::new(ErrorKind::Expired).because(Cause::Expired { not_after }));
     }
     Ok(())
 }
 
-fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), VerifyError> {
+/// What holds for every certificate of a path.
+fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), Fault> {
     validity(cert, time)?;
-    let subject = || crate::cert::name_text(cert.subject);
+    // RFC 5280 section 4.2: a certificate with a critical extension that is not understood must be
+    // rejected; section 6.1.4 (o) and 6.1.5 (f) say so for a path.
     if let Some(oid) = cert.extensions.unknown_critical {
-        return Err(VerifyError::new(ErrorKind::UnknownCriticalExtension).detail(format!(
-            "\"{}\" has {}",
-            subject(),
-            der::dotted(oid)
-        )));
+        let cause = Cause::CriticalExtension { oid: der::dotted(oid) };
+        return Err(Fault::new(ErrorKind::UnknownCriticalExtension).because(cause));
     }
     key(cert)
 }
 
 /// The strength and the kind of the public key.
-pub(crate) fn key(cert: &Cert<'_>) -> Result<(), VerifyError> {
-    let subject = || crate::cert::name_text(cert.subject);
-    match cert.key() {
-        Key::Rsa(bits) if bits < 2048 => Err(VerifyError::new(ErrorKind::WeakKey)
-            .detail(format!("\"{}\" has an RSA key of {bits} bits", subject()))),
-        Key::Dsa | Key::OtherCurve => Err(VerifyError::new(ErrorKind::UnsupportedAlgorithm)
-            .detail(format!("the public key of \"{}\"", subject()))),
-        _ => Ok(()),
+pub(crate) fn key(cert: &Cert<'_>) -> Result<(), Fault> {
+    Err(match cert.key().weakness() {
+        None => return Ok(()),
+        Some(Weakness::Short { bits }) => {
+            Fault::new(ErrorKind::WeakKey).because(Cause::RsaKey { bits })
+        }
+        Some(Weakness::Kind) => {
+            Fault::new(ErrorKind::UnsupportedAlgorithm).because(Cause::KeyAlgorithm)
+        }
+    })
+}
+
+/// A signature algorithm that is not accepted, by its dotted object identifier. Of those, the ones
+/// over MD5 and SHA-1 have an error of their own in OpenSSL.
+pub(crate) fn unsupported_signature(oid: String) -> Fault {
+    let outdated = is_outdated_signature(&oid);
+    let fault = Fault::new(ErrorKind::UnsupportedAlgorithm);
+    let fault = fault.because(Cause::SignatureAlgorithm { oid });
+    if outdated { fault.code(CA_MD_TOO_WEAK) } else { fault }
+}
+
+/// Whether a signature is over MD5 or SHA-1, with RSA, ECDSA or DSA.
+pub(crate) fn is_outdated_signature(oid: &str) -> bool {
+    const OUTDATED: &[&str] =
+        &["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"];
+    OUTDATED.contains(&oid)
+}
+
+/// A certificate that cannot be read.
+pub(crate) fn malformed(Malformed(field): Malformed) -> Fault {
+    Fault::new(ErrorKind::BadEncoding).because(Cause::Malformed(field))
+}
+
+/// The fault of a path that reaches no trust anchor, by its last certificate: that is a root
+/// that is not trusted, or says whose certificate is missing.
+pub(crate) fn missing_path(last: &Cert<'_>, depth: usize) -> Fault {
+    match (last.is_self_issued(), depth) {
+        (true, 0) => Fault::new(ErrorKind::SelfSignedLeaf).at(0),
+        (true, _) => Fault::new(ErrorKind::UntrustedRoot).at(depth),
+        (false, _) => {
+            Fault::new(ErrorKind::UnknownIssuer).at(depth).because(Cause::MissingIssuer {
+                issuer: name_text(last.issuer),
+                // Only an end entity that came alone says that the rest was forgotten.
+                advertised_at: last.ca_issuers_url().filter(|_| depth == 0),
+            })
+        }
     }
 }
 
 /// The checks that OpenSSL 3 makes with `X509_V_FLAG_X509_STRICT`
 /// ([X509_VERIFY_PARAM_set_flags(3)](https://docs.openssl.org/3.0/man3/X509_VERIFY_PARAM_set_flags/)),
-/// with its error codes. `last` says that the certificate ends the chain: it needs no
-/// authorityKeyIdentifier.
-pub(crate) fn strict(cert: &Cert<'_>, depth: usize, last: bool) -> Result<(), VerifyError> {
+/// with its error codes and in its order. `last` says that the certificate ends the chain: it needs
+/// no authorityKeyIdentifier.
+pub(crate) fn strict(cert: &Cert<'_>, depth: usize, last: bool) -> Result<(), Fault> {
+    use StrictRule as Rule;
     let extensions = &cert.extensions;
+    let v3 = cert.version == 3;
     let ca = cert.is_ca();
+    let path_length = cert.path_length().is_some();
     let may_sign = extensions.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0);
+    let nameless = cert.subject.is_empty();
     let (has_names, names_critical) = extensions
         .subject_alt_name
         .map_or((false, false), |(names, critical)| (!names.is_empty(), critical));
-    let rules: &[(bool, i32, &str)] = &[
-        (cert.path_length().is_some() && !ca, 80, "a path length, but is not a CA"),
-        (cert.path_length().is_some() && !may_sign, 81, "a path length, but not keyCertSign"),
-        (
-            ca && !extensions.basic_constraints.is_some_and(|constraints| constraints.critical),
-            89,
-            "basicConstraints that are not critical",
-        ),
-        (ca && extensions.key_usage.is_none(), 92, "no keyUsage, but is a CA"),
-        (!ca && may_sign, 82, "keyCertSign, but is not a CA"),
-        (cert.issuer.is_empty(), 83, "an empty issuer"),
-        (cert.subject.is_empty() && (ca || !has_names), 84, "an empty subject"),
-        (
-            cert.subject.is_empty() && has_names && !names_critical,
-            88,
-            "an empty subject and a subjectAltName that is not critical",
-        ),
-        (extensions.subject_alt_name.is_some() && !has_names, 87, "an empty subjectAltName"),
-        (
-            extensions.authority_key_id.is_some_and(|(_, critical)| critical),
-            90,
-            "a critical authorityKeyIdentifier",
-        ),
-        (
-            extensions.subject_key_id.is_some_and(|(_, critical)| critical),
-            91,
-            "a critical subjectKeyIdentifier",
-        ),
-        (
-            cert.version == 3
-                && !last
-                && extensions.authority_key_id.is_none_or(|(id, _)| id.is_none()),
-            85,
-            "no authorityKeyIdentifier",
-        ),
-        (
-            cert.version == 3 && ca && extensions.subject_key_id.is_none(),
-            86,
-            "no subjectKeyIdentifier",
-        ),
+    let empty_names = extensions.subject_alt_name.is_some() && !has_names;
+    let constraints_critical = extensions.basic_constraints.is_some_and(|it| it.critical);
+    let authority_critical = extensions.authority_key_id.is_some_and(|(_, critical)| critical);
+    let subject_critical = extensions.subject_key_id.is_some_and(|(_, critical)| critical);
+    let no_authority = extensions.authority_key_id.is_none_or(|(id, _)| id.is_none());
+    // RFC 5280 sections 4.2.1.9 (basic constraints), 4.2.1.3 (key usage), 4.1.2.4 and 4.1.2.6
+    // (issuer, subject), 4.2.1.6 (subject alternative name), 4.2.1.1 and 4.2.1.2 (key identifiers).
+    let rules = [
+        (path_length && !ca, Rule::PathLengthWithoutCa),
+        (path_length && !may_sign, Rule::PathLengthWithoutCertSign),
+        (ca && !constraints_critical, Rule::BasicConstraintsNotCritical),
+        (ca && extensions.key_usage.is_none(), Rule::CaWithoutKeyUsage),
+        (!ca && may_sign, Rule::CertSignWithoutCa),
+        (cert.issuer.is_empty(), Rule::EmptyIssuer),
+        (nameless && (ca || !has_names), Rule::EmptySubject),
+        (nameless && has_names && !names_critical, Rule::AltNameNotCritical),
+        (empty_names, Rule::EmptyAltName),
+        (authority_critical, Rule::AuthorityKeyIdCritical),
+        (subject_critical, Rule::SubjectKeyIdCritical),
+        (v3 && !last && no_authority, Rule::NoAuthorityKeyId),
+        (v3 && ca && extensions.subject_key_id.is_none(), Rule::NoSubjectKeyId),
     ];
-    match rules.iter().find(|(broken, _, _)| *broken) {
+    match rules.into_iter().find(|(broken, _)| *broken) {
         None => Ok(()),
-        Some((_, code, what)) => Err(VerifyError::new(ErrorKind::NotStandardsCompliant)
+        Some((_, rule)) => Err(Fault::new(ErrorKind::NotStandardsCompliant)
             .at(depth)
-            .code(*code)
-            .detail(format!("\"{}\" has {what}", crate::cert::name_text(cert.subject)))),
+            .code(rule as i32)
+            .because(Cause::Strict(rule))),
     }
 }
 
 /// The peer's name against the end entity's subject alternative names (RFC 9525, RFC 5280
 /// section 4.2.1.6). `constrained` says that a CA of the path has name constraints: they are
-/// not checked for common names, so a common name does not count below one.
+/// not checked for common names, so a common name is ignored below one.
 pub(crate) fn name(
     cert: &Cert<'_>,
     config: &Config,
     peer: &Peer<'_>,
     constrained: bool,
-) -> Result<(), VerifyError> {
+) -> Result<(), Fault> {
     let Some(name) = &peer.name else { return Ok(()) };
     let der = CertificateDer::from(cert.der);
     let matches = match EndEntityCert::try_from(&der) {
         Ok(entity) => entity.verify_is_valid_for_subject_name(name).is_ok(),
         Err(_) if cert.extensions.subject_alt_name.is_none() => false,
         Err(error) => {
-            let error = format!("its names cannot be read: {error:?}");
-            return Err(VerifyError::new(ErrorKind::BadEncoding).at(0).detail(error));
+            let cause = Cause::UnreadableNames(format!("{error:?}"));
+            return Err(Fault::new(ErrorKind::BadEncoding).at(0).because(cause));
         }
     };
     let common_name_matches = || match name {
@@ -209,27 +235,32 @@ pub(crate) fn name(
     if matches || common_name_matches() {
         return Ok(());
     }
+    Err(misnamed(cert))
+}
+
+/// The fault where the end entity is not valid for the peer's name, with the names it has.
+pub(crate) fn misnamed(cert: &Cert<'_>) -> Fault {
     let presented = cert.presented_names();
-    let mut error = VerifyError::new(ErrorKind::NameMismatch).at(0).detail(match &*presented {
-        [] => match cert.common_name() {
-            Some(common_name) => format!(
-                "it has no subject alternative name, only the common name \"{}\"",
-                escape(&common_name)
-            ),
-            None => "it has no subject alternative name".to_owned(),
-        },
-        [name] => format!("it is for {name}"),
-        names => {
-            const SHOWN: usize = 6;
-            let shown = names.get(..SHOWN.min(names.len())).unwrap_or_default().join(", ");
-            match names.len().saturating_sub(SHOWN) {
-                0 => format!("it is for {shown}"),
-                more => format!("it is for {shown} and {more} more"),
-            }
-        }
-    });
-    error.inner_mut().presented = presented;
-    Err(error)
+    let common_name =
+        if presented.is_empty() { cert.common_name().as_deref().map(escape) } else { None };
+    Fault::new(ErrorKind::NameMismatch).at(0).because(Cause::Names { presented, common_name })
+}
+
+/// A wrong name says more than what else is wrong, as in OpenSSL: of the two faults that a
+/// chain has, the name's, unless the other is about the path or has the last word.
+pub(crate) fn or_misnamed(
+    fault: Fault,
+    leaf: &Cert<'_>,
+    config: &Config,
+    peer: &Peer<'_>,
+) -> Fault {
+    if fault.kind.is_missing_path() || fault.kind.rank() >= ErrorKind::Revoked.rank() {
+        return fault;
+    }
+    match name(leaf, config, peer, true) {
+        Err(misnamed) if misnamed.kind == ErrorKind::NameMismatch => misnamed,
+        _ => fault,
+    }
 }
 
 /// A DNS name against a pattern whose leftmost label may be `*` (RFC 9525 section 6.3).
@@ -247,12 +278,10 @@ fn dns_matches(pattern: &str, name: &DnsName<'_>) -> bool {
 }
 
 /// The outcome where no issuer is known, so that no CRL can be verified.
-pub(crate) fn unknown_revocation(config: &Config) -> Result<RevocationOutcome, VerifyError> {
+pub(crate) fn unknown_revocation(config: &Config) -> Result<RevocationOutcome, Fault> {
     let requested = config.revocation.check;
     if requested != RevocationCheck::Off && config.revocation.unknown == UnknownRevocation::Reject {
-        return Err(VerifyError::new(ErrorKind::RevocationUnknown)
-            .at(0)
-            .detail("no CRL given speaks about it"));
+        return Err(Fault::new(ErrorKind::RevocationUnknown).at(0).because(Cause::NoCrl));
     }
     Ok(RevocationOutcome { requested, checked: RevocationCheck::Off })
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a chain: the kind of fault, its number and its rank.
-
-use std::fmt;
+//!
+//! Tests: `tests/cases.rs` (a row for each kind), `tests/rustls.rs` (the table of alerts).
 
 /// What is wrong with a chain: the same variant for the same fault on every operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,7 +10,7 @@ pub enum ErrorKind {
     NoCertificate,
     /// A certificate is not valid DER, or one of its extensions is malformed.
     BadEncoding,
-    /// The chain has more certificates or bytes than are looked at, or more paths than are tried.
+    /// The chain has more certificates or bytes than are read, or more paths than are tried.
     ChainTooComplex,
     /// A certificate's validity period is over.
     Expired,
@@ -52,9 +52,9 @@ pub enum ErrorKind {
     Distrusted,
     /// A certificate has been revoked.
     Revoked,
-    /// Whether a certificate is revoked could not be found out, and the policy requires it.
+    /// Whether a certificate is revoked is not known, and the policy requires it.
     RevocationUnknown,
-    /// The CRL that speaks about a certificate is out of date, and the policy requires a fresh one.
+    /// The CRL that covers a certificate is out of date, and the policy requires a fresh one.
     RevocationOutdated,
     /// A CRL is malformed, of an unsupported form, or not signed by the certificate's issuer.
     BadRevocationData,
@@ -68,7 +68,7 @@ impl ErrorKind {
     /// The `X509_V_ERR_*` number of OpenSSL 3 that comes closest, as in
     /// [X509_STORE_CTX_get_error(3)](https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/).
     ///
-    /// [`VerifyError::openssl_code`] may be more precise.
+    /// [`VerifyError::openssl_code`](crate::VerifyError::openssl_code) may be more precise.
     pub fn openssl_code(self) -> i32 {
         match self {
             Self::NoCertificate | Self::BadEncoding | Self::CannotCheck => 1,
@@ -94,40 +94,6 @@ impl ErrorKind {
             Self::RevocationOutdated => 12,
             Self::BadRevocationData => 8,
             Self::NotStandardsCompliant => 50,
-        }
-    }
-
-    /// A few words for people, without a full stop.
-    pub fn summary(self) -> &'static str {
-        match self {
-            Self::NoCertificate => "no certificate was sent",
-            Self::BadEncoding => "malformed certificate",
-            Self::ChainTooComplex => "certificate chain too large or too tangled",
-            Self::Expired => "certificate has expired",
-            Self::NotYetValid => "certificate is not yet valid",
-            Self::NameMismatch => "certificate is for another name",
-            Self::UnknownIssuer => "issuer is not known",
-            Self::SelfSignedLeaf => "self-signed certificate is not trusted",
-            Self::UntrustedRoot => "root certificate is not trusted",
-            Self::NoTrustAnchors => "no usable trust anchor was found",
-            Self::PinMismatch => "certificate is not the pinned one",
-            Self::BadSignature => "certificate signature is wrong",
-            Self::UnsupportedAlgorithm => "unsupported algorithm",
-            Self::WeakKey => "public key is too short",
-            Self::NotACa => "issuer is not a CA",
-            Self::CaAsEndEntity => "CA certificate used as an end entity",
-            Self::KeyUsage => "issuer may not sign certificates",
-            Self::PathLengthExceeded => "too many intermediates for a CA's path length",
-            Self::WrongPurpose => "certificate may not be used for this purpose",
-            Self::NameConstraints => "name outside a CA's name constraints",
-            Self::UnknownCriticalExtension => "unknown critical extension",
-            Self::Distrusted => "certificate is explicitly distrusted",
-            Self::Revoked => "certificate has been revoked",
-            Self::RevocationUnknown => "revocation status is unknown",
-            Self::RevocationOutdated => "revocation list is out of date",
-            Self::BadRevocationData => "revocation list is not usable",
-            Self::NotStandardsCompliant => "certificate breaks a required rule",
-            Self::CannotCheck => "certificate could not be checked",
         }
     }
 
@@ -158,11 +124,5 @@ impl ErrorKind {
             self,
             Self::UnknownIssuer | Self::SelfSignedLeaf | Self::UntrustedRoot | Self::NoTrustAnchors
         )
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.summary())
     }
 }

@@ -74,8 +74,14 @@
 //! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
 //!
 //! Without the first two, every chain is refused unless
-//! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself.
-
+//! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself. No feature
+//! turns on a provider of rustls.
+//!
+#![cfg_attr(feature = "rustls-0_23", doc = "[`rustls_0_23`]: crate::rustls_0_23")]
+#![cfg_attr(
+    not(feature = "rustls-0_23"),
+    doc = "[`rustls_0_23`]: https://docs.rs/trustbridge/latest/trustbridge/rustls_0_23/"
+)]
 #![deny(unsafe_code)]
 #![deny(rustdoc::broken_intra_doc_links)]
 // Much of the core serves only the Unix verifier; whether it is used is found out there.
@@ -90,19 +96,18 @@ mod algorithms;
 mod cert;
 mod checks;
 mod error;
-mod hints;
+mod fault;
 mod kind;
 mod path;
 mod peer;
 mod platform;
 mod policy;
+mod report;
 mod revocation;
 mod settings;
 mod store;
 mod text;
 mod verifier;
-
-use cert as x509;
 
 #[cfg(feature = "rustls-0_23")]
 pub mod rustls_0_23;
@@ -110,11 +115,12 @@ pub mod rustls_0_23;
 /// The types of certificates, names and times in this crate's API.
 pub use pki_types;
 
-pub use error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
+pub use error::{BuildError, VerifyError};
+pub use fault::{CrlProblem, NearMiss, OsCode, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
-pub use revocation::{Crl, CrlProblem};
+pub use revocation::Crl;
 pub use store::{
     Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
 };

@@ -1,15 +1,13 @@
 //! The peer to verify, and a chain that is trusted.
-
-use std::fmt;
+//!
+//! Tests: `tests/cases.rs` (that chains and trust anchors are coherent).
 
 use pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::cert::Cert;
-use crate::cert::der::Malformed;
 use crate::policy::RevocationOutcome;
-use crate::store::Source;
+use crate::store::{Source, StoreEntry};
 
-/// The peer to judge.
+/// The peer to verify.
 #[derive(Clone, Debug)]
 pub struct Peer<'a> {
     /// The certificates the peer sent, in DER: the end entity first, the others in any order.
@@ -40,7 +38,7 @@ pub struct Verified {
     pub chain: Vec<CertificateDer<'static>>,
     /// The trust anchor.
     pub anchor: Anchor,
-    /// What was really found out about revocation.
+    /// What was really found about revocation.
     pub revocation: RevocationOutcome,
 }
 
@@ -54,24 +52,8 @@ pub struct Anchor {
     pub source: Source,
 }
 
-impl fmt::Display for Verified {
-    /// The path for people, on several lines, in the layout of [`VerifyError::report`]: each
-    /// certificate below its depth, then the trust anchor and where it came from. Text from
-    /// certificates is escaped. No trailing line break.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (depth, der) in self.chain.iter().enumerate() {
-            // A verified certificate can be read; if not, the line says so.
-            match Cert::parse(der).map(|cert| cert.summary()) {
-                Ok(cert) => {
-                    writeln!(f, "  {depth}: {}", cert.subject)?;
-                    writeln!(f, "     issued by {}", cert.issuer)?;
-                    writeln!(f, "     valid {} to {}", cert.not_before, cert.not_after)?;
-                }
-                Err(Malformed(what)) => writeln!(f, "  {depth}: (malformed {what})")?,
-            }
-        }
-        let anchor = Cert::parse(&self.anchor.certificate).map(|cert| cert.summary().subject);
-        writeln!(f, "anchor: {}", anchor.as_deref().unwrap_or("(malformed)"))?;
-        write!(f, "source: {}", self.anchor.source)
+impl From<&StoreEntry> for Anchor {
+    fn from(entry: &StoreEntry) -> Self {
+        Self { certificate: entry.certificate().clone(), source: entry.source().clone() }
     }
 }

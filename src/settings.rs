@@ -12,7 +12,7 @@ use crate::store::{AnchorSet, Handle};
 /// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
 /// the rest.
 pub(crate) struct Config {
-    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    pub(crate) algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     pub(crate) settings: Arc<Settings>,
 }
 

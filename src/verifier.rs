@@ -1,8 +1,14 @@
-//! The verifier and its builder.
+//! The verifier: a chain's way down to a verdict, and the way of a fault back to its user.
+//!
+//! Tests: `tests/verifier.rs`.
 
+use std::borrow::Borrow;
 use std::ffi::OsString;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
 
@@ -10,13 +16,14 @@ use crate::algorithms;
 use crate::cert::der::{self, Malformed};
 use crate::cert::{self, Cert, Summary};
 use crate::checks;
-use crate::error::{BuildError, VerifyError};
-use crate::hints;
+use crate::error::{BuildError, Parts, VerifyError};
+use crate::fault::{BadSetting, Cause, CrlProblem, Failure, Fault, Unreadable};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation};
-use crate::revocation::{Crl, CrlProblem};
+use crate::report;
+use crate::revocation::Crl;
 use crate::settings::{Config, Settings};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore};
 
@@ -29,12 +36,18 @@ const MAX_CHAIN_BYTES: usize = 1 << 20;
 ///
 /// A `Verifier` never changes: build another one for other settings. Cloning is cheap and shares
 /// everything.
+///
+/// A verifier equals its clones and nothing else, and its hash goes with that: it can be part of the
+/// key of a connection pool or of a session cache. No other verifier of the process ever gets the
+/// same hash input.
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
 }
 
 struct Inner {
+    /// Never given twice in a process, unlike an address.
+    id: u64,
     config: Config,
     engine: Arc<platform::Engine>,
 }
@@ -50,7 +63,7 @@ impl Verifier {
         let config = Self::builder().into_config();
         // The defaults ask for nothing that could be refused; without an engine every chain is.
         let engine = Arc::new(platform::Engine::new(&config).unwrap_or_default());
-        Self { inner: Arc::new(Inner { config, engine }) }
+        Self::from_parts(config, engine)
     }
 
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
@@ -102,80 +115,49 @@ impl Verifier {
     /// Certificate policies, certificate transparency, and that the peer has the private key:
     /// the TLS library does the last.
     pub fn verify(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let config = &self.inner.config;
-        self.judge(peer).map_err(|mut error| {
-            let inner = error.inner_mut();
-            inner.name = peer.name.as_ref().map(ServerName::to_owned);
-            inner.purpose = config.purpose;
-            inner.time = Some(peer.time);
-            if inner.chain.is_empty() {
-                inner.chain = summaries(peer.chain);
-            }
-            if let Some(at_fault) = inner.depth.and_then(|depth| inner.chain.get(depth)) {
-                inner.subject.get_or_insert_with(|| at_fault.subject.clone());
-                inner.issuer.get_or_insert_with(|| at_fault.issuer.clone());
-            }
-            if inner.kind == ErrorKind::WrongPurpose {
-                inner.purposes = purposes(peer.chain, inner.subject.as_deref());
-            }
-            hints::add(inner);
-            error
-        })
+        self.decide(peer).map_err(|failure| complete(*failure, peer, self.purpose()))
     }
 
-    fn judge(&self, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let Inner { config, engine } = &*self.inner;
+    /// The road down: bounds, then a pinned certificate or the engine.
+    fn decide(&self, peer: &Peer<'_>) -> Result<Verified, Box<Failure>> {
+        let Inner { config, engine, .. } = &*self.inner;
         let Some(leaf) = peer.chain.first() else {
-            return Err(VerifyError::new(ErrorKind::NoCertificate));
+            return Err(Fault::new(ErrorKind::NoCertificate).into());
         };
-        if peer.chain.len() > MAX_CHAIN_LENGTH {
-            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
-                "{} certificates were sent, at most {MAX_CHAIN_LENGTH} are looked at",
-                peer.chain.len()
-            )));
+        // A peer chooses what it sends: nothing is read before its size is known.
+        let sent = peer.chain.len();
+        if sent > MAX_CHAIN_LENGTH {
+            let cause = Cause::TooManyCertificates { sent, limit: MAX_CHAIN_LENGTH };
+            return Err(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
         }
-        let bytes = peer.chain.iter().map(|cert| cert.len()).sum::<usize>();
-        if bytes > MAX_CHAIN_BYTES {
-            return Err(VerifyError::new(ErrorKind::ChainTooComplex).detail(format!(
-                "{bytes} bytes of certificates were sent, at most {MAX_CHAIN_BYTES} are looked at"
-            )));
+        let sent = peer.chain.iter().map(|cert| cert.len()).sum::<usize>();
+        if sent > MAX_CHAIN_BYTES {
+            let cause = Cause::TooManyBytes { sent, limit: MAX_CHAIN_BYTES };
+            return Err(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
         }
         let leaf = Cert::parse(leaf).map_err(|malformed| checks::malformed(malformed).at(0))?;
         if !config.pinned.is_empty() {
-            return self.judge_pinned(&leaf, peer);
+            return Ok(verify_pinned(config, &leaf, peer)?);
         }
         engine.verify(config, &leaf, peer)
     }
 
-    /// Whole-certificate equality, then what a certificate says about itself: validity, purpose
-    /// and name. There is no issuer, hence no revocation status.
-    fn judge_pinned(&self, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, VerifyError> {
-        let config = &self.inner.config;
-        if !config.pinned.iter().any(|pin| pin.as_ref() == leaf.der) {
-            return Err(VerifyError::new(ErrorKind::PinMismatch).at(0));
-        }
-        checks::end_entity(leaf, config, peer.time)?;
-        if config.strict {
-            checks::strict(leaf, 0, true)?;
-        }
-        checks::name(leaf, config, peer, false)?;
-        let revocation = checks::unknown_revocation(config)?;
-        Ok(Verified {
-            chain: vec![leaf.to_der()],
-            anchor: Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf },
-            revocation,
-        })
+    fn from_parts(config: Config, engine: Arc<platform::Engine>) -> Self {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        Self { inner: Arc::new(Inner { id: IDS.fetch_add(1, Ordering::Relaxed), config, engine }) }
     }
 
-    /// The same verifier with other signature algorithms; everything else is shared.
-    #[cfg(feature = "rustls-0_23")]
-    pub(crate) fn with_algorithms(
+    /// The same verifier with other signature algorithms, as
+    /// [`VerifierBuilder::signature_algorithms`] takes them; everything else is shared.
+    #[must_use]
+    pub fn with_signature_algorithms(
         &self,
-        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        algorithms: impl Into<Arc<[&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
-        let Inner { config, engine } = &*self.inner;
-        let config = Config { algorithms, settings: Arc::clone(&config.settings) };
-        Self { inner: Arc::new(Inner { config, engine: Arc::clone(engine) }) }
+        let Inner { config, engine, .. } = &*self.inner;
+        let config =
+            Config { algorithms: algorithms.into(), settings: Arc::clone(&config.settings) };
+        Self::from_parts(config, Arc::clone(engine))
     }
 
     #[cfg(feature = "rustls-0_23")]
@@ -209,6 +191,25 @@ impl fmt::Debug for Verifier {
     }
 }
 
+impl PartialEq for Verifier {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.id == other.inner.id
+    }
+}
+
+impl Eq for Verifier {}
+
+impl Hash for Verifier {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.id.hash(state);
+    }
+}
+
+// A verifier is frozen, and what it shares with others (the snapshot of the store) is replaced whole
+// or not at all: a panic, which could only come from a signature algorithm, leaves nothing half done.
+impl UnwindSafe for Verifier {}
+impl RefUnwindSafe for Verifier {}
+
 /// Settings for a [`Verifier`].
 #[derive(Clone, Debug)]
 #[must_use]
@@ -222,7 +223,7 @@ pub struct VerifierBuilder {
     purpose: Purpose,
     revocation: Revocation,
     crls: Vec<Crl>,
-    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     common_name: bool,
     strict: bool,
 }
@@ -243,8 +244,11 @@ impl VerifierBuilder {
 
     /// Adds trust anchors. They are vetted like the system's; one that is not a CA is accepted
     /// as an end entity only. Can be called again to add more.
-    pub fn extra_roots<'a>(mut self, certs: impl IntoIterator<Item = CertificateDer<'a>>) -> Self {
-        self.extra.extend(certs.into_iter().map(CertificateDer::into_owned));
+    pub fn extra_roots<'a>(
+        mut self,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
+    ) -> Self {
+        self.extra.extend(owned(certs));
         self
     }
 
@@ -252,9 +256,9 @@ impl VerifierBuilder {
     /// called again to add more.
     pub fn fallback_roots<'a>(
         mut self,
-        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.fallback.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self.fallback.extend(owned(certs));
         self
     }
 
@@ -270,9 +274,9 @@ impl VerifierBuilder {
     /// send their intermediates. Can be called again to add more.
     pub fn intermediates<'a>(
         mut self,
-        certs: impl IntoIterator<Item = CertificateDer<'a>>,
+        certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.intermediates.extend(certs.into_iter().map(CertificateDer::into_owned));
+        self.intermediates.extend(owned(certs));
         self
     }
 
@@ -301,9 +305,9 @@ impl VerifierBuilder {
     /// `CryptoProvider`.
     pub fn signature_algorithms(
         mut self,
-        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        algorithms: impl Into<Arc<[&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
-        self.algorithms = algorithms;
+        self.algorithms = algorithms.into();
         self
     }
 
@@ -336,10 +340,10 @@ impl VerifierBuilder {
             ("intermediates", &self.intermediates),
         ] {
             for (index, cert) in certs.iter().enumerate() {
-                Cert::parse(cert).map_err(|Malformed(what)| BuildError::BadCertificate {
+                Cert::parse(cert).map_err(|Malformed(field)| BadSetting::Certificate {
                     given_to,
                     index,
-                    reason: format!("malformed {what}"),
+                    why: Unreadable::Malformed(field),
                 })?;
             }
         }
@@ -347,11 +351,11 @@ impl VerifierBuilder {
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
         for (index, crl) in config.crls.iter().take(given).enumerate() {
-            if let Some(problem @ CrlProblem::Malformed(_)) = crl.problem() {
-                return Err(BuildError::BadCrl { index, reason: problem.to_string() });
+            if let Some(CrlProblem::Malformed(field)) = crl.problem() {
+                return Err(BadSetting::Crl { index, why: Unreadable::Malformed(field) }.into());
             }
         }
-        Ok(Verifier { inner: Arc::new(Inner { config, engine }) })
+        Ok(Verifier::from_parts(config, engine))
     }
 }
 
@@ -381,6 +385,50 @@ impl VerifierBuilder {
         };
         Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }
+}
+
+/// A pinned certificate is trusted as such, compared byte by byte.
+fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, Fault> {
+    if !config.pinned.iter().any(|pin| pin.as_ref() == leaf.der) {
+        return Err(Fault::new(ErrorKind::PinMismatch).at(0));
+    }
+    let anchor = Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf };
+    checks::trusted_end_entity(leaf, config, peer, anchor)
+}
+
+/// The road back: what was found, what was asked, and the certificate at fault. This is the
+/// one place where an error is made of them.
+pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> VerifyError {
+    let Failure { fault, os, path, evidence } = failure;
+    let path = if path.is_empty() { summaries(peer.chain) } else { path };
+    let at_fault = fault.depth.and_then(|depth| path.get(depth));
+    let subject = at_fault.map(|cert| cert.subject.clone());
+    let issuer = at_fault.map(|cert| cert.issuer.clone());
+    let purposes = match fault.kind {
+        ErrorKind::WrongPurpose => purposes(peer.chain, subject.as_deref()),
+        _ => Vec::new(),
+    };
+    let mut parts = Parts {
+        subject,
+        issuer,
+        name: peer.name.as_ref().map(ServerName::to_owned),
+        purpose,
+        time: Some(peer.time),
+        purposes,
+        os: os.map(report::os_code),
+        path,
+        searched: evidence.places.into_iter().map(report::searched).collect(),
+        near_misses: evidence.near_misses,
+        ..Parts::from(fault)
+    };
+    parts.hints = report::hints(&parts);
+    parts.into()
+}
+
+fn owned<'a>(
+    certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
+) -> impl Iterator<Item = CertificateDer<'static>> {
+    certs.into_iter().map(|cert| cert.borrow().clone().into_owned())
 }
 
 /// The extended key usages of the certificate with this subject, or of the end entity.

@@ -6,8 +6,10 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -30,7 +32,8 @@ use trustbridge::rustls_0_23::{
     client_config, client_config_with_provider, verify_error,
 };
 use trustbridge::{
-    ErrorKind, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder, VerifyError,
+    ErrorKind, Peer, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
+    VerifyError,
 };
 use trustbridge_cases::make::{self, DAY, Node};
 use trustbridge_cases::{Case, Engine, Expect, NOW};
@@ -243,7 +246,7 @@ fn refusals() -> Vec<Refusal> {
             alert: A::CertificateUnknown,
             variant: |error| matches!(error, E::UnknownIssuer),
             variant_alert: A::UnknownCA,
-            text: "UnknownIssuer: example.com: issuer is not known: \"CN=Root, O=trustbridge tests\"; \
+            text: "UnknownIssuer: example.com: issuer is not known: 'CN=Root, O=trustbridge tests'; \
                    searched the extra roots (1 usable)",
         },
         Refusal {
@@ -673,6 +676,53 @@ fn algorithms_are_the_providers() {
         let expected = if ring_can { Ok(()) } else { Err(ErrorKind::UnsupportedAlgorithm) };
         assert_eq!(judge(&ring::default_provider(), ca, &leaf), expected);
     }
+}
+
+/// What `Verifier::system` is in a build without any algorithm.
+// Elsewhere the operating system verifies the signatures.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+#[test]
+fn without_algorithms_nothing_is_trusted() {
+    let ca = make::ca("Root").self_signed();
+    let chain = [der(&make::server().issued_by(&ca))];
+    let verify = |verifier: &Verifier| {
+        let name = ServerName::try_from("example.com").unwrap();
+        let peer = Peer { time: now(), ..Peer::new(&chain, Some(name)) };
+        verifier.verify(&peer).map(|_| ()).map_err(|error| error.kind())
+    };
+    let all = ring::default_provider().signature_verification_algorithms.all;
+    let verifier = for_servers(&[&ca]);
+    assert_eq!(verify(&verifier.with_signature_algorithms(all)), Ok(()));
+    // Owned and shared lists will do.
+    assert_eq!(verify(&verifier.with_signature_algorithms(all.to_vec())), Ok(()));
+    assert_eq!(verify(&verifier.with_signature_algorithms([])), Err(ErrorKind::CannotCheck));
+}
+
+#[test]
+fn verifiers_compose() {
+    fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+    unwind_safe::<Verifier>();
+    unwind_safe::<Settings>();
+    unwind_safe::<ServerChainVerifier>();
+    unwind_safe::<ClientChainVerifier>();
+
+    // Equal to its clones only, and so is the hash.
+    let first = Verifier::system();
+    let others = [Verifier::system(), first.with_signature_algorithms([]), for_servers(&[])];
+    assert_eq!(HashSet::from([first.clone(), first.clone()]), HashSet::from([first.clone()]));
+    assert!(others.iter().all(|other| *other != first));
+    assert_eq!(others.iter().collect::<HashSet<_>>().len(), 3);
+
+    // Certificates as they come: owned, borrowed, in an array or a slice.
+    let certs = vec![der(&make::ca("Root").self_signed())];
+    let roots = |builder: VerifierBuilder| builder.build().unwrap().extra_roots().count();
+    assert_eq!(roots(builder().extra_roots(&certs)), 1);
+    assert_eq!(roots(builder().extra_roots([&certs[0]])), 1);
+    assert_eq!(roots(builder().extra_roots(certs.clone()).fallback_roots(&certs)), 1);
+    assert_eq!(
+        roots(builder().extra_roots(certs).extra_roots(Vec::<CertificateDer<'_>>::new())),
+        1
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
@@ -157,6 +158,43 @@ fn the_environment_names_the_store() {
         nix,
         format!("entry CN=in the file\nplace {} NIX_SSL_CERT_FILE 1\n", file.display())
     );
+}
+
+/// Root can make a set-user-ID program, anybody else one of another group.
+#[test]
+fn a_program_with_raised_privileges_ignores_the_variables() {
+    // Not in the directory for temporary files, which often ignores the bits.
+    let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    let file = directory.path().join("file.pem");
+    fs::write(&file, pki("mine").root).unwrap();
+    let program = directory.path().join("raised");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let run = || {
+        let mut command = Command::new(&program);
+        command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
+        let output = command.env(CHILD, "store").env("SSL_CERT_FILE", &file).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run().contains("entry CN=mine"));
+
+    const NOBODY: u32 = 65534;
+    let groups = Command::new("id").arg("-G").output().unwrap().stdout;
+    let groups = String::from_utf8(groups).unwrap();
+    let own = fs::metadata(&program).unwrap().gid();
+    let other = groups.split_whitespace().map(|group| group.parse().unwrap());
+    let other = other.into_iter().find(|group: &u32| *group != own);
+    let raised = if chown(&program, Some(NOBODY), None).is_ok() {
+        0o4755
+    } else if other.is_some_and(|group| chown(&program, None, Some(group)).is_ok()) {
+        0o2755
+    } else {
+        return; // nobody can be here that has neither: the unit test of the rule has to do
+    };
+    fs::set_permissions(&program, fs::Permissions::from_mode(raised)).unwrap();
+    let seen = run();
+    assert!(!seen.contains("CN=mine"), "{seen}");
+    assert!(seen.contains("SSL_CERT_FILE: is ignored, because this program runs"), "{seen}");
 }
 
 #[test]

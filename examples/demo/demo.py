@@ -1,4 +1,4 @@
-"""Shows the main job on real TLS. Ends with an error if anything is not as announced."""
+"""Shows the main job on real TLS. Ends with an error if anything is not as expected."""
 
 import os
 import pathlib
@@ -9,8 +9,9 @@ import textwrap
 
 import servers
 
-HERE = pathlib.Path(__file__).parent
-CHECK = HERE.parent / "target" / "debug" / "examples" / "check"
+ROOT = pathlib.Path(__file__).parents[2]
+PYTHON = ROOT / "examples" / "python"
+CHECK = ROOT / "target" / "debug" / "examples" / "check"
 CLIENTS = (
     ("Rust: cargo run --example check HOST", [str(CHECK)], False),
     (
@@ -20,17 +21,17 @@ CLIENTS = (
     ),
     (
         "Python: trustbridge.SSLContext",
-        [sys.executable, str(HERE / "with_context.py")],
+        [sys.executable, str(PYTHON / "with_context.py")],
         True,
     ),
     (
         "Python: inject_into_ssl(), then urllib",
-        [sys.executable, str(HERE / "with_urllib.py")],
+        [sys.executable, str(PYTHON / "with_urllib.py")],
         True,
     ),
     (
         "Python: inject_into_ssl(), then requests",
-        [sys.executable, str(HERE / "with_requests.py")],
+        [sys.executable, str(PYTHON / "with_requests.py")],
         True,
     ),
 )
@@ -61,16 +62,16 @@ def main() -> int:
                 if complaint:
                     print(textwrap.indent(complaint, "    ! "))
 
-        for what, server in (("an acceptance", running[0]), ("a refusal", running[1])):
+        for what, server in (("an accepted", running[0]), ("a rejected", running[1])):
             print()
-            print(f"What {what} tells, in full:")
+            print(f"Full output for {what} server:")
             print()
             out = run([str(CHECK), server.address], environment)
             for line in (out.stdout + out.stderr).strip().splitlines():
                 print(fill(line))
         print()
         total = len(CLIENTS) * len(running)
-        print(f"{total - wrong} of {total} connections went as announced.")
+        print(f"{total - wrong} of {total} connections behaved as expected.")
         return int(wrong > 0)
 
 

@@ -62,12 +62,12 @@ def _replace(path: str | PathLike[str], text: str) -> None:
 
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "w", encoding="ascii") as device:  # such as /dev/stdout
+        with open(path, "w", encoding="ascii", newline="\n") as device:  # such as /dev/stdout
             device.write(text)
         return
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".trustbridge-")
     try:
-        with open(handle, "w", encoding="ascii") as file:
+        with open(handle, "w", encoding="ascii", newline="\n") as file:
             file.write(text)
         os.chmod(temporary, 0o644)  # nothing in it is secret
         os.replace(temporary, path)

@@ -39,6 +39,8 @@ def unsupported() -> str | None:
         version = ".".join(map(str, sys.version_info[:2]))
         build = ", free-threaded," if free_threaded else ""
         return f"CPython {version}{build} is not one of the versions it is tested on"
+    if ssl.OPENSSL_VERSION_INFO < (3,) or "OpenSSL" not in ssl.OPENSSL_VERSION:
+        return f"it needs OpenSSL 3, and this interpreter has {ssl.OPENSSL_VERSION}"
     return None
 
 

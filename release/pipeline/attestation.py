@@ -1,6 +1,6 @@
 """Verifies a PEP 740 provenance file: `attestation.py PROVENANCE FILE REPOSITORY WORKFLOW ENV`.
 
-A program of its own, because it needs the packages of requirements/verify.txt.
+A program of its own, because it needs the packages of scripts/requirements/release/verify.txt.
 """
 
 import os

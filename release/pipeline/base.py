@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import tomllib
 
 RELEASE = Path(__file__).resolve().parent.parent
-REQUIREMENTS = RELEASE / "requirements"
+REQUIREMENTS = RELEASE.parent / "scripts" / "requirements"
 
 
 class Failure(Exception):
@@ -217,8 +217,8 @@ def make_venv(store: Path, where: Path, *requirements: str) -> Path:
 def requirement_file(name: str) -> Path:
     """Of the release tools, or of the package's own tests."""
     if name == "package-tests":
-        return RELEASE.parent / "requirements" / "test-gil.txt"
-    return REQUIREMENTS / f"{name}.txt"
+        return REQUIREMENTS / "test-gil.txt"
+    return REQUIREMENTS / "release" / f"{name}.txt"
 
 
 # Git --------------------------------------------------------------------------------------------

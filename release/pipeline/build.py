@@ -9,7 +9,7 @@ from typing import Any
 
 import tomllib
 
-from . import linked, sbom
+from . import bundle, linked, sbom
 from .base import (
     clean_env,
     fail,
@@ -27,12 +27,12 @@ from .base import (
 PACKAGE = "trustbridge-python"
 
 # Another toolchain, Debian's, which can compile the standard library of any target from its own
-# sources: for wheels to look at, where the pinned toolchain has none for the target.
-LOOK = Path("/usr/bin")
-LOOK_LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
+# sources: for preview wheels, where the pinned toolchain has none for the target.
+PREVIEW = Path("/usr/bin")
+PREVIEW_LIBRARY = Path("/usr/lib/rustlib/src/rust/library")
 # Zig makes no PE files here: GNU's tools do.
 MINGW = "x86_64-w64-mingw32-"
-LOOK_PACKAGES = "rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64-posix"
+PREVIEW_PACKAGES = "rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64-posix"
 
 
 def cargo_home(store: Path, where: Path) -> Path:
@@ -141,76 +141,41 @@ def build_wheel(
     out: Path,
     target: str,
     home: Path | None = None,
-    look: bool = False,
+    preview: bool = False,
 ) -> dict[str, Any]:
-    """One wheel for one target, from a source tree, offline. `look`: not to be released."""
-    pin = pins()["look" if look else "targets"].get(target)
+    """One wheel for one target, from a source tree, offline. `preview`: not to be released."""
+    pin = pins()["preview" if preview else "targets"].get(target)
     if pin is None:
         fail(f"pins.toml does not know the target {target}")
     home = home or work / "cargo"
     cargo_home(store, home)
     python = make_venv(store, work / "venv", "build-wheel")
-    tools_of_rust = LOOK if look else toolchain()
+    tools_of_rust = PREVIEW if preview else toolchain()
     env = rust_env(work, home, tools_of_rust, SOURCE_DATE_EPOCH=str(epoch))
     cargo = tools_of_rust / "cargo"
     # Unpacks the crates, so that the name of their folder is known.
     graph = linked.graph(source, PACKAGE, target, cargo, env)
     version = version_of(source)
 
+    preview_rust = preview_version() if preview else None
+    purl = f"pkg:pypi/trustbridge@{version}"
+    about = f"extension module for {target}"
     bill = work / "trustbridge.cdx.json"
     bill.write_text(
-        sbom.document(
-            "extension module for " + target,
-            f"pkg:pypi/trustbridge@{version}",
-            version,
-            graph,
-            True,
-            epoch,
-            _licence(source),
-            look_version() if look else None,
-        )
+        sbom.document(about, purl, version, graph, True, epoch, _licence(source), preview_rust)
     )
     list_file = work / "linked.json"
     list_file.write_text(json.dumps(linked.precursor(graph)))
-
-    maps = {str(LOOK_LIBRARY): "/rust-library"} if look else {}
-    maps |= {str(source): "/trustbridge", str(work / "target"): "/target"}
-    maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
-    # A build script must see the mapped names too, so the longest come last: the last match wins.
-    maps = {str(home): "/cargo-home", str(work): "/build"} | maps
-    c_flags = ["-fstack-protector-strong"]
-    c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
-    rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
-    more = " -Zbuild-std=std,panic_unwind" if look else ""
-    wrapper = work / "cargo-wrapper"
-    wrapper.write_text(
-        "#!/bin/sh\n"
-        "# Builds through cargo-auditable, which adds the section .dep-v0.\n"
-        f'case "$1" in build | rustc) exec {cargo} auditable "$@"{more} ;; esac\n'
-        f'exec {cargo} "$@"\n'
-    )
-    wrapper.chmod(0o755)
-    if look:
-        env["RUSTC_BOOTSTRAP"] = "1"
     env |= {
-        "CARGO": str(wrapper),
+        "CARGO": str(_auditable_cargo(work, cargo, preview)),
         "CARGO_SBOM_PATH": str(list_file),
-        "CARGO_TARGET_DIR": str(work / "target"),
-        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags),
-        "CFLAGS": " ".join(c_flags),
         "PATH": f"{python.parent}:{tools}:{env['PATH']}",
-        "ZIG_GLOBAL_CACHE_DIR": str(work / "zig"),
-        "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
-        "XDG_CACHE_HOME": str(work / "home" / "cache"),
+        **_flags(source, work, home, preview),
     }
     linker = ["--zig"]
     if target.endswith("windows-gnu"):
         linker = []
-        name = target.replace("-", "_")
-        env[f"CARGO_TARGET_{name.upper()}_LINKER"] = str(_mingw_linker(work))
-        env |= {f"CC_{name}": f"{MINGW}gcc-posix", f"AR_{name}": f"{MINGW}ar"}
-        # For which there is an interpreter to ask, elsewhere.
-        env["PYO3_CROSS_PYTHON_VERSION"] = "3.10"
+        env |= _mingw(work, target)
     run(
         *(python.parent / "maturin", "build", "--release", "--locked", "--offline", *linker),
         *("--target", target, "--compatibility", pin["compatibility"]),
@@ -225,7 +190,7 @@ def build_wheel(
     compiled = _compiled(work / "target" / target / "release")
     listed = sorted(crate.name for crate in graph.linked())
     # With a standard library of its own, cargo also compiles that one's crates.
-    if compiled != listed and not (look and set(listed) <= set(compiled)):
+    if compiled != listed and not (preview and set(listed) <= set(compiled)):
         difference = sorted(set(compiled) ^ set(listed))
         fail(f"what was compiled is not what the bill of materials lists: {difference}")
     return {
@@ -239,6 +204,52 @@ def build_wheel(
             "cargo-auditable": pins()["cargo-auditable"]["version"],
             "python": sys.version.split()[0],
         },
+    }
+
+
+def _flags(source: Path, work: Path, home: Path, preview: bool) -> dict[str, str]:
+    """The environment that hardens the C parts, and that keeps this machine's paths out."""
+    maps = {str(PREVIEW_LIBRARY): "/rust-library"} if preview else {}
+    maps |= {str(source): "/trustbridge", str(work / "target"): "/target"}
+    maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
+    # A build script must see the mapped names too, so the longest come last: the last match wins.
+    maps = {str(home): "/cargo-home", str(work): "/build"} | maps
+    c_flags = ["-fstack-protector-strong"]
+    c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
+    rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
+    return {
+        "CARGO_TARGET_DIR": str(work / "target"),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags),
+        "CFLAGS": " ".join(c_flags),
+        "ZIG_GLOBAL_CACHE_DIR": str(work / "zig"),
+        "ZIG_LOCAL_CACHE_DIR": str(work / "zig"),
+        "XDG_CACHE_HOME": str(work / "home" / "cache"),
+        **({"RUSTC_BOOTSTRAP": "1"} if preview else {}),
+    }
+
+
+def _auditable_cargo(work: Path, cargo: Path, preview: bool) -> Path:
+    """A cargo that builds through cargo-auditable, which adds the section .dep-v0."""
+    more = " -Zbuild-std=std,panic_unwind" if preview else ""
+    wrapper = work / "cargo-wrapper"
+    wrapper.write_text(
+        "#!/bin/sh\n"
+        f'case "$1" in build | rustc) exec {cargo} auditable "$@"{more} ;; esac\n'
+        f'exec {cargo} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+def _mingw(work: Path, target: str) -> dict[str, str]:
+    """GNU's tools for Windows."""
+    name = target.replace("-", "_")
+    return {
+        f"CARGO_TARGET_{name.upper()}_LINKER": str(_mingw_linker(work)),
+        f"CC_{name}": f"{MINGW}gcc-posix",
+        f"AR_{name}": f"{MINGW}ar",
+        # For which there is an interpreter to ask, elsewhere.
+        "PYO3_CROSS_PYTHON_VERSION": "3.10",
     }
 
 
@@ -262,24 +273,24 @@ def _mingw_linker(work: Path) -> Path:
     return linker
 
 
-def look_version() -> str:
+def preview_version() -> str:
     """The version of Debian's rustc, whose standard library's sources must be there as well."""
-    programs = [LOOK / "rustc", LOOK / "cargo", LOOK / f"{MINGW}gcc-posix"]
-    programs.append(LOOK_LIBRARY / "Cargo.lock")
+    programs = [PREVIEW / "rustc", PREVIEW / "cargo", PREVIEW / f"{MINGW}gcc-posix"]
+    programs.append(PREVIEW_LIBRARY / "Cargo.lock")
     if missing := [str(path) for path in programs if not path.exists()]:
-        fail(f"there is no {', '.join(missing)}: install Debian's {LOOK_PACKAGES}")
-    return run(LOOK / "rustc", "--version", env={"PATH": "/usr/bin:/bin"}).split()[1]
+        fail(f"there is no {', '.join(missing)}: install Debian's {PREVIEW_PACKAGES}")
+    return run(PREVIEW / "rustc", "--version", env={"PATH": "/usr/bin:/bin"}).split()[1]
 
 
-def make_bundle(clone: Path, wheels: list[Path], out: Path) -> Path:
-    """The none-any wheel of these wheels, by the script of the clone.
+def make_bundle(wheels: list[Path], out: Path) -> Path:
+    """The none-any wheel of these wheels.
 
     Python's zlib packs it: another zlib makes other bytes of the same contents.
     """
-    env = clean_env(out)
-    run(sys.executable, clone / "scripts" / "bundle", "--output", out, *wheels, env=env)
-    (bundle,) = out.glob("*-py3-none-any.whl")
-    return bundle
+    try:
+        return bundle.bundle(wheels, out)
+    except bundle.Problem as problem:
+        fail(str(problem))
 
 
 def _compiled(folder: Path) -> list[str]:

@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
-"""bundle -o DIR WHEEL...: makes one py3-none-any wheel of the wheels for several platforms.
+"""`release/bundle -o DIR WHEEL...`: one py3-none-any wheel of the wheels for several platforms.
 
 The Python files are the same in all of them and go in once; each native module goes into
 native/<system>-<machine>/ or native/linux-<libc>-<machine>/, where the selector looks for it. The
 wheels' bills of materials go with them; where a wheel has none, as one that was not made by a
 release, the bundle gets one that says so. The same wheels always give the same bytes, with the same
-zlib. See docs/pip.md.
+zlib. See docs/pip.md. Runs on every Python that the package supports.
 """
 
 from __future__ import annotations
@@ -30,13 +29,15 @@ class Problem(Exception):
     """These wheels cannot be bundled."""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Bundles wheels for several platforms.")
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="release/bundle", description="Bundles wheels for several platforms."
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("wheels", type=Path, nargs="+", metavar="WHEEL")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
-        print(bundle(arguments.wheels, arguments.output))
+        print(bundle(options.wheels, options.output))
     except Problem as problem:
         print(f"bundle: {problem}", file=sys.stderr)
         return 1
@@ -219,7 +220,3 @@ def platform_folders(tags: str) -> list[str]:
 def digest(data: bytes) -> str:
     encoded = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
     return f"sha256={encoded.rstrip(b'=').decode()}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

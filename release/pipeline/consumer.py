@@ -267,7 +267,7 @@ def _compare_bundle(wheels: Path, work: Path) -> None:
     found = list(wheels.glob("*-py3-none-any.whl"))
     if len(found) != 1:
         fail(f"the index has {len(found)} bundles")
-    again = make_bundle(RELEASE.parent, sorted(wheels.glob("*-cp310-abi3-*.whl")), work / "bundle")
+    again = make_bundle(sorted(wheels.glob("*-cp310-abi3-*.whl")), work / "bundle")
     differences = compare_wheels(found[0], again)
     if differences == [LAYOUT]:
         note(f"{found[0].name} has the same contents; this machine's zlib packs them differently")

@@ -19,7 +19,7 @@ from .base import (
     unpack,
     write_json,
 )
-from .build import LOOK, LOOK_LIBRARY, look_version
+from .build import PREVIEW, PREVIEW_LIBRARY, preview_version
 from .linked import lock_checksums
 
 SETS = ("build-sdist", "build-wheel", "check", "lint", "test", "package-tests")
@@ -35,12 +35,12 @@ def fetch(clone: Path, work: Path, store: Path) -> dict[str, object]:
     return {"crates": len(crates)}
 
 
-def fetch_look(store: Path, work: Path, out: Path) -> dict[str, object]:
+def fetch_preview(store: Path, work: Path, out: Path) -> dict[str, object]:
     """The store, and the crates that the standard library of Debian's compiler is made of."""
-    version = look_version()
-    lock = LOOK_LIBRARY / "Cargo.lock"
-    manifest = str(LOOK_LIBRARY / "Cargo.toml")
-    _cargo(work, "fetch", "--quiet", "--locked", "--manifest-path", manifest, tools=LOOK)
+    version = preview_version()
+    lock = PREVIEW_LIBRARY / "Cargo.lock"
+    manifest = str(PREVIEW_LIBRARY / "Cargo.toml")
+    _cargo(work, "fetch", "--quiet", "--locked", "--manifest-path", manifest, tools=PREVIEW)
     wanted = set(lock_checksums(lock).values())
     shutil.copytree(store, out, dirs_exist_ok=True)
     cache = out / "cargo" / "registry" / "cache"

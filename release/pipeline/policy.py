@@ -16,14 +16,14 @@ SYSTEMS = {
 }
 REQUIRED_FILES = (
     ".github/CODEOWNERS",
+    ".github/SECURITY.md",
     ".github/dependabot.yml",
     ".github/workflows/release.yml",
     "Cargo.lock",
     "LICENSE-APACHE",
     "LICENSE-MIT",
-    "RELEASING.md",
-    "SECURITY.md",
-    "deny.toml",
+    "release/RELEASING.md",
+    "release/deny.toml",
 )
 C_SOURCE = {".c", ".cc", ".cpp", ".S", ".s", ".asm", ".o", ".obj", ".a", ".lib", ".so", ".dll"}
 UNSAFE = re.compile(r"\bunsafe\b\s*(?:\{|fn|impl|extern|trait)")
@@ -38,7 +38,7 @@ def check_dependencies(clone: Path, cargo: Path, env: dict[str, str]) -> dict[st
         graph = linked.graph(clone, "trustbridge-python", target, cargo, env)
         by_system[system] = [crate for crate in graph.linked() if not crate.local]
     problems = compare(policy, by_system)
-    problems += requirements(policy, clone / "release" / "requirements")
+    problems += requirements(policy, clone / "scripts" / "requirements" / "release")
     problems += pyproject(clone / "pyproject.toml", policy)
     problems += versions(clone)
     problems += [f"{name} is missing" for name in REQUIRED_FILES if not (clone / name).is_file()]
@@ -189,16 +189,16 @@ def versions(clone: Path) -> list[str]:
     """Whatever has our version in its text has that of Cargo.toml."""
     version = version_of(clone)
     told = {}
-    for name in ("Cargo.lock", "fuzz/Cargo.lock"):
+    for name in ("Cargo.lock", "tests/fuzz/Cargo.lock"):
         for package in tomllib.loads((clone / name).read_text())["package"]:
             if package["name"].startswith("trustbridge") and package["name"] != "trustbridge-fuzz":
                 told[f"{name}: {package['name']}"] = package["version"]
     text = (clone / "python" / "trustbridge" / "_version.py").read_text()
     found = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
     told["python/trustbridge/_version.py"] = " ".join(found)
-    for path in sorted((clone / "scripts" / "pip").glob("*.patch")):
+    for path in sorted((clone / "tests" / "pip").glob("*.patch")):
         for pinned in re.findall(r"^\+trustbridge==(\S+)", path.read_text(), re.MULTILINE):
-            told[f"scripts/pip/{path.name}"] = pinned
+            told[f"tests/pip/{path.name}"] = pinned
     problems = [f"{name} has {one}, not {version}" for name, one in told.items() if one != version]
     project = tomllib.loads((clone / "pyproject.toml").read_text())["project"]
     if "version" in project or "version" not in project.get("dynamic", []):

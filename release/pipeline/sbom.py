@@ -10,7 +10,7 @@ import tomllib
 from .base import RELEASE, pins
 from .linked import Crate, Graph
 
-# The property of a wheel that was only made to be looked at.
+# The property of a wheel that is only a preview.
 NOT_FOR_RELEASE = "trustbridge:not-for-release"
 # What the toolchain links in, beside the crates. A wheel's check looks for both.
 TOOLCHAIN = (("rust-std", "MIT OR Apache-2.0"),)
@@ -28,13 +28,13 @@ def document(
     linked_only: bool,
     epoch: int,
     licence: str,
-    look: str | None = None,
+    preview: str | None = None,
 ) -> str:
     """The bill of materials of `artifact`, whose root crate is the root of the graph.
 
     A binary contains what is linked (`linked_only`). A source archive also needs what builds it:
     those components have the scope "excluded", which is CycloneDX's word for "not at run time".
-    `look` is the version of a compiler that is not the release's.
+    `preview` is the version of a compiler that is not the release's.
     """
     linked = {crate.key for crate in graph.linked()}
     chosen = [
@@ -53,21 +53,9 @@ def document(
             {"ref": ref, "dependsOn": sorted(names[target] for target in targets & names.keys())}
         )
     if linked_only:
-        version_of_rust = look or pins()["rust"]["version"]
-        for name, name_licence in TOOLCHAIN:
-            ref = f"pkg:generic/{name}@{version_of_rust}"
-            components.append(
-                {
-                    "type": "library",
-                    "bom-ref": ref,
-                    "name": name,
-                    "version": version_of_rust,
-                    "description": "Linked in by the toolchain; not a crate of Cargo.lock",
-                    "licenses": [{"expression": name_licence}],
-                    "purl": ref,
-                }
-            )
-            edges.append({"ref": ref, "dependsOn": []})
+        parts = _toolchain(preview or pins()["rust"]["version"])
+        components += parts
+        edges += [{"ref": part["bom-ref"], "dependsOn": []} for part in parts]
     body: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -88,13 +76,32 @@ def document(
         "components": components,
         "dependencies": edges,
     }
-    if look:
-        reason = f"made by rustc {look} for a look"
+    if preview:
+        reason = f"made by rustc {preview} as a preview"
         body["metadata"]["properties"] = [{"name": NOT_FOR_RELEASE, "value": reason}]
     # A serial number is required to be a UUID, not to be random.
     text = json.dumps(body, sort_keys=True)
     body["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, text)}"
     return json.dumps(body, indent=2, sort_keys=True) + "\n"
+
+
+def _toolchain(version: str) -> list[dict[str, Any]]:
+    """What the toolchain links in."""
+    parts = []
+    for name, licence in TOOLCHAIN:
+        ref = f"pkg:generic/{name}@{version}"
+        parts.append(
+            {
+                "type": "library",
+                "bom-ref": ref,
+                "name": name,
+                "version": version,
+                "description": "Linked in by the toolchain; not a crate of Cargo.lock",
+                "licenses": [{"expression": licence}],
+                "purl": ref,
+            }
+        )
+    return parts
 
 
 def vendored_projects() -> dict[str, list[dict[str, str]]]:

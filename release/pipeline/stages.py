@@ -31,7 +31,7 @@ from .base import (
     workspace,
     write_json,
 )
-from .fetch import fetch, fetch_look
+from .fetch import fetch, fetch_preview
 
 DEFAULT_TARGET = "x86_64-unknown-linux-gnu"
 
@@ -116,8 +116,8 @@ def _fetch(clone: Path, work: Path, out: Path) -> dict[str, Any]:
     return fetch(clone, work, out)
 
 
-def _look_store(store: Path, work: Path, out: Path) -> dict[str, Any]:
-    return fetch_look(store, work, out)
+def _preview_store(store: Path, work: Path, out: Path) -> dict[str, Any]:
+    return fetch_preview(store, work, out)
 
 
 def _tools(store: Path, work: Path, out: Path) -> dict[str, Any]:
@@ -129,39 +129,39 @@ def _source(clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
     return build.build_sources(clone, store, work, out)
 
 
-def _wheel_for(target: str, look: bool = False) -> Callable[..., dict[str, Any]]:
+def _wheel_for(target: str, preview: bool = False) -> Callable[..., dict[str, Any]]:
     def work_on(sources: Path, store: Path, tools: Path, work: Path, out: Path) -> dict[str, Any]:
         # Nothing of the sources but the sdist is read: not git, not the checkout.
         (sdist,) = sources.glob("*.tar.gz")
         tree, epoch = build.unpack_sdist(sdist, work)
-        result = build.build_wheel(tree, epoch, store, tools, work, out, target, look=look)
-        return {**result, "release": not look}
+        result = build.build_wheel(tree, epoch, store, tools, work, out, target, preview=preview)
+        return {**result, "release": not preview}
 
     return work_on
 
 
-def _bundle(clone: Path, *rest: Path) -> dict[str, Any]:
+def _bundle(*rest: Path) -> dict[str, Any]:
     """The none-any wheel, of nothing but the wheels that are released."""
     *folders, _, out = rest
     wheels = [wheel for folder in folders for wheel in sorted(folder.glob("*-cp310-abi3-*.whl"))]
-    bundle = build.make_bundle(clone, wheels, out)
+    bundle = build.make_bundle(wheels, out)
     return {"wheel": bundle.name, "of": {wheel.name: sha256(wheel) for wheel in wheels}}
 
 
-def assemble(folders: list[Path], dist: Path, look: dict[str, Any] | None = None) -> None:
-    """What is published, in one folder, with the sums of all of it; or what is only looked at."""
+def assemble(folders: list[Path], dist: Path, preview: dict[str, Any] | None = None) -> None:
+    """What is published, in one folder, with the sums of all of it; or only a preview."""
     dist.mkdir(parents=True)
     for folder in folders:
         for path in sorted(folder.iterdir()):
             if path.name.endswith((".tar.gz", ".crate", ".whl", ".cdx.json")):
                 shutil.copyfile(path, dist / path.name)
-    if look:
-        write_json(dist / "NOT-FOR-RELEASE", look)
+    if preview:
+        write_json(dist / "NOT-FOR-RELEASE", preview)
     (dist / "SHA256SUMS").write_text(sums_text(tree_sums(dist)))
 
 
-def _check_look(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
-    return _check(dist, clone, store, work, out, "--look")
+def _check_preview(dist: Path, clone: Path, store: Path, work: Path, out: Path) -> dict[str, Any]:
+    return _check(dist, clone, store, work, out, "--preview")
 
 
 def _check(
@@ -321,7 +321,7 @@ def _rebuild(
     # And the bundle, of the wheel made here and those that only the release made.
     (own,) = wheel.glob("*.whl")
     others = [path for path in dist.glob("*-cp310-abi3-*.whl") if path.name != own.name]
-    build.make_bundle(clone, [own, *others], wheel)
+    build.make_bundle([own, *others], wheel)
     rebuilt = {path.name: sha256(path) for path in [*sources.iterdir(), *wheel.glob("*.whl")]}
     wanted = parse_sums((dist / "SHA256SUMS").read_text())
     different = sorted(name for name, digest in rebuilt.items() if wanted.get(name) != digest)
@@ -344,18 +344,18 @@ STAGES = {
     "wheel-aarch64-musl": Stage(
         ("SOURCES", "STORE", "TOOLS"), _wheel_for("aarch64-unknown-linux-musl")
     ),
-    "bundle": Stage(("CLONE", "WHEEL…"), _bundle),
+    "bundle": Stage(("WHEEL…",), _bundle),
     "check": Stage(("DIST", "CLONE", "STORE"), _check),
     "test": Stage(("DIST", "CLONE", "STORE"), _test),
     "docs": Stage(("CLONE", "STORE"), _docs),
     "policy": Stage(("CLONE", "STORE"), _policy),
     "rehearse": Stage(("DIST", "CLONE", "STORE", "TOOLS"), _rehearse),
     "rebuild": Stage(("CLONE", "STORE", "TOOLS", "DIST"), _rebuild),
-    # For wheels that are only looked at: release/cross.
-    "look-store": Stage(("STORE",), _look_store, network=True),
-    "check-look": Stage(("DIST", "CLONE", "STORE"), _check_look),
+    # For wheels that are only previews: tests/occasional/preview-wheels.
+    "preview-store": Stage(("STORE",), _preview_store, network=True),
+    "check-preview": Stage(("DIST", "CLONE", "STORE"), _check_preview),
     **{
-        f"look-{target}": Stage(("SOURCES", "STORE", "TOOLS"), _wheel_for(target, look=True))
-        for target in pins()["look"]
+        f"preview-{target}": Stage(("SOURCES", "STORE", "TOOLS"), _wheel_for(target, preview=True))
+        for target in pins()["preview"]
     },
 }

@@ -1,111 +1,100 @@
-"""What must hold for .github/workflows/release.yml, beyond what zizmor looks at. Needs PyYAML."""
+"""What must hold for the files in .github/workflows, beyond their schema and what zizmor reports.
+
+The rules here hold for every workflow; those of `workflow_ci` for all but release.yml, which
+publishes and has the rules of `workflow_release`. Needs ruamel.yaml, which check-jsonschema brings.
+"""
 
 import re
+from pathlib import Path
 from typing import Any
 
-import yaml
+from . import workflow_ci, workflow_release
 
-PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
-COMMENTED = re.compile(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
-SUMS = "${{ needs.build.outputs.sums }}"
-COMMIT = "${{ needs.tag.outputs.commit }}"
-# Who may have which permission, all of it.
-PERMISSIONS = {
-    "attest": {"attestations": "write", "id-token": "write"},
-    "publish-python": {"id-token": "write"},
-    "publish-crate": {"id-token": "write"},
-    "publish-page": {"contents": "write"},
-}
-READ = {"contents": "read"}
+MOST_MINUTES = 60
+SYSTEMS = "ubuntu|windows|macos"
+PINNED = re.compile(r"(?P<action>[\w.-]+/[\w./-]+)@(?P<hash>[0-9a-f]{40})\Z")
+# The version is a comment, which the parser does not see.
+USES = re.compile(r"^\s*(?:- )?uses:\s*(?P<pin>\S+)(?:\s+#\s*(?P<version>\S+))?\s*$", re.MULTILINE)
+VERSION = re.compile(r"v\d+\.\d+\.\d+\Z")
 
 
-def problems(text: str) -> list[str]:
-    workflow = yaml.safe_load(text)
+def findings(name: str, text: str, root: Path) -> list[str]:
+    """What is wrong with the workflow of this file name, in a checkout at `root`."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        workflow = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        return [f"cannot be parsed: {error}"]
+    if not isinstance(workflow, dict) or not isinstance(workflow.get("jobs"), dict):
+        return ["has no jobs"]
+    found = [*check_pins(text), *check_top(workflow)]
+    for job_name, job in workflow["jobs"].items():
+        found += [f"{job_name}: {what}" for what in check_job(job)]
+    if name == "release.yml":
+        return found + workflow_release.check(workflow)
+    return found + workflow_ci.check(workflow, root, covers=name == "ci.yml")
+
+
+def check_pins(text: str) -> list[str]:
     found = []
-    # YAML 1.1 reads the key `on` as true.
-    if workflow.get("on", workflow.get(True)) != {"push": {"tags": ["v[0-9]+.*"]}}:
-        found.append("it does not start from a version's tag alone")
+    hashes: dict[str, str] = {}
+    for uses in USES.finditer(text):
+        pin = PINNED.match(uses["pin"])
+        if not pin:
+            found.append(f"{uses['pin']} is not pinned by the hash of a commit")
+            continue
+        if not VERSION.match(uses["version"] or ""):
+            found.append(f"{uses['pin']} does not say its version in a comment")
+        if hashes.setdefault(pin["action"], pin["hash"]) != pin["hash"]:
+            found.append(f"{pin['action']} is pinned to two commits")
+    return found
+
+
+def check_top(workflow: dict[str, Any]) -> list[str]:
+    found = []
     if workflow.get("permissions") != {}:
-        found.append("it has permissions at the top")
+        found.append("grants permissions to every job; the top level must say `permissions: {}`")
+    if "group" not in (workflow.get("concurrency") or {}):
+        found.append("has no concurrency group")
     # The default shell goes on after a failure in the middle of a pipe.
-    if (workflow.get("defaults") or {}).get("run") != {"shell": "bash"}:
-        found.append("its scripts are not run by bash with pipefail")
-    if "secrets." in text:
-        found.append("it uses a secret")
-    for line in text.splitlines():
-        if "uses:" in line and not COMMENTED.search(line):
-            found.append(f"no hash with its version: {line.strip()}")
-    for name, job in workflow["jobs"].items():
-        found += [f"{name}: {problem}" for problem in _job(name, job)]
-    missing = {*PERMISSIONS, "tag", "build", "examine", "verify-published"} - workflow[
-        "jobs"
-    ].keys()
-    found += [f"the job {name} is missing" for name in sorted(missing)]
+    if (workflow.get("defaults") or {}).get("run", {}).get("shell") != "bash":
+        found.append("does not run its commands with bash everywhere")
+    if "secrets." in str(workflow):
+        found.append("uses secrets")
     return found
 
 
-def _job(name: str, job: dict[str, Any]) -> list[str]:
+def check_job(job: dict[str, Any]) -> list[str]:
     found = []
-    if "uses" in job:
-        return ["it calls another workflow: attestations would be refused"]
-    permissions = job.get("permissions")
-    privileged = permissions not in (READ, {})
-    if permissions != PERMISSIONS.get(name, READ):
-        found.append(f"its permissions are {permissions}")
-    if privileged and not (job.get("environment") or {}).get("name"):
-        found.append("it can publish without a protected environment")
-    if "timeout-minutes" not in job:
-        found.append("it has no time limit")
-    if not re.fullmatch(r"[a-z]+-[\d.]+", str(job.get("runs-on"))):
-        found.append(f"it runs on {job.get('runs-on')}")
-    needs = job.get("needs", [])
-    if name != "tag" and "tag" not in needs:
-        found.append("it does not need the job that resolves the tag")
-    if name.startswith("publish") and not {"build", "examine", "attest"} <= set(needs):
-        found.append("it does not wait for all checks")
-
-    compared = False
-    summed = False
-    for step in job["steps"]:
-        action = step.get("uses", "")
-        options = step.get("with") or {}
-        environment = step.get("env") or {}
-        script = str(step.get("run", ""))
-        if action and not PINNED.fullmatch(action):
-            found.append(f"{action} is not pinned")
-        if "cache" in action or "cache" in options or "rust-cache" in action:
-            found.append("it uses a cache")
-        if "${{" in script:
-            found.append("a script has an expression in its text")
-        if action.startswith("actions/checkout@"):
-            if privileged:
-                found.append("it can publish and has a checkout")
-            if options.get("persist-credentials") is not False:
-                found.append("its checkout keeps credentials")
-            if name != "tag" and options.get("ref") != COMMIT:
-                found.append("its checkout is not of the resolved commit")
-        if privileged and "release/" in script:
-            found.append("it can publish and runs the repository's scripts")
-        if environment.get("COMMIT") == COMMIT and (
-            "release/hosted tag-unmoved" in script
-            or ("git ls-remote" in script and 'test "$remote" = "$COMMIT"' in script)
-        ):
-            compared = True
-        if environment.get("SUMS") == SUMS and (
-            ("release/hosted" in script)
-            or ("sha256sum --check --strict" in script and 'diff <(echo "$SUMS")' in script)
-        ):
-            summed = True
-        # Nothing may come between the comparison and what depends on it.
-        acts = action and not action.startswith("actions/download-artifact@")
-        if privileged and acts and not (compared and summed):
-            found.append(f"{action.partition('@')[0]} runs before the sums are compared")
-    if name != "tag" and not compared:
-        found.append("it does not see whether the tag has moved")
-    if name not in ("tag", "build") and not summed:
-        found.append("it does not compare the sums of the job outputs")
-    if name == "publish-python" and not any(
-        step.get("uses", "").startswith("pypa/gh-action-pypi-publish@") for step in job["steps"]
-    ):
-        found.append("it does not publish from this workflow itself")
+    minutes = job.get("timeout-minutes")
+    if not isinstance(minutes, int) or not 0 < minutes <= MOST_MINUTES:
+        found.append(f"needs `timeout-minutes` of at most {MOST_MINUTES}")
+    runners = job.get("strategy", {}).get("matrix", {}).get("os", [job.get("runs-on")])
+    for runner in runners:
+        if not re.fullmatch(rf"({SYSTEMS})-\d[\w.]*", str(runner)):
+            found.append(f"runs on {runner}, which is not a system of GitHub's with its version")
+    if set(job) & {"continue-on-error", "uses", "secrets", "container", "services"}:
+        found.append("is more than its own steps, or may fail unseen")
+    steps = job.get("steps") or []
+    if not steps:
+        found.append("runs nothing")
+    for step in steps:
+        if "continue-on-error" in step or "if" in step:
+            found.append("has a step that may be left out or fail unseen")
+        if "${{" in str(step.get("run", "")):
+            found.append(f"`{str(step['run']).strip()}`: expressions belong into `env`")
+        if "uses" in step:
+            found += check_action(step)
     return found
+
+
+def check_action(step: dict[str, Any]) -> list[str]:
+    uses = str(step["uses"])
+    if not PINNED.match(uses):
+        return [f"{uses} is not pinned by the hash of a commit"]
+    keeps = step.get("with", {}).get("persist-credentials", True)
+    if uses.startswith("actions/checkout@") and keeps is not False:
+        return ["leaves its token in the checkout (persist-credentials)"]
+    return []

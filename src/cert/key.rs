@@ -17,7 +17,28 @@ pub(crate) enum Key {
     Other,
 }
 
+/// Why a public key is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weakness {
+    /// An RSA key of this many bits.
+    Short { bits: usize },
+    /// A kind of key, or a curve, that TLS no longer uses.
+    Kind,
+}
+
 impl Key {
+    /// What is too weak, for end entities, CAs and trust anchors alike: less than 112 bits of
+    /// strength (NIST SP 800-57 part 1, table 2; OpenSSL's security level 2), DSA, and curves
+    /// that TLS does not use.
+    pub(crate) fn weakness(self) -> Option<Weakness> {
+        const MIN_RSA_BITS: usize = 2048;
+        match self {
+            Self::Rsa(bits) if bits < MIN_RSA_BITS => Some(Weakness::Short { bits }),
+            Self::Dsa | Self::OtherCurve => Some(Weakness::Kind),
+            Self::Rsa(_) | Self::Ec | Self::Other => None,
+        }
+    }
+
     pub(super) fn parse(spki: &[u8]) -> Result<Self, Malformed> {
         const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
         const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
@@ -47,16 +68,6 @@ impl Key {
                 _ => Ok(Self::OtherCurve),
             },
             _ => Ok(Self::Other),
-        }
-    }
-
-    /// Shorter than 112 bits of strength (NIST SP 800-57 part 1, table 2), or DSA, or a curve
-    /// that TLS does not use.
-    pub(crate) fn is_weak(self) -> bool {
-        match self {
-            Self::Rsa(bits) => bits < 2048,
-            Self::Dsa | Self::OtherCurve => true,
-            Self::Ec | Self::Other => false,
         }
     }
 }

@@ -1,16 +1,18 @@
 //! One path from the end entity to a vetted trust anchor: signatures, name constraints and CRLs, by
 //! `webpki`.
 
+use std::sync::Arc;
+
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::cert::der::{self, Reader};
 use crate::cert::{self, Cert};
 use crate::checks;
-use crate::error::VerifyError;
+use crate::fault::{Cause, Fault};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationOutcome};
-use crate::revocation::{self, BadSignature, Signatures};
+use crate::revocation::{self, BadSignature, Provider, Signatures};
 use crate::settings::Config;
 use crate::store::StoreEntry;
 
@@ -27,8 +29,8 @@ pub(super) struct Candidate<'c, 'a> {
 
 impl Candidate<'_, '_> {
     /// What was found about revocation, or what is wrong with the path.
-    pub(super) fn validate(&self) -> Result<RevocationOutcome, VerifyError> {
-        self.attempt().map_err(|error| self.explain(error))?;
+    pub(super) fn validate(&self) -> Result<RevocationOutcome, Fault> {
+        self.attempt().map_err(|error| self.explain(&error))?;
         let anchor = Cert::parse(self.entry.certificate()).map_err(checks::malformed)?;
         let path: Vec<_> = std::iter::once(self.leaf)
             .chain(self.issuers.iter().copied())
@@ -56,7 +58,7 @@ impl Candidate<'_, '_> {
             }
         };
         leaf.verify_for_usage(
-            self.config.algorithms,
+            &self.config.algorithms,
             std::slice::from_ref(self.anchor),
             &intermediates,
             self.time,
@@ -68,64 +70,31 @@ impl Candidate<'_, '_> {
     }
 
     /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
-    fn explain(&self, error: webpki::Error) -> VerifyError {
+    fn explain(&self, error: &webpki::Error) -> Fault {
         use webpki::Error as E;
-        let kind = match &error {
-            E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
-            E::CertDistrusted => ErrorKind::Distrusted,
-            E::CertExpired { .. } => ErrorKind::Expired,
-            E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
-            E::EndEntityUsedAsCa => ErrorKind::NotACa,
-            E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
-            E::MaximumNameConstraintComparisonsExceeded
-            | E::MaximumPathBuildCallsExceeded
-            | E::MaximumPathDepthExceeded
-            | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
-            E::NameConstraintViolation
-            | E::InvalidNetworkMaskConstraint
-            | E::MalformedNameConstraint => ErrorKind::NameConstraints,
-            E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
-            E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
-            E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
-            E::UnsupportedSignatureAlgorithmContext(_)
-            | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                ErrorKind::UnsupportedAlgorithm
+        let kind = kind_of(error);
+        let fault = match error {
+            E::UnsupportedSignatureAlgorithmContext(context) => {
+                let algorithm = Reader::new(&context.signature_algorithm_id).expect(der::OID, "");
+                checks::unsupported_signature(der::dotted(algorithm.unwrap_or_default()))
             }
-            E::UnsupportedCertVersion
-            | E::BadDer
-            | E::BadDerTime
-            | E::ExtensionValueInvalid
-            | E::InvalidCertValidity
-            | E::InvalidSerialNumber
-            | E::MalformedDnsIdentifier
-            | E::MalformedExtensions
-            | E::SignatureAlgorithmMismatch
-            | E::TrailingData(_) => ErrorKind::BadEncoding,
-            _ => ErrorKind::CannotCheck,
+            E::UnsupportedCertVersion => Fault::new(kind).because(Cause::OldVersion),
+            _ => match kind {
+                ErrorKind::BadEncoding | ErrorKind::CannotCheck => {
+                    Fault::new(kind).because(Cause::Library(format!("{error:?}")))
+                }
+                _ => Fault::new(kind),
+            },
         };
-        let depth = match kind {
+        Fault { depth: self.depth_of(kind), ..fault }
+    }
+
+    /// The certificate that has such a fault.
+    fn depth_of(&self, kind: ErrorKind) -> Option<usize> {
+        match kind {
             ErrorKind::BadSignature | ErrorKind::UnsupportedAlgorithm => self.first_bad_link(),
             ErrorKind::CaAsEndEntity | ErrorKind::NameConstraints => Some(0),
             _ => None,
-        };
-        let out = VerifyError::new(kind);
-        let out = match depth {
-            Some(depth) => out.at(depth),
-            None => out,
-        };
-        match &error {
-            E::UnsupportedSignatureAlgorithmContext(context) => {
-                let oid = oid_of(&context.signature_algorithm_id);
-                let outdated = checks::OUTDATED_SIGNATURES.contains(&oid.as_str());
-                let out = out.detail(format!("signature algorithm {oid}"));
-                // X509_V_ERR_CA_MD_TOO_WEAK
-                if outdated { out.code(68) } else { out }
-            }
-            E::UnsupportedCertVersion => out.detail("not an X.509 version 3 certificate"),
-            _ if matches!(kind, ErrorKind::BadEncoding | ErrorKind::CannotCheck) => {
-                out.detail(format!("{error:?}"))
-            }
-            _ => out,
         }
     }
 
@@ -138,7 +107,7 @@ impl Candidate<'_, '_> {
             .chain([&anchor])
             .collect();
         certs.windows(2).position(|pair| match pair {
-            [cert, issuer] => !signed_by(cert, issuer, self.config.algorithms),
+            [cert, issuer] => !signed_by(cert, issuer, &self.config.algorithms),
             _ => false,
         })
     }
@@ -160,35 +129,56 @@ pub(super) fn signed_by(
         .any(|algorithm| algorithm.verify_signature(key, cert.tbs, cert.signature).is_ok())
 }
 
-/// The object identifier of an AlgorithmIdentifier's contents.
-fn oid_of(algorithm: &[u8]) -> String {
-    let oid = Reader::new(algorithm).expect(der::OID, "").unwrap_or_default();
-    der::dotted(oid)
+fn kind_of(error: &webpki::Error) -> ErrorKind {
+    use webpki::Error as E;
+    match error {
+        E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
+        E::CertDistrusted => ErrorKind::Distrusted,
+        E::CertExpired { .. } => ErrorKind::Expired,
+        E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
+        E::EndEntityUsedAsCa => ErrorKind::NotACa,
+        E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
+        E::MaximumNameConstraintComparisonsExceeded
+        | E::MaximumPathBuildCallsExceeded
+        | E::MaximumPathDepthExceeded
+        | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
+        E::NameConstraintViolation
+        | E::InvalidNetworkMaskConstraint
+        | E::MalformedNameConstraint => ErrorKind::NameConstraints,
+        E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
+        E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
+        E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ErrorKind::UnsupportedAlgorithm,
+        E::UnsupportedCertVersion
+        | E::BadDer
+        | E::BadDerTime
+        | E::ExtensionValueInvalid
+        | E::InvalidCertValidity
+        | E::InvalidSerialNumber
+        | E::MalformedDnsIdentifier
+        | E::MalformedExtensions
+        | E::SignatureAlgorithmMismatch
+        | E::TrailingData(_) => ErrorKind::BadEncoding,
+        _ => ErrorKind::CannotCheck,
+    }
 }
 
 /// Whether a verified path is revoked.
-pub(super) fn revocation(
+fn revocation(
     path: &[&Cert<'_>],
     config: &Config,
     time: UnixTime,
-) -> Result<RevocationOutcome, VerifyError> {
-    let mut signatures = Algorithms(config.algorithms);
-    revocation::check(path, &config.crls, &config.revocation, time, &mut signatures).map_err(
-        |fault| {
-            let out = VerifyError::new(fault.kind).at(fault.depth).detail(fault.detail);
-            match fault.code {
-                Some(code) => out.code(code),
-                None => out,
-            }
-        },
-    )
+) -> Result<RevocationOutcome, Fault> {
+    let mut signatures = Algorithms(&config.algorithms);
+    revocation::check(path, &config.crls, &config.revocation, time, &mut signatures)
 }
 
-struct Algorithms(&'static [&'static dyn SignatureVerificationAlgorithm]);
+struct Algorithms<'a>(&'a Arc<[&'static dyn SignatureVerificationAlgorithm]>);
 
-impl Signatures for Algorithms {
-    fn provider(&self) -> usize {
-        self.0.as_ptr() as usize
+impl Signatures for Algorithms<'_> {
+    fn provider(&self) -> &Provider {
+        self.0
     }
 
     fn verify(

@@ -1,24 +1,24 @@
-//! The verifier of systems whose trust store is plain data.
+//! The verifier of systems whose trust store is plain data: [`Search`] decides.
+//!
+//! Tests: `tests/cases.rs`, `tests/verifier.rs`, `tests/store.rs`.
 
-use pki_types::UnixTime;
-
-use super::Platform;
+use super::{Platform, evidence};
 use crate::cert::Cert;
-use crate::error::{BuildError, Searched, VerifyError};
+use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, PlaceSearched};
 use crate::kind::ErrorKind;
 use crate::path::Search;
 use crate::peer::{Peer, Verified};
 use crate::settings::Config;
-use crate::store::{AnchorSet, Source, SystemStore};
+use crate::store::{Source, SystemStore};
 
-/// Everything that can be prepared is in the settings.
+/// All that is prepared once is in the settings.
 #[derive(Debug, Default)]
 pub(crate) struct Engine;
 
 impl Platform for Engine {
-    fn new(config: &Config) -> Result<Self, BuildError> {
+    fn new(config: &Config) -> Result<Self, BadSetting> {
         if config.revocation.network {
-            return Err(BuildError::NetworkRevocationUnsupported);
+            return Err(BadSetting::NetworkRevocation);
         }
         Ok(Self)
     }
@@ -28,70 +28,39 @@ impl Platform for Engine {
         config: &Config,
         leaf: &Cert<'_>,
         peer: &Peer<'_>,
-    ) -> Result<Verified, VerifyError> {
+    ) -> Result<Verified, Box<Failure>> {
         if config.algorithms.is_empty() {
-            return Err(VerifyError::new(ErrorKind::CannotCheck).detail(
-                "no signature algorithms: turn on the feature aws-lc-rs or ring, or give them to \
-                 signature_algorithms",
-            ));
+            return Err(Fault::new(ErrorKind::CannotCheck).because(Cause::NoAlgorithms).into());
         }
         let system = config.system.as_ref().map(|handle| handle.store());
         let mut search = Search::new(config, leaf, peer, system.as_deref());
-        search.run().map_err(|mut error| {
-            let inner = error.inner_mut();
-            inner.searched = searched(config, &search.sets, system.as_deref(), peer.time);
-            // What the store has under the right name matters only where a path is missing.
-            let anchor_at_fault = inner.depth.is_some_and(|depth| depth > 0);
-            if inner.kind.is_missing_path()
-                || anchor_at_fault
-                || inner.kind == ErrorKind::BadSignature
-            {
-                inner.near_misses = std::mem::take(&mut search.near_misses);
-            }
-            error
+        search.run().map_err(|mut failure| {
+            let places = system.as_deref().map(places).unwrap_or_default();
+            let searched = evidence::searched(places, search.entries(), config.purpose, peer.time);
+            let near_misses = match evidence::near_misses_matter(&failure) {
+                true => search.near_misses(),
+                false => Vec::new(),
+            };
+            failure.evidence = Evidence { places: searched, near_misses };
+            failure
         })
     }
 }
 
-/// Every place that was searched, with what it gave.
-fn searched(
-    config: &Config,
-    sets: &[&AnchorSet],
-    system: Option<&SystemStore>,
-    time: UnixTime,
-) -> Vec<Searched> {
-    let place = |source: &Source| Searched {
-        source: source.clone(),
-        usable: Some(0),
-        refused: 0,
-        problems: Vec::new(),
-    };
-    let mut out: Vec<Searched> = Vec::new();
-    if let Some(store) = system {
-        out.extend(store.places.iter().map(|searched| place(&searched.source)));
-        for problem in &store.problems {
-            match out.iter_mut().find(|searched| searched.source.holds(&problem.path)) {
-                Some(searched) => searched.problems.push(problem.to_string()),
-                None => out.push(Searched {
-                    problems: vec![problem.to_string()],
-                    ..place(&Source::File(problem.path.as_path().into()))
-                }),
+/// Where the system store was searched, with the problems met there.
+fn places(store: &SystemStore) -> Vec<PlaceSearched> {
+    let place = |source: &Source| evidence::place(source.clone(), Some(0));
+    let mut out: Vec<_> = store.places.iter().map(|searched| place(&searched.source)).collect();
+    for problem in &store.problems {
+        let index = match out.iter().position(|searched| searched.source.holds(&problem.path)) {
+            Some(index) => index,
+            None => {
+                out.push(place(&Source::File(problem.path.as_path().into())));
+                out.len() - 1
             }
-        }
-    }
-    for entry in sets.iter().flat_map(|set| set.entries()) {
-        let found = out.iter().position(|searched| match (&searched.source, entry.source()) {
-            (searched, Source::File(path)) => searched.holds(path),
-            (searched, source) => searched == source,
-        });
-        let index = found.unwrap_or(out.len());
-        if found.is_none() {
-            out.push(place(entry.source()));
-        }
-        let Some(searched) = out.get_mut(index) else { continue };
-        match entry.refusal(config.purpose, time) {
-            None => searched.usable = searched.usable.map(|usable| usable + 1),
-            Some(_) => searched.refused += 1,
+        };
+        if let Some(searched) = out.get_mut(index) {
+            searched.problems.push(PlaceProblem::Store(problem.clone()));
         }
     }
     out

@@ -8,10 +8,10 @@ use std::sync::{Arc, RwLock};
 use pki_types::CertificateRevocationListDer;
 
 use super::scope::{self, Scope};
-use super::{BadSignature, Signatures};
+use super::{BadSignature, Provider, Signatures};
 use crate::cert::der::{self, Malformed, Reader};
-use crate::cert::name_text;
 use crate::cert::time::{self, Timestamp};
+use crate::fault::CrlProblem;
 
 /// A certificate revocation list (RFC 5280 section 5), read once; clones share it.
 ///
@@ -26,37 +26,6 @@ struct Inner {
     der: CertificateRevocationListDer<'static>,
     read: Result<Contents, Unreadable>,
     memo: Memo,
-}
-
-/// Why a CRL can never be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CrlProblem {
-    /// It is not a CRL in DER; the text names the field.
-    Malformed(&'static str),
-    /// It is a delta CRL (RFC 5280 section 5.2.4).
-    Delta,
-    /// It is an indirect CRL (RFC 5280 section 5.2.5).
-    Indirect,
-    /// It has a critical extension that is unknown, given by its object identifier (RFC 5280
-    /// sections 5.2 and 5.3).
-    UnknownCriticalExtension(String),
-    /// Its issuing distribution point contradicts itself (RFC 5280 section 5.2.5).
-    ContradictoryScope,
-}
-
-impl fmt::Display for CrlProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(what) => write!(f, "malformed {what}"),
-            Self::Delta => f.write_str("delta CRLs are not supported"),
-            Self::Indirect => f.write_str("indirect CRLs are not supported"),
-            Self::UnknownCriticalExtension(oid) => write!(f, "unknown critical extension {oid}"),
-            Self::ContradictoryScope => {
-                f.write_str("its issuing distribution point contradicts itself")
-            }
-        }
-    }
 }
 
 impl Crl {
@@ -104,8 +73,8 @@ impl Crl {
         spki: &[u8],
         signatures: &mut dyn Signatures,
     ) -> Result<(), BadSignature> {
-        let provider = signatures.provider();
-        if let Some(known) = self.inner.memo.get(spki, provider) {
+        let provider = Provider::clone(signatures.provider());
+        if let Some(known) = self.inner.memo.get(spki, &provider) {
             return known;
         }
         let verdict = signatures.verify(
@@ -135,18 +104,6 @@ impl Crl {
             let entry = entry.and_then(|entry| Entry::read(entry.value).ok());
             entry.is_some_and(|entry| minimal(entry.serial) == serial && !entry.removed)
         })
-    }
-
-    /// The CRL in a sentence: whose it is and when it was issued.
-    pub(super) fn label(&self) -> String {
-        let issuer = self.issuer().map(name_text);
-        match (issuer, self.contents()) {
-            (Some(issuer), Some(contents)) => {
-                format!("the CRL of '{issuer}' issued {}", contents.this_update)
-            }
-            (Some(issuer), None) => format!("a CRL of '{issuer}'"),
-            (None, _) => "a CRL".to_owned(),
-        }
     }
 }
 
@@ -453,16 +410,16 @@ fn hash(serial: &[u8]) -> u64 {
 
 /// Which keys the CRL's signature was verified with. Nobody ever waits for it, so that a fork at
 /// any moment does no harm: whoever finds it taken verifies again.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Memo {
     known: RwLock<Vec<Known>>,
 }
 
-#[derive(Debug)]
 struct Known {
     spki: Box<[u8]>,
-    /// The algorithms that judged it: another provider may know others.
-    provider: usize,
+    /// The algorithms that judged it: another provider may know others. Kept, so that no other
+    /// list can come to lie at its address.
+    provider: Provider,
     verdict: Result<(), BadSignature>,
 }
 
@@ -470,16 +427,20 @@ impl Memo {
     /// An issuer has one key, or a few of one name.
     const MOST: usize = 16;
 
-    fn get(&self, spki: &[u8], provider: usize) -> Option<Result<(), BadSignature>> {
+    fn get(&self, spki: &[u8], provider: &Provider) -> Option<Result<(), BadSignature>> {
         let known = self.known.try_read().ok()?;
         known
             .iter()
-            .find(|known| known.provider == provider && *known.spki == *spki)
+            .find(|known| Provider::ptr_eq(&known.provider, provider) && *known.spki == *spki)
             .map(|known| known.verdict)
     }
 
-    fn put(&self, spki: &[u8], provider: usize, verdict: Result<(), BadSignature>) {
+    fn put(&self, spki: &[u8], provider: Provider, verdict: Result<(), BadSignature>) {
         let Ok(mut known) = self.known.try_write() else { return };
+        if known.len() >= Self::MOST {
+            // First what belongs to verifiers that are gone.
+            known.retain(|known| Provider::strong_count(&known.provider) > 1);
+        }
         if known.len() >= Self::MOST {
             known.remove(0);
         }

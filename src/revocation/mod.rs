@@ -8,21 +8,27 @@
 mod crls;
 mod scope;
 
-use pki_types::UnixTime;
+use std::sync::Arc;
 
+use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+
+pub use self::crls::Crl;
 use self::crls::{Contents, minimal};
-pub use self::crls::{Crl, CrlProblem};
 use self::scope::{ALL_REASONS, reasons_covered};
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
-use crate::cert::{CRL_SIGN, Cert};
+use crate::cert::{CRL_SIGN, Cert, name_text};
+use crate::fault::{Cause, CrlFault, CrlProblem, Fault};
 use crate::kind::ErrorKind;
 use crate::policy::{Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 
+/// The algorithms of a verifier.
+pub(crate) type Provider = Arc<[&'static dyn SignatureVerificationAlgorithm]>;
+
 /// Verifies signatures, within the bounds of one verification.
 pub(crate) trait Signatures {
-    /// A number that differs between lists of algorithms: what one knows another may not.
-    fn provider(&self) -> usize;
+    /// What one list of algorithms knows another may not.
+    fn provider(&self) -> &Provider;
 
     /// `spki` and `algorithm` are the contents of a SubjectPublicKeyInfo and of an
     /// AlgorithmIdentifier.
@@ -44,16 +50,6 @@ pub(crate) enum BadSignature {
     Unsupported,
     /// No more signatures are verified.
     TooMany,
-}
-
-/// What is wrong with a path, revocation being checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    pub(crate) kind: ErrorKind,
-    pub(crate) depth: usize,
-    /// The `X509_V_ERR_*` number, where it says more than the kind.
-    pub(crate) code: Option<i32>,
-    pub(crate) detail: String,
 }
 
 /// Checks a path, end entity first and trust anchor last, whose signatures were verified. A single
@@ -87,23 +83,24 @@ pub(crate) fn check(
                 outcome.checked = RevocationCheck::Leaf;
             }
             Status::Good => {}
-            Status::Unknown(reason) => {
-                unknown.get_or_insert((depth, reason));
+            Status::Unknown(fault) => {
+                unknown.get_or_insert((depth, fault));
             }
-            Status::Revoked(reason) => return Err(reason.at(depth)),
+            Status::Revoked(fault) => return Err(fault.at(depth)),
         }
     }
-    match unknown {
-        Some((depth, reason))
-            if policy.unknown == UnknownRevocation::Reject
-                || reason.kind == ErrorKind::ChainTooComplex =>
-        {
-            Err(reason.at(depth))
-        }
-        // Nobody promised to check a trust anchor.
-        Some((depth, _)) if depth < last || last == 0 => Ok(outcome),
-        _ => Ok(RevocationOutcome { checked: requested, ..outcome }),
+    let Some((depth, fault)) = unknown else {
+        return Ok(RevocationOutcome { checked: requested, ..outcome });
+    };
+    let bound_met = fault.kind == ErrorKind::ChainTooComplex;
+    if policy.unknown == UnknownRevocation::Reject || bound_met {
+        return Err(fault.at(depth));
     }
+    // Nobody promised to check a trust anchor.
+    if depth == last && depth > 0 {
+        outcome.checked = requested;
+    }
+    Ok(outcome)
 }
 
 /// The certificates whose key may sign CRLs about the certificate at this depth: its issuer, and
@@ -131,8 +128,8 @@ struct Query<'q, 'a> {
 
 enum Status {
     Good,
-    Unknown(Reason),
-    Revoked(Reason),
+    Unknown(Fault),
+    Revoked(Fault),
 }
 
 /// What one CRL says about a certificate.
@@ -144,22 +141,11 @@ enum Opinion {
     /// It covers it for these reasons, and does not list it.
     Clean { reasons: u16 },
     /// It proves nothing.
-    Weak(Reason),
+    Weak(CrlFault),
     /// It cannot be used, and may have said something: nothing else proves the certificate good.
-    Dropped(Reason),
-}
-
-/// Why a status is what it is.
-struct Reason {
-    kind: ErrorKind,
-    code: i32,
-    detail: String,
-}
-
-impl Reason {
-    fn at(self, depth: usize) -> Fault {
-        Fault { kind: self.kind, depth, code: Some(self.code), detail: self.detail }
-    }
+    Dropped(CrlFault),
+    /// The bound on signatures is met.
+    TooMany,
 }
 
 impl Query<'_, '_> {
@@ -168,54 +154,52 @@ impl Query<'_, '_> {
         let mut newest_clean: Option<Timestamp> = None;
         let mut outdated: Option<(Timestamp, &Crl)> = None;
         let mut dropped = None;
-        let mut weak: Option<Reason> = None;
+        let mut weak: Option<(&Crl, CrlFault)> = None;
         for crl in crls {
             let updated = crl.contents().map(|contents| contents.this_update);
-            match self.opinion(crl, signatures) {
-                Opinion::None => {}
-                Opinion::Lists { outdated: false } => return Status::Revoked(listed(crl)),
+            let opinion = self.opinion(crl, signatures);
+            let why = match opinion {
+                Opinion::None => continue,
+                Opinion::Lists { outdated: false } => {
+                    return Status::Revoked(fault(crl, CrlFault::Lists));
+                }
                 Opinion::Lists { outdated: true } => {
                     let this = updated.map(|updated| (updated, crl));
-                    if outdated.map(|(time, _)| time) < this.map(|(time, _)| time) {
+                    if outdated.map(|(time, _)| time) < updated {
                         outdated = this;
                     }
+                    continue;
                 }
                 Opinion::Clean { reasons: covered } => {
                     reasons |= covered;
                     newest_clean = newest_clean.max(updated);
+                    CrlFault::SomeReasons
                 }
-                Opinion::Weak(reason) => {
-                    if weak.as_ref().is_none_or(|known| rank(reason.code) > rank(known.code)) {
-                        weak = Some(reason);
-                    }
+                Opinion::Weak(why) => why,
+                Opinion::Dropped(why) => {
+                    dropped.get_or_insert((crl, why));
+                    continue;
                 }
-                Opinion::Dropped(reason) => {
-                    dropped.get_or_insert(reason);
+                Opinion::TooMany => {
+                    return Status::Unknown(Fault::new(ErrorKind::ChainTooComplex));
                 }
+            };
+            if weak.as_ref().is_none_or(|(_, known)| rank(&why) > rank(known)) {
+                weak = Some((crl, why));
             }
         }
         let good = reasons == ALL_REASONS;
-        match outdated {
+        match (outdated, dropped, weak) {
             // Only a newer CRL can have taken the certificate off the list.
-            Some((time, crl)) if !good || newest_clean < Some(time) => {
-                return Status::Revoked(listed(crl));
+            (Some((time, crl)), ..) if !good || newest_clean < Some(time) => {
+                Status::Revoked(fault(crl, CrlFault::Lists))
             }
-            _ => {}
-        }
-        match (dropped, weak) {
-            (Some(reason), _) => Status::Unknown(reason),
-            (None, _) if good => Status::Good,
-            (None, Some(reason)) => Status::Unknown(reason),
-            (None, None) if reasons != 0 => Status::Unknown(Reason {
-                kind: ErrorKind::RevocationUnknown,
-                code: NO_CRL,
-                detail: "the CRLs given cover only some reasons for a revocation".to_owned(),
-            }),
-            (None, None) => Status::Unknown(Reason {
-                kind: ErrorKind::RevocationUnknown,
-                code: NO_CRL,
-                detail: "no CRL covers this certificate".to_owned(),
-            }),
+            (_, Some((crl, why)), _) => Status::Unknown(fault(crl, why)),
+            _ if good => Status::Good,
+            (_, None, Some((crl, why))) => Status::Unknown(fault(crl, why)),
+            (_, None, None) => {
+                Status::Unknown(Fault::new(ErrorKind::RevocationUnknown).because(Cause::NoCrl))
+            }
         }
     }
 
@@ -230,62 +214,45 @@ impl Query<'_, '_> {
         };
         // RFC 5280 section 6.3.3 (f)
         if !signer.cert.key_usage_allows(CRL_SIGN) {
-            return dropped(
-                crl,
-                NO_CRL_SIGN,
-                "its issuer's key usage does not allow it to sign CRLs",
-            );
+            return Opinion::Dropped(CrlFault::NotACrlSigner);
         }
-        // Such an extension may change what an entry means (RFC 5280 section 5.2).
         match &contents.problem {
-            Some(problem @ (CrlProblem::Delta | CrlProblem::ContradictoryScope)) => {
-                return match crl.lists(contents, self.cert.serial) {
-                    true => Opinion::Lists { outdated: false },
-                    false => dropped(crl, NO_CRL, &problem.to_string()),
-                };
+            None => self.opinion_of_usable(crl, contents, signer.named),
+            // An entry of a delta CRL, or of one whose scope makes no sense, is an entry.
+            Some(CrlProblem::Delta | CrlProblem::ContradictoryScope)
+                if crl.lists(contents, self.cert.serial) =>
+            {
+                Opinion::Lists { outdated: false }
             }
-            Some(problem @ CrlProblem::UnknownCriticalExtension(_)) => {
-                return dropped(crl, CRITICAL, &problem.to_string());
-            }
-            Some(problem) => return dropped(crl, NO_CRL, &problem.to_string()),
-            None => {}
+            // An unknown extension may change what the entries mean (RFC 5280 section 5.2).
+            Some(problem) => Opinion::Dropped(CrlFault::Unusable(problem.clone())),
         }
-        self.opinion_of_authentic(crl, contents, signer.named)
     }
 
     /// A CRL that can be used, signed with the issuer's key. `named` says that its key identifier
     /// does not name another key.
-    fn opinion_of_authentic(&self, crl: &Crl, contents: &Contents, named: bool) -> Opinion {
-        // X509_cmp_time: both ends belong to the past.
-        let outdated = contents.next_update.is_some_and(|due| due <= self.time);
+    fn opinion_of_usable(&self, crl: &Crl, contents: &Contents, named: bool) -> Opinion {
+        // Both ends belong to the past, as in X509_cmp_time.
+        let outdated = contents.next_update.filter(|due| *due <= self.time);
         if crl.lists(contents, self.cert.serial) {
-            return Opinion::Lists { outdated };
+            return Opinion::Lists { outdated: outdated.is_some() };
         }
         let reasons = reasons_covered(crl, contents.scope.as_ref(), self.cert);
-        if !named {
-            return weak(crl, NO_CRL, "its authority key identifier names another key");
-        }
-        if contents.this_update > self.time {
-            return weak(crl, NOT_YET_VALID, "it is not yet valid");
-        }
-        if reasons == 0 {
-            return weak(crl, SCOPE, "its scope leaves out this certificate");
-        }
-        if let Some(due) = contents.next_update.filter(|_| outdated) {
-            return Opinion::Weak(Reason {
-                kind: ErrorKind::RevocationOutdated,
-                code: OUTDATED,
-                detail: format!("{} was due to be replaced by {due}", crl.label()),
-            });
-        }
-        Opinion::Clean { reasons }
+        let why = match outdated {
+            _ if !named => CrlFault::NamesOtherKey,
+            _ if contents.this_update > self.time => CrlFault::NotYetValid,
+            _ if reasons == 0 => CrlFault::Scope,
+            Some(due) => CrlFault::Outdated { due },
+            None => return Opinion::Clean { reasons },
+        };
+        Opinion::Weak(why)
     }
 
     /// What cannot be read may have been about this certificate if it may be its issuer's.
     fn opinion_of_unreadable(&self, crl: &Crl) -> Opinion {
         match (crl.issuer(), crl.problem()) {
             (Some(issuer), _) if !same_name(issuer, self.cert.issuer) => Opinion::None,
-            (_, Some(problem)) => dropped(crl, NO_CRL, &problem.to_string()),
+            (_, Some(problem)) => Opinion::Dropped(CrlFault::Unusable(problem)),
             (_, None) => Opinion::None,
         }
     }
@@ -307,31 +274,24 @@ impl Query<'_, '_> {
                     Ok(()) => {
                         return Ok(Signer { cert: signer, named: *named != KeyNamed::Another });
                     }
+                    Err(BadSignature::TooMany) => return Err(Opinion::TooMany),
                     Err(reason) => {
                         worst.get_or_insert((*named, reason));
                     }
                 }
             }
         }
-        Err(match worst {
-            Some((_, BadSignature::TooMany)) => Opinion::Dropped(Reason {
-                kind: ErrorKind::ChainTooComplex,
-                code: ErrorKind::ChainTooComplex.openssl_code(),
-                detail: "too many signatures of CRLs".to_owned(),
-            }),
-            Some((KeyNamed::This, BadSignature::Wrong)) => {
-                dropped(crl, BAD_SIGNATURE, "its signature is wrong")
-            }
+        let why = match worst {
+            Some((KeyNamed::This, BadSignature::Wrong)) => CrlFault::WrongSignature,
             Some((KeyNamed::This | KeyNamed::Unsaid, BadSignature::Unsupported)) => {
                 let oid = Reader::new(crl.bytes(contents.algorithm)).expect(der::OID, "");
-                let oid = oid.map(der::dotted).unwrap_or_default();
-                let what = format!("its signature algorithm {oid} is not supported");
-                dropped(crl, BAD_SIGNATURE, &what)
+                CrlFault::SignatureAlgorithm(oid.map(der::dotted).unwrap_or_default())
             }
             // Another CA of the same name does no harm.
-            Some(_) => weak(crl, BAD_SIGNATURE, "it was signed with another key"),
-            None => Opinion::None,
-        })
+            Some(_) => return Err(Opinion::Weak(CrlFault::OtherKey)),
+            None => return Err(Opinion::None),
+        };
+        Err(Opinion::Dropped(why))
     }
 }
 
@@ -382,44 +342,42 @@ fn same_name(a: &[u8], b: &[u8]) -> bool {
     a == b
 }
 
-// X509_V_ERR_*: UNABLE_TO_GET_CRL, CRL_SIGNATURE_FAILURE, CRL_NOT_YET_VALID, CRL_HAS_EXPIRED,
-// KEYUSAGE_NO_CRL_SIGN, UNHANDLED_CRITICAL_CRL_EXTENSION, DIFFERENT_CRL_SCOPE
-const NO_CRL: i32 = 3;
-const BAD_SIGNATURE: i32 = 8;
-const NOT_YET_VALID: i32 = 11;
-const OUTDATED: i32 = 12;
-const NO_CRL_SIGN: i32 = 35;
-const CRITICAL: i32 = 36;
-const SCOPE: i32 = 44;
+/// What a CRL says, with the number that OpenSSL has for it.
+fn fault(crl: &Crl, why: CrlFault) -> Fault {
+    let (kind, openssl) = match &why {
+        CrlFault::Lists => (ErrorKind::Revoked, 23),
+        // X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION
+        CrlFault::Unusable(CrlProblem::UnknownCriticalExtension(_)) => {
+            (ErrorKind::BadRevocationData, 36)
+        }
+        // X509_V_ERR_UNABLE_TO_GET_CRL
+        CrlFault::Unusable(_) => (ErrorKind::BadRevocationData, 3),
+        CrlFault::NamesOtherKey | CrlFault::SomeReasons => (ErrorKind::RevocationUnknown, 3),
+        // X509_V_ERR_KEYUSAGE_NO_CRL_SIGN
+        CrlFault::NotACrlSigner => (ErrorKind::BadRevocationData, 35),
+        // X509_V_ERR_CRL_SIGNATURE_FAILURE
+        CrlFault::WrongSignature | CrlFault::SignatureAlgorithm(_) | CrlFault::OtherKey => {
+            (ErrorKind::BadRevocationData, 8)
+        }
+        // X509_V_ERR_CRL_NOT_YET_VALID
+        CrlFault::NotYetValid => (ErrorKind::BadRevocationData, 11),
+        // X509_V_ERR_DIFFERENT_CRL_SCOPE
+        CrlFault::Scope => (ErrorKind::RevocationUnknown, 44),
+        // X509_V_ERR_CRL_HAS_EXPIRED
+        CrlFault::Outdated { .. } => (ErrorKind::RevocationOutdated, 12),
+    };
+    let issuer = crl.issuer().map(name_text);
+    let issued = crl.contents().map(|contents| contents.this_update);
+    Fault::new(kind).because(Cause::Crl { issuer, issued, why }).code(openssl)
+}
 
 /// Of several CRLs that prove nothing, the one that came closest is reported.
-fn rank(code: i32) -> u8 {
-    match code {
-        OUTDATED => 5,
-        NOT_YET_VALID => 4,
-        SCOPE => 3,
-        NO_CRL => 2,
+fn rank(why: &CrlFault) -> u8 {
+    match why {
+        CrlFault::Outdated { .. } => 5,
+        CrlFault::NotYetValid => 4,
+        CrlFault::Scope | CrlFault::SomeReasons => 3,
+        CrlFault::NamesOtherKey => 2,
         _ => 1,
     }
-}
-
-fn listed(crl: &Crl) -> Reason {
-    Reason {
-        kind: ErrorKind::Revoked,
-        code: ErrorKind::Revoked.openssl_code(),
-        detail: format!("{} lists it", crl.label()),
-    }
-}
-
-fn weak(crl: &Crl, code: i32, why: &str) -> Opinion {
-    let kind = match code {
-        SCOPE | NO_CRL => ErrorKind::RevocationUnknown,
-        _ => ErrorKind::BadRevocationData,
-    };
-    Opinion::Weak(Reason { kind, code, detail: format!("{}: {why}", crl.label()) })
-}
-
-fn dropped(crl: &Crl, code: i32, why: &str) -> Opinion {
-    let detail = format!("{} cannot be used: {why}", crl.label());
-    Opinion::Dropped(Reason { kind: ErrorKind::BadRevocationData, code, detail })
 }

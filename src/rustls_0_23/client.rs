@@ -9,7 +9,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use super::provider::default_provider;
 use super::settings::{Settings, Shared};
 use super::{ConfigError, ErrorForm};
-use crate::x509::Cert;
+use crate::cert::Cert;
 use crate::{Purpose, Verifier};
 
 /// Verifies clients, for servers that ask for certificates: a [`Verifier`] as rustls's

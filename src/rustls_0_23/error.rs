@@ -297,7 +297,10 @@ mod tests {
     use pki_types::{CertificateDer, ServerName, UnixTime};
 
     use super::*;
-    use crate::{Peer, Verifier};
+    use crate::Verifier;
+    use crate::cert::time::Timestamp;
+    use crate::error::Parts;
+    use crate::fault::{Cause, Fault};
 
     /// Every kind: its variant with the alert, whether that is its ordinary form too, and its
     /// variant where nothing is known but the kind.
@@ -352,14 +355,23 @@ mod tests {
 
     /// As a verifier returns it: with name, time and limit.
     fn complete(kind: ErrorKind) -> VerifyError {
-        let mut error = VerifyError::new(kind).at(0);
-        let inner = error.inner_mut();
-        inner.name = Some(ServerName::try_from("test.example").unwrap());
-        inner.time = Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(20)));
-        inner.limit = Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(10)));
-        inner.presented = vec!["other.example".to_owned()];
-        inner.purposes = vec!["1.3.6.1.5.5.7.3.2".to_owned(), "1.2.840.1".to_owned()];
-        error
+        let limit = Timestamp(10);
+        let cause = match kind {
+            ErrorKind::Expired => Cause::Expired { not_after: limit },
+            ErrorKind::NotYetValid => Cause::NotYetValid { not_before: limit },
+            ErrorKind::NameMismatch => {
+                Cause::Names { presented: vec!["other.example".to_owned()], common_name: None }
+            }
+            _ => Cause::Kind,
+        };
+        let purposes = vec!["1.3.6.1.5.5.7.3.2".to_owned(), "1.2.840.1".to_owned()];
+        Parts {
+            name: Some(ServerName::try_from("test.example").unwrap()),
+            time: Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(20))),
+            purposes,
+            ..Parts::from(Fault::new(kind).at(0).because(cause))
+        }
+        .into()
     }
 
     fn name(error: &CertificateError) -> String {
@@ -452,34 +464,6 @@ mod tests {
             let line = error.to_string();
             assert!(Error::from(error).to_string().contains(&line));
         }
-    }
-
-    /// What `Verifier::system` is in a build without any algorithm.
-    // Elsewhere the operating system verifies the signatures.
-    #[cfg(not(any(windows, target_vendor = "apple")))]
-    #[test]
-    fn without_algorithms_nothing_is_trusted() {
-        use trustbridge_cases::make;
-        let ca = make::ca("Root").self_signed();
-        let leaf = make::server().issued_by(&ca);
-        let verifier = Verifier::builder()
-            .signature_algorithms(
-                rustls::crypto::ring::default_provider().signature_verification_algorithms.all,
-            )
-            .system_roots(false)
-            .extra_roots([CertificateDer::from(&*ca.der)])
-            .build()
-            .unwrap();
-        let chain = [CertificateDer::from(&*leaf.der)];
-        let peer = Peer {
-            time: UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-                trustbridge_cases::NOW,
-            )),
-            ..Peer::new(&chain, Some(ServerName::try_from("example.com").unwrap()))
-        };
-        assert!(verifier.verify(&peer).is_ok());
-        let error = verifier.with_algorithms(&[]).verify(&peer).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::CannotCheck);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a caller can set beside the verifier, and the verification that servers and clients have
 //! in common. Tests: `tests/rustls.rs`.
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::{fmt, iter};
 
@@ -73,6 +74,10 @@ impl From<Verifier> for Settings {
     }
 }
 
+// The observer's own state is the caller's concern; the adapter keeps none.
+impl UnwindSafe for Settings {}
+impl RefUnwindSafe for Settings {}
+
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -91,6 +96,10 @@ pub(super) struct Shared {
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
+// As for [`Verifier`]: the provider's algorithms have no state that a panic could spoil.
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
+
 impl Shared {
     pub(super) fn new(
         mut settings: Settings,
@@ -106,7 +115,7 @@ impl Shared {
         if algorithms.all.is_empty() || algorithms.mapping.is_empty() {
             return Err(ConfigError::NoSignatureAlgorithms);
         }
-        settings.verifier = settings.verifier.with_algorithms(algorithms.all);
+        settings.verifier = settings.verifier.with_signature_algorithms(algorithms.all);
         let errors = settings.errors.unwrap_or(errors);
         Ok(Self { settings, errors, algorithms })
     }

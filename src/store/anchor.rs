@@ -136,7 +136,7 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         Some(Refusal::NotACa)
     } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
         Some(Refusal::NoCertSign)
-    } else if cert.key().is_weak() {
+    } else if cert.key().weakness().is_some() {
         Some(Refusal::WeakKey)
     } else {
         None

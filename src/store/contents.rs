@@ -6,9 +6,10 @@ use std::path::Path;
 
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
+use super::format;
 use super::pem::{self, Fault, Item};
 use super::refusal::TrustSettings;
-use crate::cert::{self, Cert, der};
+use crate::cert::{Cert, der};
 
 /// The certificates and CRLs of one file, and what could not be read of it. What is damaged does
 /// not hide the rest.
@@ -44,7 +45,7 @@ impl Contents {
         }
         if out.certificates.is_empty() && out.crls.is_empty() && out.faults.is_empty() {
             out.truncated = text.is_empty();
-            out.faults.push((None, nothing(text, path)));
+            out.faults.push((None, format::describe(text, path)));
         }
         out
     }
@@ -82,24 +83,5 @@ impl Contents {
         self.crls.append(&mut other.crls);
         self.faults.append(&mut other.faults);
         self.truncated |= other.truncated;
-    }
-}
-
-/// Why a file has no certificate.
-fn nothing(text: &[u8], path: Option<&Path>) -> String {
-    let is_der = || cert::subject_of(text).is_some();
-    if text.is_empty() {
-        "is empty".to_owned()
-    } else if text.first() == Some(&der::SEQUENCE) && is_der() {
-        format!(
-            "is a certificate in DER, which is ignored, as in OpenSSL; convert it with \
-             `openssl x509 -inform DER -in {} -out FILE.pem`",
-            path.map_or_else(
-                || "FILE".to_owned(),
-                |path| crate::text::escape(&path.to_string_lossy())
-            )
-        )
-    } else {
-        "has no PEM block with a certificate".to_owned()
     }
 }

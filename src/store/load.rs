@@ -106,6 +106,10 @@ struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     fn all(&mut self, environment: &Environment, defaults: &Defaults) {
+        for variable in &environment.ignored {
+            let reason = "is ignored, because this program runs with raised privileges (AT_SECURE)";
+            self.problem(Path::new(variable), None, reason);
+        }
         let bundle = match &environment.file {
             Some((path, variable)) => {
                 self.named(path, variable, Self::bundle);

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use crate::platform::privileges;
+
 /// Bundles, by the distribution that has them; the first that exists is the store. All are
 /// tried on every Unix, because containers and package managers mix them.
 const BUNDLES: &[&str] = &[
@@ -75,21 +77,37 @@ pub(super) struct Environment {
     pub(super) file: Option<(PathBuf, &'static str)>,
     /// The directory half, with the variable that names it.
     pub(super) directories: Option<(Vec<PathBuf>, &'static str)>,
+    /// Variables that are set and must not be believed.
+    pub(super) ignored: Vec<&'static str>,
 }
+
+const FILE: &str = "SSL_CERT_FILE";
+const NIX_FILE: &str = "NIX_SSL_CERT_FILE";
+const DIRECTORIES_LIST: &str = "SSL_CERT_DIR";
 
 impl Environment {
     pub(super) fn capture() -> Self {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// An empty value counts as unset, for each variable on its own.
+    /// An empty value counts as unset, for each variable on its own. A program with privileges
+    /// that its caller does not have ignores all of them.
     pub(super) fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        Self::from_variables_of(variable, privileges::are_raised())
+    }
+
+    fn from_variables_of(variable: impl Fn(&str) -> Option<OsString>, is_raised: bool) -> Self {
         let set = |name| {
             let value = variable(name).filter(|value| !value.is_empty())?;
             Some((value, name))
         };
-        let file = set("SSL_CERT_FILE").or_else(|| set("NIX_SSL_CERT_FILE"));
-        let directories = set("SSL_CERT_DIR").map(|(value, name)| {
+        if is_raised {
+            let names = [FILE, NIX_FILE, DIRECTORIES_LIST].into_iter();
+            let ignored = names.filter(|name| set(name).is_some()).collect();
+            return Self { ignored, ..Self::default() };
+        }
+        let file = set(FILE).or_else(|| set(NIX_FILE));
+        let directories = set(DIRECTORIES_LIST).map(|(value, name)| {
             let mut directories = Vec::new();
             // A list, as in OpenSSL; empty elements are ignored.
             for path in value.as_bytes().split(|byte| *byte == b':') {
@@ -100,7 +118,8 @@ impl Environment {
             }
             (directories, name)
         });
-        Self { file: file.map(|(value, name)| (absolute(value), name)), directories }
+        let file = file.map(|(value, name)| (absolute(value), name));
+        Self { file, directories, ignored: Vec::new() }
     }
 }
 
@@ -142,6 +161,17 @@ mod tests {
         assert_eq!(both.file, expected("/file", "SSL_CERT_FILE"));
         let empty = environment(&[nix, ("SSL_CERT_FILE", "")]);
         assert_eq!(empty.file, expected("/nix", "NIX_SSL_CERT_FILE"));
+    }
+
+    #[test]
+    fn raised_privileges_ignore_the_variables() {
+        let value = |name: &str| (name != "NIX_SSL_CERT_FILE").then(|| "/tmp/mine".into());
+        let environment = Environment::from_variables_of(value, true);
+        let ignored = vec!["SSL_CERT_FILE", "SSL_CERT_DIR"];
+        assert_eq!(environment, Environment { ignored, ..Environment::default() });
+        let environment = Environment::from_variables_of(|_| None, true);
+        assert_eq!(environment, Environment::default());
+        assert!(!privileges::are_raised(), "the tests run as they were started");
     }
 
     #[test]

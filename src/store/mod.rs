@@ -8,6 +8,7 @@ mod anchor;
 mod contents;
 mod file;
 pub mod files;
+mod format;
 mod names;
 pub mod pem;
 mod stamp;
@@ -30,8 +31,8 @@ mod watch;
 
 use std::sync::Arc;
 
-pub(crate) use anchor::AnchorSet;
 pub use anchor::StoreEntry;
+pub(crate) use anchor::{AnchorSet, Vetted};
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
 #[cfg(windows)]
@@ -49,7 +50,8 @@ impl SystemStore {
     ///
     /// On Unix `SSL_CERT_FILE` (or else `NIX_SSL_CERT_FILE`) replaces the bundle of the
     /// distribution and `SSL_CERT_DIR`, a list separated by colons, its directory; an empty value
-    /// counts as unset. A directory is used by default only where there is no bundle. Files
+    /// counts as unset. A program with raised privileges (set-user-ID, capabilities of its file)
+    /// ignores them. A directory is used by default only where there is no bundle. Files
     /// are checked for changes at most once a second. What a file gave before
     /// is kept for some seconds while the file is being changed, with a problem that says so; then
     /// what is there is taken, even if it is nothing.

@@ -6,7 +6,7 @@
 //!
 //! Not checked: anything about a certificate beyond that it is one, and any signature.
 //!
-//! Tests: below; `fuzz/fuzz_targets/pem.rs`.
+//! Tests: `pem/tests.rs`, some against the `openssl` command; `tests/fuzz/fuzz_targets/pem.rs`.
 //!
 //! ```
 //! # let text = b"";
@@ -35,8 +35,7 @@ use crate::cert::der::{self, Malformed, Reader};
 
 /// The certificates and CRLs in some PEM text, in order, with what is wrong between them.
 pub fn blocks(text: &[u8]) -> Blocks<'_> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    Blocks { rest: text, line: 0, begin: None, base64: Vec::new() }
+    Blocks { rest: text, line: 0, begin: None, mark: true, base64: Vec::new() }
 }
 
 /// One block of PEM text.
@@ -90,6 +89,11 @@ pub enum Fault {
     CutShort,
     /// The BEGIN line does not end after its five hyphens.
     BadBegin,
+    /// A line looks like the BEGIN line of a certificate or CRL, but OpenSSL ignores it, and with
+    /// it the block: it does not begin with five hyphens, or has a byte order mark before them.
+    IgnoredBegin,
+    /// The next block's BEGIN is in the line of the END, so that both blocks are lost.
+    JoinedLines,
     /// The END line does not match the BEGIN line.
     BadEnd,
     /// The block is not base64.
@@ -103,6 +107,13 @@ impl fmt::Display for Fault {
         match self {
             Self::CutShort => f.write_str("the block has no END line (truncated?)"),
             Self::BadBegin => f.write_str("the BEGIN line does not end after its five hyphens"),
+            Self::IgnoredBegin => f.write_str(
+                "the block is ignored, as in OpenSSL: its BEGIN line does not begin with five \
+                 hyphens, or is misspelled",
+            ),
+            Self::JoinedLines => {
+                f.write_str("an END line and a BEGIN line are joined; put a line break between")
+            }
             Self::BadEnd => f.write_str("the END line does not match the BEGIN line"),
             Self::BadBase64 => f.write_str("the block is not base64"),
             Self::BadDer(what) => write!(f, "malformed {what}"),
@@ -118,6 +129,8 @@ pub struct Blocks<'a> {
     line: usize,
     /// A BEGIN line met in the middle of the block before.
     begin: Option<&'a [u8]>,
+    /// Whether a byte order mark may come next.
+    mark: bool,
     /// Reused for every block.
     base64: Vec<u8>,
 }
@@ -139,6 +152,8 @@ const LABELS: &[(&[u8], Label)] = &[
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const HYPHENS: &[u8] = b"-----";
+/// The byte order mark in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Iterator for Blocks<'_> {
     type Item = Result<Block, Error>;
@@ -146,16 +161,18 @@ impl Iterator for Blocks<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let text = match self.begin.take() {
-                Some(text) => text,
-                None => self.next_line()?.strip_prefix(BEGIN).unwrap_or_default(),
+                Some(line) => line,
+                None => self.next_line_outside()?,
             };
+            let rest = text.strip_prefix(BEGIN).unwrap_or_default();
             let known = LABELS.iter().find_map(|(name, label)| {
-                let hyphens = text.strip_prefix(*name)?;
+                let hyphens = rest.strip_prefix(*name)?;
                 // Another hyphen or nothing: not the beginning of a longer label.
                 matches!(hyphens, [] | [b'-', ..]).then_some((*name, *label, hyphens == HYPHENS))
             });
             let line = self.line;
             let block = match known {
+                None if is_like_begin(text) => Err(Error { line, fault: Fault::IgnoredBegin }),
                 None => continue,
                 Some((_, _, false)) => Err(Error { line, fault: Fault::BadBegin }),
                 Some((name, label, true)) => self.body(name).and_then(|der| {
@@ -185,6 +202,16 @@ impl<'a> Blocks<'a> {
         Some(line)
     }
 
+    /// The next line outside of a block. A byte order mark in front of it is removed where
+    /// OpenSSL does so: in the first line, and in the one after the end of a block, where somebody
+    /// has put files together.
+    fn next_line_outside(&mut self) -> Option<&'a [u8]> {
+        let line = self.next_line()?;
+        let line = if self.mark { line.strip_prefix(MARK).unwrap_or(line) } else { line };
+        self.mark = line.starts_with(END);
+        Some(line)
+    }
+
     /// Decodes up to the END line.
     fn body(&mut self, label: &[u8]) -> Result<Vec<u8>, Error> {
         let begin = self.line;
@@ -195,13 +222,16 @@ impl<'a> Blocks<'a> {
             };
             if !line.starts_with(HYPHENS) {
                 self.base64.extend_from_slice(line);
-            } else if let Some(text) = line.strip_prefix(BEGIN) {
-                self.begin = Some(text);
+            } else if line.starts_with(BEGIN) {
+                self.begin = Some(line);
                 return Err(Error { line: begin, fault: Fault::CutShort });
             } else if line.strip_prefix(END).and_then(|text| text.strip_suffix(HYPHENS))
                 == Some(label)
             {
+                self.mark = true;
                 return self.decode().ok_or(Error { line: begin, fault: Fault::BadBase64 });
+            } else if line.windows(BEGIN.len()).skip(1).any(|window| window == BEGIN) {
+                return Err(Error { line: self.line, fault: Fault::JoinedLines });
             } else {
                 return Err(Error { line: self.line, fault: Fault::BadEnd });
             }
@@ -223,6 +253,30 @@ impl<'a> Blocks<'a> {
         der.clear();
         BASE64.decode_vec(&self.base64, &mut der).ok().map(|()| der)
     }
+}
+
+/// Whether a line outside of a block was meant to begin one with a certificate or CRL. One that is
+/// commented out or quoted was not.
+fn is_like_begin(line: &[u8]) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
+    let Some((start, text)) =
+        line.iter().position(is_word).and_then(|word| line.split_at_checked(word))
+    else {
+        return false;
+    };
+    let (word, rest) = text.split_at_checked(5).unwrap_or_default();
+    let rest = rest.trim_ascii_start();
+    let Some((name, _)) = LABELS.iter().find(|(name, _)| {
+        rest.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name))
+    }) else {
+        return false;
+    };
+    let end = rest.get(name.len()..).unwrap_or_default();
+    let is_dash = |byte: &u8| *byte == b'-' || !byte.is_ascii();
+    word.eq_ignore_ascii_case(b"BEGIN")
+        && !start.iter().any(|byte| b"#;/>%*".contains(byte))
+        && !end.iter().any(is_word)
+        && start.iter().chain(end).any(is_dash)
 }
 
 fn item(label: Label, mut der: Vec<u8>) -> Result<Item, Malformed> {
@@ -253,140 +307,4 @@ fn item(label: Label, mut der: Vec<u8>) -> Result<Item, Malformed> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::testing::{certificate, pem};
-
-    type Lengths = Vec<(usize, usize)>;
-    type Faults = Vec<(usize, Fault)>;
-
-    /// Line and length of what was read, line and fault of what was not.
-    fn read(text: impl AsRef<[u8]>) -> (Lengths, Faults) {
-        let (mut good, mut bad) = (Vec::new(), Vec::new());
-        for block in blocks(text.as_ref()) {
-            match block {
-                Ok(block) => match block.item {
-                    Item::Certificate { certificate, .. } => {
-                        good.push((block.line, certificate.len()));
-                    }
-                    Item::Crl(crl) => good.push((block.line, crl.len())),
-                },
-                Err(error) => bad.push((error.line, error.fault)),
-            }
-        }
-        (good, bad)
-    }
-
-    #[test]
-    fn text_that_openssl_reads() {
-        let cert = certificate("text");
-        let len = cert.len();
-        let plain = pem("CERTIFICATE", &cert);
-        let one_line = format!(
-            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-            base64::engine::general_purpose::STANDARD.encode(&cert)
-        );
-        for (what, text, line) in [
-            ("plain", plain.clone(), 1),
-            ("CRLF", plain.replace('\n', "\r\n"), 1),
-            ("byte order mark", format!("\u{feff}{plain}"), 1),
-            ("white space at line ends", plain.replace('\n', " \t\n"), 1),
-            ("text around", format!("# CA\nsubject=/CN=x\n{plain}more\n"), 3),
-            ("no line break at the end", plain.trim_end().to_owned(), 1),
-            ("one long line", one_line, 1),
-            ("old label", plain.replace("CERTIFICATE-", "X509 CERTIFICATE-"), 1),
-            ("trusted label without settings", pem("TRUSTED CERTIFICATE", &cert), 1),
-            ("lone CR in the middle of a line", plain.replacen("MII", "M\rI\rI", 1), 1),
-            ("space in the middle of a line", plain.replacen("MII", "M I\tI", 1), 1),
-        ] {
-            assert_eq!(read(text), (vec![(line, len)], vec![]), "{what}");
-        }
-        assert_eq!(read(""), (vec![], vec![]));
-        assert_eq!(read("no PEM\n"), (vec![], vec![]));
-    }
-
-    #[test]
-    fn other_labels_are_passed_over() {
-        let cert = certificate("key beside it");
-        let text = format!(
-            "{}{}{}{}",
-            pem("PRIVATE KEY", b"secret"),
-            pem("CERTIFICATE REQUEST", &cert),
-            pem("NEW CERTIFICATE", &cert),
-            pem("CERTIFICATE", &cert)
-        );
-        let (good, bad) = read(text);
-        assert_eq!((good.len(), bad), (1, vec![]));
-    }
-
-    #[test]
-    fn a_bad_block_does_not_hide_the_others() {
-        let cert = certificate("others");
-        let good = pem("CERTIFICATE", &cert);
-        let lines = good.lines().count();
-        let half: String = good.lines().take(3).map(|line| format!("{line}\n")).collect();
-        let begin = "-----BEGIN CERTIFICATE-----";
-        for (what, bad, line, fault) in [
-            ("cut in half", half.clone(), 1, Fault::CutShort),
-            ("only a BEGIN", format!("{begin}\n"), 1, Fault::CutShort),
-            ("other END", good.replace("-----END C", "-----END X509 C"), lines, Fault::BadEnd),
-            (
-                "END cut",
-                good.trim_end().trim_end_matches('-').to_owned() + "\n",
-                lines,
-                Fault::BadEnd,
-            ),
-            ("not base64", good.replacen("MII", "M!I", 1), 1, Fault::BadBase64),
-            ("a character too few", good.replacen("MII", "MI", 1), 1, Fault::BadBase64),
-            ("BEGIN cut", good.replacen(begin, "-----BEGIN CERTIFICATE---", 1), 1, Fault::BadBegin),
-            ("not DER", pem("CERTIFICATE", b"text"), 1, Fault::BadDer("certificate")),
-            ("empty", pem("CERTIFICATE", b""), 1, Fault::BadDer("certificate")),
-            (
-                "data after it",
-                pem("CERTIFICATE", &[&cert[..], &[0]].concat()),
-                1,
-                Fault::BadDer("certificate (data after its end)"),
-            ),
-            (
-                "half a certificate in whole PEM",
-                pem("CERTIFICATE", &cert[..cert.len() / 2]),
-                1,
-                Fault::BadDer("certificate"),
-            ),
-            (
-                "bad trust settings",
-                pem("TRUSTED CERTIFICATE", &[&cert[..], &[0x30, 1]].concat()),
-                1,
-                Fault::BadDer("trust settings"),
-            ),
-            ("bad CRL", pem("X509 CRL", b"\x04\x00"), 1, Fault::BadDer("CRL")),
-        ] {
-            let lines = bad.lines().count();
-            let (found, faults) = read(format!("{bad}{good}"));
-            assert_eq!(found, [(lines + 1, cert.len())], "{what}: the next");
-            assert_eq!(faults, [(line, fault)], "{what}");
-            let (found, faults) = read(format!("{good}{bad}"));
-            assert_eq!((found.len(), faults.len()), (1, 1), "{what}: the one before");
-        }
-    }
-
-    #[test]
-    fn mac_line_ends_are_named() {
-        let text = pem("CERTIFICATE", &certificate("mac")).replace('\n', "\r");
-        assert_eq!(read(text), (vec![], vec![(1, Fault::BadBegin)]));
-    }
-
-    #[test]
-    fn crls_are_kept_apart() {
-        let crl = [0x30, 0];
-        let text = pem("X509 CRL", &crl);
-        let block = blocks(text.as_bytes()).next().unwrap().unwrap();
-        assert_eq!(block.item, Item::Crl(crl.to_vec().into()));
-    }
-
-    #[test]
-    fn errors_say_where() {
-        let error = blocks(b"\n-----BEGIN CERTIFICATE-----\n").next().unwrap().unwrap_err();
-        assert_eq!(error.to_string(), "line 2: the block has no END line (truncated?)");
-    }
-}
+mod tests;

@@ -11,13 +11,11 @@ import select
 import shutil
 import socket
 import ssl
-import sys
 import tempfile
 import threading
 import zipfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/python/support"))
 from pki import Leaf
 
 MADE = [f"demo_{number:02}" for number in range(30)]

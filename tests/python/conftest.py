@@ -50,7 +50,7 @@ from servers import Server, server_context  # noqa: E402
 def pytest_addoption(parser):
     every = (*modes.MODES, modes.OPENSSL)
     parser.addoption("--mode", choices=every, default=modes.IN_HANDSHAKE)
-    # What `import trustbridge` must come to here: scripts/test-interpreters.
+    # What `import trustbridge` must come to here: tests/occasional/interpreters.
     parser.addoption("--best", choices=every, default=modes.IN_HANDSHAKE)
 
 

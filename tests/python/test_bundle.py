@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from trustbridge import _select
 
-SCRIPT = Path(__file__).parents[2] / "release/pipeline/bundle.py"
+SCRIPT = Path(__file__).parents[2] / "release/bundle"
 INFO = "trustbridge-1.2.dist-info"
 PLATFORMS = {
     "manylinux_2_17_x86_64.manylinux2014_x86_64": ["linux-gnu-x86_64"],

@@ -222,3 +222,44 @@ def test_servers_while_injected(localhost, trusted_server, untrusted_server):
     with Server(serving) as server:
         assert exchange_socket(client, server.address) == b"ping"
     assert server_context(localhost).cert_store_stats() == serving.cert_store_stats()
+
+
+def test_a_class_beneath_with_arguments_of_its_own(trusted_server, untrusted_server):
+    """As eventlet's: `wrap_socket` takes the arguments of another age, in another order."""
+    run(
+        """
+        import socket, ssl
+        Standard = ssl.SSLContext
+
+        class Green(Standard):
+            seen = []
+
+            def wrap_socket(self, sock, keyfile=None, certfile=None, server_side=False, **rest):
+                self.seen.append((keyfile, certfile, server_side, sorted(rest)))
+                return super().wrap_socket(sock, server_side, **rest)
+
+        ssl.SSLContext = Green
+        import trustbridge
+        trustbridge.inject_into_ssl()
+        context = ssl.create_default_context()
+        assert isinstance(context, trustbridge.SSLContext) and isinstance(context, Green)
+
+        def connect(port, **options):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                with context.wrap_socket(connection, **options) as secured:
+                    secured.sendall(b"ping")
+                    return secured.recv(4)
+
+        assert connect(GOOD, server_hostname="localhost") == b"ping"
+        assert connect(GOOD, server_side=False, server_hostname="localhost") == b"ping"
+        assert Green.seen == [(None, None, False, ["server_hostname"])] * 2
+        try:
+            connect(BAD, server_hostname="localhost")
+        except ssl.SSLCertVerificationError as error:
+            assert error.report
+        else:
+            raise AssertionError
+        """,
+        trusted_server,
+        untrusted_server,
+    )

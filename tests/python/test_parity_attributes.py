@@ -6,6 +6,7 @@ import functools
 import os
 import ssl
 import sys
+import warnings
 
 import pytest
 from parity import SERVERS, compare, connect, echo, outcome, reason
@@ -373,6 +374,30 @@ def introspection(world, server):
     return [*found, context.get_ca_certs(), context.get_ca_certs(True), context.cert_store_stats()]
 
 
+def warnings_name_the_caller(world, server):
+    class Child(world.kind):
+        pass
+
+    def options(context):
+        context.options |= ssl.OP_NO_TLSv1_1
+
+    def version(context):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for kind in (world.kind, Child):
+            kind()
+            kind(ssl.PROTOCOL_TLS)
+            kind(ssl.PROTOCOL_TLSv1_2)
+            context = kind(ssl.PROTOCOL_TLS_CLIENT)
+            options(context)
+            version(context)
+            context.verify_flags = 0
+    assert len(caught) > 4
+    return [(str(one.message), one.category, one.filename, one.lineno) for one in caught]
+
+
 ATTRIBUTES = [
     assignments,
     types_of_settings,
@@ -390,6 +415,7 @@ ATTRIBUTES = [
     pre_shared_keys,
     pre_shared_keys_of_verifying_clients,
     introspection,
+    warnings_name_the_caller,
 ]
 
 

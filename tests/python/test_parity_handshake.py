@@ -385,6 +385,25 @@ def files(world, server):
     return outcome(run)
 
 
+def order_of_complaints(world, server):
+    """What a socket is comes before the name, and the name before what `ssl` does with both."""
+    context = world.client()
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        for options in ({}, {"server_hostname": "localhost"}, {"server_side": True}):
+            found.append(outcome(context.wrap_socket, datagrams, **options))
+    with socket.socket() as plain:
+        for options in (
+            {},
+            {"server_hostname": ""},
+            {"server_hostname": ".localhost"},
+            {"server_side": True, "server_hostname": "localhost"},
+            {"server_hostname": "localhost", "session": 42},
+        ):
+            found.append(outcome(context.wrap_socket, plain, **options))
+    return found
+
+
 WAYS = [
     at_once,
     by_hand,
@@ -410,6 +429,7 @@ WAYS = [
     facts_of_a_connection,
     closing,
     files,
+    order_of_complaints,
 ]
 
 

@@ -208,6 +208,23 @@ def test_other_interpreters(monkeypatch):
 
 
 @in_handshake
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        ((1, 1, 1, 20, 15), "OpenSSL 1.1.1t  7 Feb 2023"),
+        ((2, 0, 0, 0, 0), "LibreSSL 3.8.2"),
+        ((3, 0, 0, 0, 0), "SomethingElse 3.0"),
+    ],
+)
+def test_other_versions_of_openssl(monkeypatch, version, text):
+    """The reason is what the interpreter has, not the function that this lacks."""
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION", text)
+    reason = f"it needs OpenSSL 3, and this interpreter has {text}"
+    assert _selftest.unsupported() == reason
+
+
+@in_handshake
 @pytest.mark.parametrize("field", range(5))
 def test_every_setting_counts(monkeypatch, field):
     peek = _native.peek

@@ -129,40 +129,40 @@ def small_dist(
     graph = linked.graph(clone, "trustbridge-python", TARGET, cargo, cargo_env)
     module = make_library(tmp_path_factory.mktemp("c"), dep_list(graph))
     wheel = make_wheel(clone, dist, stem, graph, PLATFORMS, "_native.abi3.so", module)
-    make_bundle(clone, [wheel], dist)
+    make_bundle([wheel], dist)
     write_sums(dist)
     return dist
 
 
 @pytest.fixture(scope="session")
-def small_look(
+def small_preview(
     small_dist: Path,
     clone: Path,
     cargo_env: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """As release/cross makes it: the sources with a wheel for Windows that is never released."""
-    if real := os.environ.get("TRUSTBRIDGE_RELEASE_LOOK"):
+    """The sources with a preview wheel for Windows, which is never released."""
+    if real := os.environ.get("TRUSTBRIDGE_RELEASE_PREVIEW"):
         return Path(real)
-    look = tmp_path_factory.mktemp("look") / "dist"
-    shutil.copytree(small_dist, look, ignore=shutil.ignore_patterns("*.whl"))
+    preview = tmp_path_factory.mktemp("preview") / "dist"
+    shutil.copytree(small_dist, preview, ignore=shutil.ignore_patterns("*.whl"))
     cargo = Path(shutil.which("cargo"))
     graph = linked.graph(clone, "trustbridge-python", WINDOWS, cargo, cargo_env)
     rust = pins()["rust"]["version"]
-    (look / "NOT-FOR-RELEASE").write_text(json.dumps({"rust": rust}))
+    (preview / "NOT-FOR-RELEASE").write_text(json.dumps({"rust": rust}))
     stem = f"trustbridge-{graph.root[1]}"
     module = pe.library(dep_list(graph))
-    wheel = make_wheel(clone, look, stem, graph, "win_amd64", "_native.pyd", module, rust)
-    make_bundle(clone, [wheel], look)
-    write_sums(look)
-    return look
+    wheel = make_wheel(clone, preview, stem, graph, "win_amd64", "_native.pyd", module, rust)
+    make_bundle([wheel], preview)
+    write_sums(preview)
+    return preview
 
 
 @pytest.fixture
-def look(small_look: Path, tmp_path: Path) -> Path:
+def preview(small_preview: Path, tmp_path: Path) -> Path:
     """A copy to spoil."""
-    copy = tmp_path / "look"
-    shutil.copytree(small_look, copy)
+    copy = tmp_path / "preview"
+    shutil.copytree(small_preview, copy)
     return copy
 
 
@@ -248,13 +248,13 @@ def make_wheel(
     platforms: str,
     module_name: str,
     module: bytes,
-    look: str | None = None,
+    preview: str | None = None,
 ) -> Path:
     info = f"{stem}.dist-info/"
     version = graph.root[1]
     tags = [f"Tag: cp310-abi3-{platform}\n" for platform in platforms.split(".")]
     purl = f"pkg:pypi/trustbridge@{version}"
-    bill = sbom.document("x", purl, version, graph, True, EPOCH, "MIT OR Apache-2.0", look)
+    bill = sbom.document("x", purl, version, graph, True, EPOCH, "MIT OR Apache-2.0", preview)
     members = {
         name.removeprefix("python/"): (clone / name).read_bytes()
         for name in git(clone, "ls-files", "python/trustbridge").splitlines()

@@ -48,14 +48,14 @@ def test_the_artifacts_pass(small_dist: Path, clone: Path) -> None:
     assert len(found) == len(checks.RULES) >= 30
 
 
-def test_the_look_passes(small_look: Path, clone: Path) -> None:
-    found = checks.check(checks.open_dist(small_look, clone, look=True))
+def test_the_preview_passes(small_preview: Path, clone: Path) -> None:
+    found = checks.check(checks.open_dist(small_preview, clone, preview=True))
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
-def test_a_look_is_not_released(small_look: Path, clone: Path) -> None:
+def test_a_preview_is_not_released(small_preview: Path, clone: Path) -> None:
     """Neither its folder nor any wheel of it passes for a release, by three rules at least."""
-    found = checks.check(checks.open_dist(small_look, clone))
+    found = checks.check(checks.open_dist(small_preview, clone))
     refusing = {name for name, problems in found.items() if problems}
     assert refusing >= {"files", "metadata", "not-for-release"}
 
@@ -540,7 +540,7 @@ WINDOWS: list[tuple[str, str, Callable[[bytearray], None]]] = [
     ("no control-flow guard", "control-flow-guard", pe.without_flag(0x4000)),
     ("control-flow guard without a table", "control-flow-guard", pe.directory(10)),
     ("another DLL", "needed", pe.text(b"KERNEL32.dll", b"KERNEL99.dll")),
-    ("DLL for a look alone", "needed", pe.text(b"KERNEL32.dll\0", b"msvcrt.dll\0\0\0")),
+    ("DLL for previews alone", "needed", pe.text(b"KERNEL32.dll\0", b"msvcrt.dll\0\0\0")),
     ("another PE export", "exports", pe.text(b"PyInit__native", b"PyInit__nativE")),
     (
         "export of AWS-LC in PE",
@@ -560,22 +560,22 @@ WINDOWS: list[tuple[str, str, Callable[[bytearray], None]]] = [
     ("rule", "change"), [pytest.param(*row[1:], id=row[0].replace(" ", "-")) for row in WINDOWS]
 )
 def test_caught_in_pe(
-    look: Path, clone: Path, rule: str, change: Callable[[bytearray], None]
+    preview: Path, clone: Path, rule: str, change: Callable[[bytearray], None]
 ) -> None:
-    assert problems(look, clone, rule) == [], "it is refused as it is"
-    edit_native(change, "_native.pyd", pattern="*win_amd64.whl")(look)
-    write_sums(look)
-    assert problems(look, clone, rule), f"the rule {rule} does not see it"
+    assert problems(preview, clone, rule) == [], "it is refused as it is"
+    edit_native(change, "_native.pyd", pattern="*win_amd64.whl")(preview)
+    write_sums(preview)
+    assert problems(preview, clone, rule), f"the rule {rule} does not see it"
 
 
-def test_an_elf_file_for_windows(look: Path, small_dist: Path, clone: Path) -> None:
+def test_an_elf_file_for_windows(preview: Path, small_dist: Path, clone: Path) -> None:
     with zipfile.ZipFile(wheel_of(small_dist)) as archive:
         elf = archive.read(NATIVE)
-    edit_member(look, "_native.pyd", lambda data: elf, pattern="*win_amd64.whl")
-    assert "is an ELF file" in problems(look, clone, "machine")[0]
+    edit_member(preview, "_native.pyd", lambda data: elf, pattern="*win_amd64.whl")
+    assert "is an ELF file" in problems(preview, clone, "machine")[0]
 
 
-def test_a_binary_that_says_something_else(look: Path, clone: Path) -> None:
+def test_a_binary_that_says_something_else(preview: Path, clone: Path) -> None:
     """The bill is as it was; the binary tells of another root and one crate more."""
     version = version_of(ROOT)
     packages = [
@@ -583,34 +583,34 @@ def test_a_binary_that_says_something_else(look: Path, clone: Path) -> None:
         {"name": "never-listed", "version": "1.0.0", "source": "local"},
     ]
     dep = zlib.compress(json.dumps({"packages": packages}).encode())
-    edit_member(look, "_native.pyd", lambda data: pe.library(dep), pattern="*win_amd64.whl")
-    found = problems(look, clone, "sbom-is-the-binary")
+    edit_member(preview, "_native.pyd", lambda data: pe.library(dep), pattern="*win_amd64.whl")
+    found = problems(preview, clone, "sbom-is-the-binary")
     assert any("the root of .dep-v0 is ['evil']" in problem for problem in found)
     assert any("never-listed 1.0.0 is only in" in problem for problem in found)
 
 
-def test_a_look_must_say_so(look: Path, clone: Path) -> None:
+def test_a_preview_must_say_so(preview: Path, clone: Path) -> None:
     def change(bill: dict) -> None:
         del bill["metadata"]["properties"]
 
     edit_member(
-        look,
+        preview,
         "/sboms/trustbridge.cdx.json",
         lambda data: _json(data, change),
         pattern="*win_amd64.whl",
     )
-    (look / "NOT-FOR-RELEASE").unlink()
-    assert problems(look, clone, "files", look=True)
-    (look / "NOT-FOR-RELEASE").write_text('{"rust": "1.0.0"}')
-    assert "does not say" in problems(look, clone, "not-for-release", look=True)[0]
-    assert "rust-std" in problems(look, clone, "sbom-is-the-binary", look=True)[0]
+    (preview / "NOT-FOR-RELEASE").unlink()
+    assert problems(preview, clone, "files", preview=True)
+    (preview / "NOT-FOR-RELEASE").write_text('{"rust": "1.0.0"}')
+    assert "does not say" in problems(preview, clone, "not-for-release", preview=True)[0]
+    assert "rust-std" in problems(preview, clone, "sbom-is-the-binary", preview=True)[0]
 
 
-def problems(dist: Path, clone: Path, rule: str, look: bool = False) -> list[str]:
+def problems(dist: Path, clone: Path, rule: str, preview: bool = False) -> list[str]:
     """What one rule says, as `checks.check` would report it."""
     function = checks.RULES[rule]
     try:
-        return list(function(checks.open_dist(dist, clone, look)))
+        return list(function(checks.open_dist(dist, clone, preview)))
     except Exception as error:
         return [repr(error)]
 

@@ -1,31 +1,21 @@
-"""scripts/check-workflows catches each change for the worse of the real workflow."""
+"""The workflow of CI: what each edit of it would give away."""
 
 import os
+import shutil
 import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
+from pipeline.workflow import findings
+from pipeline.workflow_ci import make_targets
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SCRIPT = ROOT / "scripts/check-workflows"
+SCRIPT = ROOT / "release/lint-workflows"
 WORKFLOW = (ROOT / ".github/workflows/ci.yml").read_text()
 
 
-def load():
-    loader = SourceFileLoader("check_workflows", str(SCRIPT))
-    module = module_from_spec(spec_from_loader(loader.name, loader))
-    loader.exec_module(module)
-    return module
-
-
-check = load()
-
-
-def find(text):
-    return "\n".join(check.findings(text, ROOT))
+def find(text, name="ci.yml"):
+    return "\n".join(findings(name, text, ROOT))
 
 
 def changed(old, new, count=1):
@@ -38,6 +28,7 @@ def test_the_workflow_passes():
 
 
 CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
+NEEDS = next(line for line in WORKFLOW.splitlines(True) if "needs: [" in line)
 HASH = "de0fac2e4500dabe0009e67214ff5f5447ce83dd"
 
 
@@ -110,9 +101,11 @@ HASH = "de0fac2e4500dabe0009e67214ff5f5447ce83dd"
         ("        os: [", "        exclude: [{os: macos-15}]\n        os: [", "plain product"),
         ("make test-rust", "make test-docs", "never runs `make test-rust`"),
         ("make test-python PYTHON=python", "make lint", "never runs `make test-python`"),
+        ("check-hosted deny", "check-hosted msrv", "never runs `scripts/check-hosted deny`"),
+        ("check-hosted fuzz", "check-hosted fuzzy", "never runs `scripts/check-hosted fuzz`"),
         # the gate
-        ("needs: [lint, rust, python, docs]", "needs: [lint, rust, docs]", "every other job"),
-        ("    needs: [lint, rust, python, docs]\n", "", "no single job"),
+        ("needs: [lint, rust, python, ", "needs: [lint, rust, ", "every other job"),
+        (NEEDS, "", "no single job"),
         ("if: always()", "if: success()", "counts as passed"),
         ("    if: always()\n", "", "counts as passed"),
         ("join(needs.*.result, ' ')", "'success'", "does not look"),
@@ -128,9 +121,10 @@ def test_scripts_must_be_executable_programs(tmp_path):
     (tmp_path / "scripts").mkdir()
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     script = tmp_path / "scripts/all-succeeded"
+    shutil.copy(ROOT / "scripts/check-hosted", tmp_path / "scripts")
 
     def told():
-        return "\n".join(check.findings(WORKFLOW, tmp_path))
+        return "\n".join(findings("ci.yml", WORKFLOW, tmp_path))
 
     assert "no such script" in told()
     script.write_text("echo\n")
@@ -144,14 +138,13 @@ def test_scripts_must_be_executable_programs(tmp_path):
 
 def test_a_make_target_needs_a_rule_and_to_be_phony(tmp_path):
     makefile = tmp_path / "Makefile"
-    assert check.make_targets(tmp_path) == set()
+    assert make_targets(tmp_path) == set()
     makefile.write_text(".PHONY: a b\na: x\n\ttrue\nc:\n\ttrue\n")
-    assert check.make_targets(tmp_path) == {"a"}
+    assert make_targets(tmp_path) == {"a"}
 
 
 def test_rules_about_coverage_are_for_ci_only():
-    release = changed("make test-rust", "make test-docs")
-    assert check.findings(release, ROOT, covers=False) == []
+    assert find(changed("make test-rust", "make test-docs"), "other.yml") == ""
 
 
 @pytest.mark.parametrize(
@@ -177,14 +170,13 @@ def test_the_gate_passes_only_if_all_succeeded(results, good):
 
 
 def run_on(tmp_path, text):
-    folder = tmp_path / ".github/workflows"
-    folder.mkdir(parents=True)
-    (folder / "ci.yml").write_text(text)
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    (tmp_path / ".github/workflows/ci.yml").write_text(text)
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     (tmp_path / "scripts").mkdir()
-    (tmp_path / "scripts/all-succeeded").write_bytes((ROOT / "scripts/all-succeeded").read_bytes())
-    (tmp_path / "scripts/all-succeeded").chmod(0o755)
-    command = [sys.executable, SCRIPT, "--root", tmp_path]
+    for name in ("all-succeeded", "check-hosted"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
+    command = [sys.executable, SCRIPT, tmp_path]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 

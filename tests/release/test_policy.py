@@ -41,7 +41,7 @@ def test_the_list_is_what_is_linked(resolved: System) -> None:
 
 
 def test_the_requirements_are_pinned_and_few() -> None:
-    assert policy.requirements(listed(), ROOT / "release" / "requirements") == []
+    assert policy.requirements(listed(), ROOT / "scripts" / "requirements" / "release") == []
     assert policy.pyproject(ROOT / "pyproject.toml", listed()) == []
     assert listed()["budget"]["sdist-build"] == ["maturin"]
     assert listed()["budget"]["wheel-build"] == ["maturin", "ziglang"]
@@ -148,7 +148,7 @@ def test_a_second_version_is_caught(resolved: System) -> None:
 )
 def test_caught_in_requirements(tmp_path: Path, file: str, old: str, new: str, said: str) -> None:
     folder = tmp_path / "requirements"
-    shutil.copytree(ROOT / "release" / "requirements", folder)
+    shutil.copytree(ROOT / "scripts" / "requirements" / "release", folder)
     text = (folder / file).read_text()
     (folder / file).write_text(text.replace(old, new, 1) if old else new + text)
     found = policy.requirements(listed(), folder)
@@ -206,10 +206,10 @@ def test_there_is_one_version() -> None:
             "Cargo.lock: trustbridge-python has 9.9.9",
         ),
         (
-            "fuzz/Cargo.lock",
+            "tests/fuzz/Cargo.lock",
             r'(?<=name = "trustbridge"\nversion = ")[\d.]+',
             "9.9.9",
-            "fuzz/Cargo.lock: trustbridge has 9.9.9",
+            "tests/fuzz/Cargo.lock: trustbridge has 9.9.9",
         ),
         ("pyproject.toml", r'dynamic = \["version"\]', 'version = "9.9.9"', "pyproject.toml does"),
     ],
@@ -220,7 +220,7 @@ def test_another_version_is_caught(
     for name in (
         "Cargo.toml",
         "Cargo.lock",
-        "fuzz/Cargo.lock",
+        "tests/fuzz/Cargo.lock",
         "pyproject.toml",
         "python/trustbridge/_version.py",
     ):

@@ -87,7 +87,7 @@ def test_a_rebuild_with_other_bytes_names_them(
 ) -> None:
     """The published wheel was made from other sources than the published sdist."""
     edit_member(dist, "/__init__.py", replace("trust", "trusT"))
-    make_bundle(ROOT, [wheel_of(dist)], dist)
+    make_bundle([wheel_of(dist)], dist)
     write_sums(dist)
     with index.serve(dist) as url:
         assert verify(url, same(small_dist), "--sums", dist / "SHA256SUMS") == 1

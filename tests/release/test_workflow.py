@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from pipeline.workflow import problems
+from pipeline.workflow import findings
 
 TEXT = (ROOT / ".github" / "workflows" / "release.yml").read_text()
 CHECKOUT = """      - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2
@@ -15,6 +15,10 @@ CHECKOUT = """      - uses: actions/checkout@de0fac2e4500dabe0009e67214ff5f5447c
           ref: ${{ needs.tag.outputs.commit }}
           persist-credentials: false
 """
+
+
+def problems(text: str) -> list[str]:
+    return findings("release.yml", text, ROOT)
 
 
 def lint(root: Path) -> subprocess.CompletedProcess[str]:
@@ -37,22 +41,22 @@ EDITS = {
         "",
         "@de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2",
         "@v6",
-        "no hash",
+        "not pinned",
     ),
-    "short hash": ("", "@de0fac2e4500dabe0009e67214ff5f5447ce83dd", "@de0fac2e4500", "no hash"),
+    "short hash": ("", "@de0fac2e4500dabe0009e67214ff5f5447ce83dd", "@de0fac2e4500", "not pinned"),
     "branch of the publisher": (
         "",
         "@ed0c53931b1dc9bd32cbe73a98c7f6766f8a527e # v1.13.0",
         "@release/v1",
-        "no hash",
+        "not pinned",
     ),
     "permissions at the top": (
         "",
         "permissions: {}",
         "permissions:\n  contents: write",
-        "permissions at the top",
+        "grants permissions to every job",
     ),
-    "no permissions at the top": ("", "permissions: {}\n", "", "permissions at the top"),
+    "no permissions at the top": ("", "permissions: {}\n", "", "grants permissions to every job"),
     "started by hand": ("", "on:\n", "on:\n  workflow_dispatch:\n", "version's tag alone"),
     "started by a pull request": (
         "",
@@ -60,7 +64,7 @@ EDITS = {
         "on:\n  pull_request_target:\n",
         "version's tag alone",
     ),
-    "shell without pipefail": ("", "    shell: bash", "    shell: sh", "pipefail"),
+    "shell without pipefail": ("", "    shell: bash", "    shell: sh", "bash everywhere"),
     "a secret": (
         "publish-python:",
         "    environment:",
@@ -108,7 +112,7 @@ EDITS = {
         "  build:",
         "persist-credentials: false",
         "persist-credentials: true",
-        "keeps credentials",
+        "leaves its token",
     ),
     "checkout of the tag": (
         "  examine:",
@@ -162,15 +166,15 @@ EDITS = {
         "  build:",
         "run: release/hosted build",
         "run: release/hosted build ${{ github.ref_name }}",
-        "expression",
+        "expressions belong",
     ),
-    "newest runner": ("  build:", "ubuntu-24.04", "ubuntu-latest", "it runs on"),
-    "no time limit": ("  build:", "    timeout-minutes: 60\n", "", "time limit"),
+    "newest runner": ("  build:", "ubuntu-24.04", "ubuntu-latest", "runs on ubuntu-latest"),
+    "no time limit": ("  build:", "    timeout-minutes: 60\n", "", "timeout-minutes"),
     "publishing by another workflow": (
         "publish-python:",
         "    runs-on: ubuntu-24.04\n",
         "    uses: o/r/.github/workflows/x.yml@0057852bfaa89a56745cba8c7296529d2fc39830 # v1.0.0\n",
-        "another workflow",
+        "more than its own steps",
     ),
     "job removed": ("", "  verify-published:", "  something-else:", "verify-published is missing"),
 }
@@ -212,9 +216,9 @@ def test_caught_by_the_linters(tmp_path: Path, file: str, old: str, new: str, sa
 
 
 def test_dependencies_wait() -> None:
-    import yaml
+    from ruamel.yaml import YAML
 
-    config = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())
+    config = YAML(typ="safe", pure=True).load((ROOT / ".github" / "dependabot.yml").read_text())
     kinds = {update["package-ecosystem"] for update in config["updates"]}
     assert kinds == {"cargo", "pip", "github-actions"}
     assert all(update["cooldown"]["default-days"] >= 7 for update in config["updates"])

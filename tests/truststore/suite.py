@@ -1,6 +1,6 @@
 """Prepares for the public tests of truststore, in which its name has been replaced by ours.
 
-Loaded as a plugin by scripts/test-truststore. The tests ask `mkcert` for a CA in the system's store
+Loaded as a plugin by tests/truststore/run. The tests ask `mkcert` for a CA in the system's store
 and for a certificate: the CA is in SSL_CERT_FILE, and a script of that name gives the certificate.
 """
 

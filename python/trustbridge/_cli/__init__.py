@@ -18,11 +18,13 @@ def main(arguments: list[str] | None = None) -> int:
         from . import run
 
         return run.main(arguments[1:])
+    from .output import USAGE, prepare, words
+
+    prepare()
     from .arguments import parse
 
     parsed = parse(arguments)
     from .. import HANDSHAKE_MODE
-    from .output import USAGE, words
 
     if HANDSHAKE_MODE == "openssl":
         text = f"python -m trustbridge: error: {parsed.command} needs the native module"

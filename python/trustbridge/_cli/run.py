@@ -53,8 +53,16 @@ def run(target: str, arguments: list[str], *, module: bool) -> int:
         raise
     except BaseException as error:
         _show(error)
-        return 1
+        return _status(error, windows=os.name == "nt")
     return 0
+
+
+def _status(error: BaseException, *, windows: bool) -> int:
+    """As the interpreter ends after what nobody has caught. On other systems than Windows it dies
+    of an interrupt: see `_die_of_interrupt`."""
+    if windows and isinstance(error, KeyboardInterrupt):
+        return 0xC000013A - 2**32  # STATUS_CONTROL_C_EXIT, as the signed number that it takes
+    return 1
 
 
 def _run_module(name: str) -> None:
@@ -72,8 +80,7 @@ def _run_script(path: str, namespace: dict[str, object]) -> None:
 
     # Under -P nothing was put there for us, and nothing is for a script.
     safe_path = getattr(sys.flags, "safe_path", False) or sys.flags.isolated
-    # As the interpreter does it: nothing else is normalised.
-    filename = os.path.join(os.getcwd(), path.removeprefix("./"))
+    filename = _filename(path, windows=os.name == "nt")
     if os.path.isdir(path) or get_importer(path) is not None:
         # A folder or an archive with a __main__ in it comes first even under -P.
         if safe_path:
@@ -101,6 +108,16 @@ def _run_script(path: str, namespace: dict[str, object]) -> None:
     if sys.version_info < (3, 15):
         namespace["__cached__"] = None
     exec(compile(source, filename, "exec", dont_inherit=True), namespace)
+
+
+def _filename(path: str, *, windows: bool) -> str:
+    """The script's `__file__`, as the interpreter makes it."""
+    if windows:
+        import ntpath
+
+        return ntpath.abspath(path)
+    # Nothing else is normalised.
+    return os.path.join(os.getcwd(), path.removeprefix("./"))
 
 
 def _show(error: BaseException) -> None:

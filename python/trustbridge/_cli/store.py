@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .output import GREEN, NOT_TRUSTED, RED, TRUSTED, USAGE, print_json, show, words
+from .output import GREEN, NOT_TRUSTED, RED, TRUSTED, USAGE, print_json, show, words, write_exactly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ def export(parsed: argparse.Namespace) -> int:
         print(f"{parsed.file} cannot be written: {words(error)}", file=sys.stderr)
         return USAGE
     if parsed.file is None:
-        sys.stdout.write(text)
+        write_exactly(text)
     return TRUSTED

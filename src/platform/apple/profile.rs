@@ -1,8 +1,11 @@
 //! Apple's published requirements for TLS certificates, to explain a verdict of the system's.
+//!
+//! Tests: `rules/tests.rs`.
 
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
-use crate::cert::{Cert, Key};
+use crate::cert::{Cert, Weakness};
+use crate::fault::{AppleCas, AppleRule};
 use crate::policy::Purpose;
 
 /// A limit on the lifetime of end entities.
@@ -11,8 +14,7 @@ struct Lifetime {
     issued: Timestamp,
     days: i64,
     /// Whose end entities it holds for.
-    whose: &'static str,
-    source: &'static str,
+    whose: AppleCas,
 }
 
 /// From the limit that holds for most to the one that holds for fewest.
@@ -20,45 +22,39 @@ const LIFETIMES: &[Lifetime] = &[
     Lifetime {
         issued: Timestamp(1_561_939_200), // 2019-07-01
         days: 825,
-        whose: "any root",
-        source: "support.apple.com/103769",
+        whose: AppleCas::Any, // support.apple.com/103769
     },
     Lifetime {
         issued: Timestamp(1_598_918_400), // 2020-09-01
         days: 398,
-        whose: "the roots that come with the system",
-        source: "support.apple.com/102028",
+        whose: AppleCas::Preinstalled, // support.apple.com/102028
     },
     // What the CA/Browser Forum's ballot SC-081v3 asks of CAs, from the last step to the first.
     // Apple has not published that its systems enforce it.
     Lifetime {
         issued: Timestamp(1_868_227_200), // 2029-03-15
         days: 47,
-        whose: "public CAs",
-        source: "CA/Browser Forum Baseline Requirements 6.3.2",
+        whose: AppleCas::Public,
     },
     Lifetime {
         issued: Timestamp(1_805_068_800), // 2027-03-15
         days: 100,
-        whose: "public CAs",
-        source: "CA/Browser Forum Baseline Requirements 6.3.2",
+        whose: AppleCas::Public,
     },
     Lifetime {
         issued: Timestamp(1_773_532_800), // 2026-03-15
         days: 200,
-        whose: "public CAs",
-        source: "CA/Browser Forum Baseline Requirements 6.3.2",
+        whose: AppleCas::Public,
     },
 ];
 
 /// Which of Apple's published requirements for TLS certificates the end entity does not meet
 /// ([103769](https://support.apple.com/103769), [102028](https://support.apple.com/102028)).
 /// Only asked after the system refused it: it explains a verdict and never gives one.
-pub(super) fn broken_rules(leaf: &Cert<'_>, purpose: Purpose) -> Vec<String> {
+pub(super) fn broken_rules(leaf: &Cert<'_>, purpose: Purpose) -> Vec<AppleRule> {
     /// A day of 86,400 seconds, as 102028 counts.
     const DAY: i64 = 86_400;
     const MORE_RULES_FROM: Timestamp = Timestamp(1_561_939_200); // 2019-07-01
-    const PAGE: &str = "support.apple.com/103769";
 
     let mut broken = Vec::new();
     let seconds = leaf.not_after.0.saturating_sub(leaf.not_before.0);
@@ -66,31 +62,28 @@ pub(super) fn broken_rules(leaf: &Cert<'_>, purpose: Purpose) -> Vec<String> {
         .iter()
         .find(|limit| leaf.not_before >= limit.issued && seconds > limit.days * DAY)
         .filter(|_| purpose == Purpose::ServerAuth);
-    if let Some(Lifetime { issued, days, whose, source }) = lifetime {
-        let issued = issued.to_string();
-        let (date, _) = issued.split_once(' ').unwrap_or((&issued, ""));
-        broken.push(format!(
-            "it is valid for {} days, at most {days} are allowed under {whose} since {date} ({source})",
-            seconds.saturating_add(DAY - 1) / DAY
-        ));
+    if let Some(&Lifetime { issued, days, whose }) = lifetime {
+        broken.push(AppleRule::Lifetime {
+            days: seconds.saturating_add(DAY - 1) / DAY,
+            limit: days,
+            whose,
+            since: issued,
+        });
     }
-    if let Key::Rsa(bits) = leaf.key() {
-        if bits < 2048 {
-            broken
-                .push(format!("its RSA key has {bits} bits, at least 2048 are required ({PAGE})"));
-        }
+    if let Some(Weakness::Short { bits }) = leaf.key().weakness() {
+        broken.push(AppleRule::RsaKey { bits });
     }
     if let Some(hash) = weak_hash(leaf) {
-        broken.push(format!("it is signed with {hash}, SHA-2 is required ({PAGE})"));
+        broken.push(AppleRule::Hash(hash));
     }
     if purpose == Purpose::ServerAuth {
         if leaf.presented_names().is_empty() {
-            broken.push(format!("it has no subject alternative name ({PAGE})"));
+            broken.push(AppleRule::NoAltName);
         }
         let listed =
             leaf.extensions.extended_key_usage.is_some() && leaf.extended_key_usage_allows(purpose);
         if leaf.not_before >= MORE_RULES_FROM && !listed {
-            broken.push(format!("its extended key usage does not list serverAuth ({PAGE})"));
+            broken.push(AppleRule::PurposeNotListed);
         }
     }
     broken

@@ -4,6 +4,8 @@
 //! The system is asked first with its own trust anchors. Only if it finds no path to one of them
 //! is it asked again, with the caller's trust anchors and no others. An end entity that the
 //! caller gave as an extra root is trusted whole, unless the system knows better.
+//!
+//! Tests: `rules/tests.rs`.
 
 #![warn(dead_code)]
 
@@ -11,14 +13,15 @@ use pki_types::{CertificateDer, UnixTime};
 
 use super::codes::{kind_of, os_text};
 use super::profile::broken_rules;
-use crate::cert::{self, Cert};
+use crate::cert::Cert;
 use crate::checks;
-use crate::error::{BuildError, NearMiss, OsCode, Searched, VerifyError};
+use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, OsCode, Unsupported};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
+use crate::platform::evidence;
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;
-use crate::store::{Refusal, Source, StoreEntry};
+use crate::store::{Source, StoreEntry};
 
 /// The roots that come with the system and those that its user or administrator added.
 const TRUST_STORE: &str = "Apple's trust store";
@@ -67,30 +70,20 @@ pub(super) struct OsError {
 }
 
 /// Settings that `SecTrust` has no counterpart for.
-pub(super) fn check_settings(config: &Config) -> Result<(), BuildError> {
+pub(super) fn check_settings(config: &Config) -> Result<(), BadSetting> {
     let Revocation { check, unknown, .. } = &config.revocation;
-    let unsupported =
-        |setting, reason: &str| Err(BuildError::Unsupported { setting, reason: reason.to_owned() });
-    if !config.crls.is_empty() {
-        return unsupported(
-            "Revocation::crls",
-            "Apple's verifier does not take CRLs from its caller; it fetches and keeps its own",
-        );
-    }
-    if (*check, *unknown) == (RevocationCheck::Chain, UnknownRevocation::Reject) {
-        return unsupported(
-            "Revocation::unknown",
-            "Apple's verifier can require an answer for the end entity only, and asks about \
-             every certificate even so: use RevocationCheck::Leaf",
-        );
-    }
-    if config.strict {
-        return unsupported("strict", "Apple's verifier has its own profile and no other");
-    }
-    if config.common_name {
-        return unsupported("danger_match_common_name", "Apple's verifier never compares it");
-    }
-    Ok(())
+    let (setting, why) = if !config.crls.is_empty() {
+        ("Revocation::crls", Unsupported::AppleTakesNoCrls)
+    } else if (*check, *unknown) == (RevocationCheck::Chain, UnknownRevocation::Reject) {
+        ("Revocation::unknown", Unsupported::AppleRequiresNoChain)
+    } else if config.strict {
+        ("strict", Unsupported::AppleHasOneProfile)
+    } else if config.common_name {
+        ("danger_match_common_name", Unsupported::AppleComparesNoCommonName)
+    } else {
+        return Ok(());
+    };
+    Err(BadSetting::Unsupported { setting, why })
 }
 
 /// The caller's trust anchors. The system's store always has some, so that `fallback_roots`
@@ -152,14 +145,14 @@ pub(super) fn verify(
     config: &Config,
     leaf: &Cert<'_>,
     peer: &Peer<'_>,
-    mut ask: impl FnMut(&Question<'_>) -> Result<Answer, VerifyError>,
-) -> Result<Verified, VerifyError> {
+    mut ask: impl FnMut(&Question<'_>) -> Result<Answer, Box<Failure>>,
+) -> Result<Verified, Box<Failure>> {
     let tries = [
         config.system.as_ref().map(|_| None),
         // A certificate does not vouch for itself: the end entity is no anchor of its own path.
         Some(usable(config, leaf, peer.time)).filter(|only| !only.is_empty()).map(Some),
     ];
-    let mut failure: Option<VerifyError> = None;
+    let mut failure: Option<Box<Failure>> = None;
     for only in tries.into_iter().flatten() {
         let question = question(config, peer, only);
         let verdict =
@@ -169,7 +162,7 @@ pub(super) fn verify(
             Err(error) => error,
         };
         let missing_path = error.kind().is_missing_path();
-        // Of two missing paths the first is told: it is about the system's own anchors.
+        // Of two missing paths the first is reported: it is about the system's own anchors.
         if failure.is_none() || !missing_path {
             failure = Some(error);
         }
@@ -178,24 +171,20 @@ pub(super) fn verify(
         }
     }
 
-    if failure.as_ref().is_none_or(|error| yields_to_whole_leaf(error.kind())) {
+    if failure.as_ref().is_none_or(|failure| yields_to_trusted_end_entity(failure.kind())) {
         let same = |entry: &&StoreEntry| entry.certificate().as_ref() == leaf.der;
         if let Some(entry) = roots(config).find(same) {
-            return whole_leaf(config, leaf, peer, entry);
+            return checks::trusted_end_entity(leaf, config, peer, Anchor::from(entry))
+                .map_err(Into::into);
         }
     }
-    let mut error = failure.unwrap_or_else(|| {
-        let mut error = VerifyError::new(ErrorKind::NoTrustAnchors).at(0);
-        error.inner_mut().chain = vec![leaf.summary()];
-        error
+    let mut failure = failure.unwrap_or_else(|| {
+        let mut failure: Box<Failure> = Fault::new(ErrorKind::NoTrustAnchors).at(0).into();
+        failure.path = vec![leaf.summary()];
+        failure
     });
-    let missing_path = error.kind().is_missing_path();
-    let inner = error.inner_mut();
-    inner.searched = searched(config, peer.time);
-    if missing_path {
-        inner.near_misses = near_misses(config, leaf, peer);
-    }
-    Err(error)
+    failure.evidence = seen(config, leaf, peer, &failure);
+    Err(failure)
 }
 
 /// Places in [`roots`] of those that can issue for the purpose at the time. `SecTrust` takes an
@@ -216,16 +205,16 @@ fn judge(
     peer: &Peer<'_>,
     question: &Question<'_>,
     answer: Answer,
-) -> Result<Verified, VerifyError> {
+) -> Result<Verified, Box<Failure>> {
     let Answer { trusted, error, chain } = answer;
-    let unclear = |what: &str| Err(VerifyError::new(ErrorKind::CannotCheck).detail(what));
+    let unclear = |cause| Err(Fault::new(ErrorKind::CannotCheck).because(cause).into());
     let begins_right = chain.first().is_some_and(|first| first.as_ref() == leaf.der);
     let chain = if begins_right { chain } else { Vec::new() };
     match (trusted, error) {
         (true, None) => accepted(config, leaf, peer, question, chain),
         (false, Some(error)) => Err(refused(config, leaf, peer, &chain, error)),
-        (true, Some(_)) => unclear("the system says both that the chain is trusted and why not"),
-        (false, None) => unclear("the system says that the chain is not trusted, but not why"),
+        (true, Some(_)) => unclear(Cause::TrustedWithError),
+        (false, None) => unclear(Cause::RejectedWithoutError),
     }
 }
 
@@ -235,7 +224,7 @@ fn accepted(
     peer: &Peer<'_>,
     question: &Question<'_>,
     mut chain: Vec<CertificateDer<'static>>,
-) -> Result<Verified, VerifyError> {
+) -> Result<Verified, Box<Failure>> {
     let anchor = match &question.only {
         None => chain.last().map(|last| Anchor {
             certificate: last.clone(),
@@ -252,39 +241,23 @@ fn accepted(
             });
             found.map(|(depth, entry)| {
                 chain.truncate(depth + 1);
-                Anchor { certificate: entry.certificate().clone(), source: entry.source().clone() }
+                Anchor::from(*entry)
             })
         }
     };
     let Some(anchor) = anchor else {
-        return Err(VerifyError::new(ErrorKind::CannotCheck)
-            .detail("the chain that the system trusts is not the peer's, or has no trust anchor"));
+        let cause = Cause::TrustedWithoutAnchor;
+        return Err(Fault::new(ErrorKind::CannotCheck).because(cause).into());
     };
     // Older systems compare the common name too, and a user can let a wrong name pass.
     checks::name(leaf, config, peer, true)?;
     Ok(Verified { chain, anchor, revocation: revocation_outcome(&config.revocation) })
 }
 
-/// The end entity itself is one of the caller's trust anchors.
-fn whole_leaf(
-    config: &Config,
-    leaf: &Cert<'_>,
-    peer: &Peer<'_>,
-    entry: &StoreEntry,
-) -> Result<Verified, VerifyError> {
-    checks::end_entity(leaf, config, peer.time)?;
-    checks::name(leaf, config, peer, false)?;
-    Ok(Verified {
-        chain: vec![leaf.to_der()],
-        anchor: Anchor { certificate: entry.certificate().clone(), source: entry.source().clone() },
-        revocation: checks::unknown_revocation(config)?,
-    })
-}
-
 /// Whether the system only says that the path or its own profile does not fit, which does not
 /// matter for an end entity trusted whole. What it says about revocation, distrust and time is
 /// final.
-fn yields_to_whole_leaf(kind: ErrorKind) -> bool {
+fn yields_to_trusted_end_entity(kind: ErrorKind) -> bool {
     kind.is_missing_path()
         || matches!(
             kind,
@@ -296,35 +269,34 @@ fn yields_to_whole_leaf(kind: ErrorKind) -> bool {
 }
 
 /// An `OSStatus` of a call that prepares the evaluation: nothing was decided.
-pub(super) fn cannot_check(call: &str, code: i64, text: Option<String>) -> VerifyError {
-    VerifyError::new(ErrorKind::CannotCheck)
-        .detail(format!("{call} failed"))
-        .os(OsCode::new(code, os_text(&text.unwrap_or_default(), None)))
+pub(super) fn cannot_check(call: &str, code: i64, text: Option<String>) -> Box<Failure> {
+    let fault = Fault::new(ErrorKind::CannotCheck).because(Cause::Call(call.to_owned()));
+    let mut failure: Box<Failure> = fault.into();
+    failure.os = Some(OsCode::new(code, os_text(&text.unwrap_or_default(), None)));
+    failure
 }
 
-/// The error for a chain that the system refused, explained as far as the certificates explain it.
+/// The failure of a chain that the system refused, explained as far as the certificates explain it.
 fn refused(
     config: &Config,
     leaf: &Cert<'_>,
     peer: &Peer<'_>,
     chain: &[CertificateDer<'_>],
     error: OsError,
-) -> VerifyError {
-    let os = OsCode::new(error.code, os_text(&error.text, error.details.as_deref()));
+) -> Box<Failure> {
     let kind = if error.is_status { kind_of(error.code) } else { ErrorKind::CannotCheck };
     let issuers = chain.iter().skip(1).map_while(|der| Cert::parse(der).ok());
     let path: Vec<_> = std::iter::once(leaf.clone()).chain(issuers).collect();
     let explained = match kind {
-        ErrorKind::UnknownIssuer => missing_path(&path),
-        ErrorKind::NameMismatch => checks::name(leaf, config, peer, true)
-            .err()
-            .filter(|error| error.kind() == ErrorKind::NameMismatch)
-            .unwrap_or_else(|| VerifyError::new(kind).at(0)),
+        // The system builds as much of a path as it can.
+        ErrorKind::UnknownIssuer => {
+            path.last().map(|last| checks::missing_path(last, path.len() - 1))
+        }
+        ErrorKind::NameMismatch => Some(checks::misnamed(leaf)),
         ErrorKind::Expired | ErrorKind::NotYetValid => fault(&path, config, peer.time, |found| {
             matches!(found, ErrorKind::Expired | ErrorKind::NotYetValid)
-        })
-        .unwrap_or_else(|| VerifyError::new(kind)),
-        ErrorKind::CaAsEndEntity => VerifyError::new(kind).at(0),
+        }),
+        ErrorKind::CaAsEndEntity => Some(Fault::new(kind).at(0)),
         ErrorKind::WeakKey
         | ErrorKind::UnsupportedAlgorithm
         | ErrorKind::WrongPurpose
@@ -332,40 +304,18 @@ fn refused(
         | ErrorKind::NotACa
         | ErrorKind::PathLengthExceeded
         | ErrorKind::NotStandardsCompliant => {
-            fault(&path, config, peer.time, |found| found == kind)
-                .or_else(|| {
-                    let broken = broken_rules(leaf, config.purpose);
-                    let explains = !broken.is_empty();
-                    explains.then(|| VerifyError::new(kind).at(0).detail(broken.join("; ")))
-                })
-                .unwrap_or_else(|| VerifyError::new(kind))
+            fault(&path, config, peer.time, |found| found == kind).or_else(|| {
+                let broken = broken_rules(leaf, config.purpose);
+                let explains = !broken.is_empty();
+                explains.then(|| Fault::new(kind).at(0).because(Cause::AppleRules(broken)))
+            })
         }
-        _ => VerifyError::new(kind),
+        _ => None,
     };
-    let mut explained = explained.os(os);
-    let inner = explained.inner_mut();
-    inner.chain = path.iter().map(Cert::summary).collect();
-    if kind == ErrorKind::NotStandardsCompliant && inner.depth == Some(0) {
-        inner.hints.push(
-            "Have the certificate reissued within the rules of Apple's systems, or accept exactly \
-             this one with `pinned_leaf`."
-                .to_owned(),
-        );
-    }
-    explained
-}
-
-/// Whose issuer is missing: the system builds as much of a path as it can.
-fn missing_path(path: &[Cert<'_>]) -> VerifyError {
-    let depth = path.len().saturating_sub(1);
-    let Some(last) = path.last() else { return VerifyError::new(ErrorKind::UnknownIssuer) };
-    match (last.is_self_issued(), depth) {
-        (true, 0) => VerifyError::new(ErrorKind::SelfSignedLeaf).at(0),
-        (true, _) => VerifyError::new(ErrorKind::UntrustedRoot).at(depth),
-        (false, _) => VerifyError::new(ErrorKind::UnknownIssuer)
-            .at(depth)
-            .detail(format!("\"{}\"", cert::name_text(last.issuer))),
-    }
+    let mut failure: Box<Failure> = explained.unwrap_or_else(|| Fault::new(kind)).into();
+    failure.os = Some(OsCode::new(error.code, os_text(&error.text, error.details.as_deref())));
+    failure.path = path.iter().map(Cert::summary).collect();
+    failure
 }
 
 /// The first certificate, from the end entity up, in which the core finds such a fault too.
@@ -374,7 +324,7 @@ fn fault(
     config: &Config,
     time: UnixTime,
     such: impl Fn(ErrorKind) -> bool,
-) -> Option<VerifyError> {
+) -> Option<Fault> {
     path.iter().enumerate().find_map(|(depth, cert)| {
         let found = if depth == 0 {
             checks::end_entity(cert, config, time)
@@ -383,64 +333,26 @@ fn fault(
             let below = between.iter().filter(|cert| !cert.is_self_issued()).count();
             checks::issuer(cert, depth, below, config, time)
         };
-        found.err().filter(|error| such(error.kind()))
+        found.err().filter(|fault| such(fault.kind))
     })
 }
 
-/// Every place that was searched.
-fn searched(config: &Config, time: UnixTime) -> Vec<Searched> {
-    let system = config.system.is_some().then(|| Searched {
-        source: Source::System(TRUST_STORE.into()),
-        usable: None,
-        refused: 0,
-        problems: Vec::new(),
-    });
-    let mut out: Vec<_> = system.into_iter().collect();
-    for entry in roots(config) {
-        let source = entry.source();
-        let place = match out.iter().position(|searched| searched.source == *source) {
-            Some(place) => place,
-            None => {
-                out.push(Searched {
-                    source: source.clone(),
-                    usable: Some(0),
-                    refused: 0,
-                    problems: Vec::new(),
-                });
-                out.len() - 1
-            }
-        };
-        let Some(searched) = out.get_mut(place) else { continue };
-        match entry.refusal(config.purpose, time) {
-            None => searched.usable = searched.usable.map(|usable| usable + 1),
-            Some(_) => searched.refused += 1,
-        }
-    }
-    out
-}
-
-/// The caller's trust anchors that have the name of an issuer and were not used.
-fn near_misses(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Vec<NearMiss> {
-    let sent = peer.chain.iter().skip(1).chain(&config.intermediates);
-    let certs: Vec<_> =
-        std::iter::once(leaf.clone()).chain(sent.filter_map(|der| Cert::parse(der).ok())).collect();
-    roots(config)
-        .filter(|entry| entry.certificate().as_ref() != leaf.der)
-        .filter_map(|entry| {
-            let issued: Vec<_> =
-                certs.iter().filter(|cert| cert.issuer == entry.raw_subject()).collect();
-            let anchor = Cert::parse(entry.certificate()).ok()?;
-            let reason = match entry.refusal(config.purpose, peer.time) {
-                _ if issued.is_empty() => return None,
-                Some(refusal) => refusal,
-                None if issued.iter().all(|cert| cert.names_another_key_than(&anchor)) => {
-                    Refusal::DifferentKey
-                }
-                None => return None,
-            };
-            Some(NearMiss { subject: entry.subject(), source: entry.source().clone(), reason })
-        })
-        .collect()
+/// What was searched, and the caller's trust anchors that have the name of an issuer and were not
+/// used.
+fn seen(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>, failure: &Failure) -> Evidence {
+    let (purpose, time) = (config.purpose, peer.time);
+    let system = config.system.iter().map(|_| Source::System(TRUST_STORE.into()));
+    let system = system.map(|source| evidence::place(source, None)).collect();
+    let near_misses = if evidence::near_misses_matter(failure) {
+        let sent = peer.chain.iter().skip(1).chain(&config.intermediates);
+        let sent = sent.filter_map(|der| Cert::parse(der).ok());
+        let certs: Vec<_> = std::iter::once(leaf.clone()).chain(sent).collect();
+        let others = roots(config).filter(|entry| entry.certificate().as_ref() != leaf.der);
+        evidence::near_misses(others, &certs, purpose, time)
+    } else {
+        Vec::new()
+    };
+    Evidence { places: evidence::searched(system, roots(config), purpose, time), near_misses }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! The frameworks are not safe to use in a process that was forked and has not called `exec`.
 //! Nothing is called when the library is loaded, and building a verifier calls only what reads
 //! the certificates that the caller gave.
+//!
+//! Tests: `tests/cases.rs`, on Apple systems.
 
 #![allow(unsafe_code)]
 #![warn(dead_code)]
@@ -31,7 +33,8 @@ use security_framework_sys::trust::SecTrustEvaluateWithError;
 use super::super::Platform;
 use super::rules::{self, Answer, OsError, Question};
 use crate::cert::Cert;
-use crate::error::{BuildError, ErrorKind, VerifyError};
+use crate::fault::{BadSetting, Failure, Unreadable};
+use crate::kind::ErrorKind;
 use crate::peer::{Peer, Verified};
 use crate::settings::Config;
 
@@ -44,13 +47,13 @@ pub(crate) struct Engine {
 }
 
 impl Platform for Engine {
-    fn new(config: &Config) -> Result<Self, BuildError> {
+    fn new(config: &Config) -> Result<Self, BadSetting> {
         rules::check_settings(config)?;
         let read = |given_to, index, der: &[u8]| {
-            SecCertificate::from_der(der).map_err(|_| BuildError::BadCertificate {
+            SecCertificate::from_der(der).map_err(|_| BadSetting::Certificate {
                 given_to,
                 index,
-                reason: "the operating system cannot read it".to_owned(),
+                why: Unreadable::OsSilent,
             })
         };
         let extra = config.extra.entries().len();
@@ -75,15 +78,16 @@ impl Platform for Engine {
         config: &Config,
         leaf: &Cert<'_>,
         peer: &Peer<'_>,
-    ) -> Result<Verified, VerifyError> {
+    ) -> Result<Verified, Box<Failure>> {
         let entity = SecCertificate::from_der(leaf.der).map_err(|error| {
             let mut unreadable = rules::cannot_check(
                 "SecCertificateCreateWithData",
                 error.code().into(),
                 error.message(),
             );
-            unreadable.inner_mut().kind = ErrorKind::BadEncoding;
-            unreadable.at(0)
+            unreadable.fault.kind = ErrorKind::BadEncoding;
+            unreadable.fault.depth = Some(0);
+            unreadable
         })?;
         // An intermediate that cannot be read is of no use and does no harm.
         let sent = peer.chain.iter().skip(1).filter_map(|der| SecCertificate::from_der(der).ok());
@@ -99,7 +103,7 @@ impl Engine {
         &self,
         certs: &[SecCertificate],
         question: &Question<'_>,
-    ) -> Result<Answer, VerifyError> {
+    ) -> Result<Answer, Box<Failure>> {
         let failed = |call: &'static str| {
             move |error: Error| rules::cannot_check(call, error.code().into(), error.message())
         };
@@ -133,7 +137,7 @@ impl Engine {
     }
 }
 
-fn policies(question: &Question<'_>) -> Result<Vec<SecPolicy>, VerifyError> {
+fn policies(question: &Question<'_>) -> Result<Vec<SecPolicy>, Box<Failure>> {
     let missing = |call| rules::cannot_check(call, 0, None);
     let hostname = question.hostname.as_deref().map(CFString::new);
     let hostname = hostname.as_ref().map_or(std::ptr::null(), CFString::as_concrete_TypeRef);

@@ -10,9 +10,10 @@
 use pki_types::UnixTime;
 
 use crate::cert::der;
-use crate::cert::{self, Cert, KEY_CERT_SIGN};
+use crate::cert::{Cert, KEY_CERT_SIGN};
 use crate::checks;
-use crate::error::{ErrorKind, VerifyError};
+use crate::fault::{Cause, Fault};
+use crate::kind::ErrorKind;
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 
 /// Bits of `CERT_TRUST_STATUS::dwErrorStatus` that decide about more than the kind of error.
@@ -167,14 +168,16 @@ impl Status {
         certs: &[Option<Cert<'_>>],
         ignored: u32,
         time: UnixTime,
-    ) -> Result<(), VerifyError> {
+    ) -> Result<(), Fault> {
         let bits = self.bits() & !ignored;
         let unknown = TRUST_BITS.iter().fold(bits, |rest, (bit, _, _)| rest & !bit);
         let found = TRUST_BITS.iter().find(|(bit, _, _)| bits & bit != 0);
         match found {
             Some(&(bit, _, kind)) => Err(self.explain(bit, kind, certs, time)),
-            None if unknown != 0 => Err(VerifyError::new(ErrorKind::CannotCheck)
-                .detail(format!("Windows reports the unknown error {unknown:#x}"))),
+            None if unknown != 0 => {
+                let cause = Cause::UnknownTrustBits(unknown);
+                Err(Fault::new(ErrorKind::CannotCheck).because(cause))
+            }
             None => match code_kind(self.policy) {
                 None => Ok(()),
                 Some(kind) => {
@@ -182,11 +185,11 @@ impl Status {
                         (ErrorKind::UntrustedRoot, 1) => ErrorKind::SelfSignedLeaf,
                         (kind, _) => kind,
                     };
-                    let error = VerifyError::new(kind);
+                    let fault = Fault::new(kind);
                     Err(match self.policy_element {
-                        Some(depth) => error.at(depth),
-                        None if kind == ErrorKind::NameMismatch => error.at(0),
-                        None => error,
+                        Some(depth) => fault.at(depth),
+                        None if kind == ErrorKind::NameMismatch => fault.at(0),
+                        None => fault,
                     })
                 }
             },
@@ -199,47 +202,38 @@ impl Status {
         kind: ErrorKind,
         certs: &[Option<Cert<'_>>],
         time: UnixTime,
-    ) -> VerifyError {
+    ) -> Fault {
         let last = self.elements.len().saturating_sub(1);
         let depth = match bit {
             IS_PARTIAL_CHAIN | IS_UNTRUSTED_ROOT => Some(last),
             _ => self.depth_of(bit),
         };
         let cert = depth.and_then(|depth| certs.get(depth)).and_then(Option::as_ref);
-        let error = match (bit, cert) {
-            (IS_NOT_TIME_VALID, Some(cert)) => {
-                checks::validity(cert, time).err().unwrap_or_else(|| VerifyError::new(kind))
-            }
-            (IS_UNTRUSTED_ROOT, _) if last == 0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
-            (IS_PARTIAL_CHAIN, Some(cert)) if cert.is_self_issued() => match last {
-                0 => VerifyError::new(ErrorKind::SelfSignedLeaf),
-                _ => VerifyError::new(ErrorKind::UntrustedRoot),
-            },
-            (IS_PARTIAL_CHAIN, Some(cert)) => {
-                VerifyError::new(kind).detail(format!("\"{}\"", cert::name_text(cert.issuer)))
-            }
+        let fault = match (bit, cert) {
+            (IS_NOT_TIME_VALID, Some(cert)) => checks::validity(cert, time).err(),
+            (IS_UNTRUSTED_ROOT, _) if last == 0 => Some(Fault::new(ErrorKind::SelfSignedLeaf)),
+            (IS_PARTIAL_CHAIN, Some(cert)) => Some(checks::missing_path(cert, last)),
             // One bit for two faults: not a CA, or too many intermediates below it.
             (INVALID_BASIC_CONSTRAINTS, Some(cert)) if cert.is_ca() => {
-                VerifyError::new(ErrorKind::PathLengthExceeded)
+                Some(Fault::new(ErrorKind::PathLengthExceeded))
             }
             // One bit for the usages of all certificates and for keyCertSign of CAs.
             (IS_NOT_VALID_FOR_USAGE, Some(cert))
                 if depth != Some(0) && !cert.key_usage_allows(KEY_CERT_SIGN) =>
             {
-                VerifyError::new(ErrorKind::KeyUsage)
+                Some(Fault::new(ErrorKind::KeyUsage))
             }
             (INVALID_EXTENSION, Some(cert)) if cert.extensions.unknown_critical.is_some() => {
-                VerifyError::new(ErrorKind::UnknownCriticalExtension)
+                Some(Fault::new(ErrorKind::UnknownCriticalExtension))
             }
             // One bit for weak hashes and for weak keys.
-            (HAS_WEAK_SIGNATURE, Some(cert)) => {
-                strength(cert, false).err().unwrap_or_else(|| VerifyError::new(kind))
-            }
-            _ => VerifyError::new(kind),
+            (HAS_WEAK_SIGNATURE, Some(cert)) => strength(cert, false).err(),
+            _ => None,
         };
+        let fault = fault.unwrap_or_else(|| Fault::new(kind));
         match depth {
-            Some(depth) => error.at(depth),
-            None => error,
+            Some(depth) => fault.at(depth),
+            None => fault,
         }
     }
 
@@ -267,15 +261,12 @@ impl Status {
 /// Keys of less than 112 bits of strength and signatures over MD5 or SHA-1. Windows is asked to
 /// refuse them too; what it takes for weak depends on its version and settings. Nobody relies on
 /// the signature of a trust anchor.
-pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), VerifyError> {
+pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), Fault> {
     checks::key(cert)?;
     let algorithm = der::Reader::new(cert.signature_algorithm).expect(der::OID, "algorithm");
     let algorithm = der::dotted(algorithm.map_err(checks::malformed)?);
-    if !is_anchor && checks::OUTDATED_SIGNATURES.contains(&algorithm.as_str()) {
-        // X509_V_ERR_CA_MD_TOO_WEAK
-        return Err(VerifyError::new(ErrorKind::UnsupportedAlgorithm)
-            .code(68)
-            .detail(format!("signature algorithm {algorithm}")));
+    if !is_anchor && checks::is_outdated_signature(&algorithm) {
+        return Err(checks::unsupported_signature(algorithm));
     }
     Ok(())
 }
@@ -401,7 +392,7 @@ mod tests {
 
     fn kind(status: &Status, ignored: u32) -> Option<ErrorKind> {
         let certs = vec![None; status.elements.len()];
-        status.verdict(&certs, ignored, at(0)).err().map(|error| error.kind())
+        status.verdict(&certs, ignored, at(0)).err().map(|fault| fault.kind)
     }
 
     #[test]
@@ -463,7 +454,7 @@ mod tests {
     #[test]
     fn what_is_final_comes_first() {
         let depth =
-            |status: &Status| status.verdict(&[None, None, None], 0, at(0)).unwrap_err().depth();
+            |status: &Status| status.verdict(&[None, None, None], 0, at(0)).unwrap_err().depth;
         let status = chain(&[IS_NOT_TIME_VALID, IS_REVOKED, IS_UNTRUSTED_ROOT]);
         assert_eq!(kind(&status, 0), Some(ErrorKind::Revoked));
         assert_eq!(depth(&status), Some(1));

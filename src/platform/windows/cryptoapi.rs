@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::io;
 use std::mem::offset_of;
 use std::ptr;
@@ -19,7 +18,7 @@ use windows_sys::core::BOOL;
 
 use super::codes::{self, Status};
 use crate::cert::{Cert, KEY_CERT_SIGN};
-use crate::error::{OsCode, VerifyError};
+use crate::fault::{Failure, Fault, OsCode};
 use crate::kind::ErrorKind;
 use crate::peer::Peer;
 use crate::policy::Purpose;
@@ -410,12 +409,19 @@ impl OsError {
         Self(unsafe { GetLastError() })
     }
 
-    pub(super) fn cannot_check(self) -> VerifyError {
+    /// Nothing was decided: a call failed.
+    pub(super) fn cannot_check(self) -> Box<Failure> {
         let kind = match codes::code_kind(self.0) {
             Some(ErrorKind::BadEncoding) => ErrorKind::BadEncoding,
             _ => ErrorKind::CannotCheck,
         };
-        VerifyError::new(kind).os(os_code(self.0, ""))
+        let mut failure: Box<Failure> = Fault::new(kind).into();
+        failure.os = Some(self.code());
+        failure
+    }
+
+    pub(super) fn code(self) -> OsCode {
+        os_code(self.0, "")
     }
 }
 
@@ -423,13 +429,6 @@ impl From<io::Error> for OsError {
     fn from(error: io::Error) -> Self {
         let code = error.raw_os_error().unwrap_or_default();
         Self(u32::from_ne_bytes(code.to_ne_bytes()))
-    }
-}
-
-impl fmt::Display for OsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OsCode { code, text } = os_code(self.0, "");
-        write!(f, "{text} ({code:#x})")
     }
 }
 
@@ -595,7 +594,7 @@ mod tests {
         assert!(!text.is_empty() && !text.contains(['\r', '\n']), "{text:?}");
         // Nothing has this code.
         assert_eq!(system_text(0x2fff_ffff), None);
-        assert!(!os_code(0x2fff_ffff, "").text.is_empty());
+        assert!(os_code(0x2fff_ffff, "").text.is_empty());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! The system's engine is asked first. Only if it knows no path to a trusted root, a second
 //! engine is asked that trusts nothing but the caller's own roots. ROOT is never listed to verify:
 //! Windows puts roots there on demand.
+//!
+//! Tests: `tests/windows.rs`, `tests/windows_root.rs`, `tests/cases.rs` (under Wine and on Windows).
 
 use std::cell::OnceCell;
 use std::sync::OnceLock;
@@ -11,14 +13,17 @@ use std::sync::OnceLock;
 use pki_types::CertificateDer;
 use schannel::cert_store::{CertStore, CertStoreBuilder, Memory};
 
-use super::super::Platform;
+use super::super::{Platform, evidence};
 use super::codes::{self, OwnRoots};
 use super::cryptoapi::{
     Answer, ChainEngine, OsError, Question, add_all, add_crl, may_be_shown, os_code,
 };
-use crate::cert::{self, Cert, Summary};
+use crate::cert::{Cert, Summary, subject_of};
 use crate::checks;
-use crate::error::{BuildError, NearMiss, Searched, VerifyError};
+use crate::fault::{
+    BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, PlaceSearched, Unreadable,
+    Unsupported,
+};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::settings::Config;
@@ -35,27 +40,25 @@ pub(crate) struct Engine {
 }
 
 impl Platform for Engine {
-    fn new(config: &Config) -> Result<Self, BuildError> {
+    fn new(config: &Config) -> Result<Self, BadSetting> {
         for (set, setting) in
             [(config.common_name, "danger_match_common_name"), (config.strict, "strict")]
         {
             if set {
-                let reason = "Windows has no such switch".to_owned();
-                return Err(BuildError::Unsupported { setting, reason });
+                return Err(BadSetting::Unsupported { setting, why: Unsupported::NotOnWindows });
             }
         }
         let refused = |given_to| {
-            move |(index, error): (usize, OsError)| BuildError::BadCertificate {
+            move |(index, error): (usize, OsError)| BadSetting::Certificate {
                 given_to,
                 index,
-                reason: error.to_string(),
+                why: Unreadable::Os(error.code()),
             }
         };
-        let unusable = |error: OsError| BuildError::Unsupported {
+        let mut known = Memory::new().map_err(|error| BadSetting::Unsupported {
             setting: "build",
-            reason: format!("no certificate store in memory: {error}"),
-        };
-        let mut known = Memory::new().map_err(|error| unusable(error.into()))?;
+            why: Unsupported::NoMemoryStore(OsError::from(error).code()),
+        })?;
         let intermediates = config.intermediates.iter();
         add_all(&mut known, intermediates).map_err(refused("intermediates"))?;
         for (given_to, set) in
@@ -67,7 +70,7 @@ impl Platform for Engine {
         let known = known.into_store();
         for (index, crl) in config.crls.iter().enumerate() {
             add_crl(&known, crl.der())
-                .map_err(|error| BuildError::BadCrl { index, reason: error.to_string() })?;
+                .map_err(|error| BadSetting::Crl { index, why: Unreadable::Os(error.code()) })?;
         }
         Ok(Self { known: Some(known), ..Self::default() })
     }
@@ -77,16 +80,11 @@ impl Platform for Engine {
         config: &Config,
         leaf: &Cert<'_>,
         peer: &Peer<'_>,
-    ) -> Result<Verified, VerifyError> {
+    ) -> Result<Verified, Box<Failure>> {
         let mut search = Search::new(self, config, leaf, peer);
-        search.run().map_err(|mut error| {
-            let inner = error.inner_mut();
-            inner.searched = search.searched();
-            let anchor_at_fault = inner.depth.is_some_and(|depth| depth > 0);
-            if inner.kind.is_missing_path() || anchor_at_fault {
-                inner.near_misses = search.near_misses();
-            }
-            error
+        search.run().map_err(|mut failure| {
+            failure.evidence = search.evidence(&failure);
+            failure
         })
     }
 }
@@ -110,21 +108,21 @@ impl<'a> Search<'a> {
         Self { engine, config, leaf, peer, system_is_empty: OnceCell::new(), own, top: None }
     }
 
-    fn run(&mut self) -> Result<Verified, VerifyError> {
+    fn run(&mut self) -> Result<Verified, Box<Failure>> {
         if !may_be_shown(self.leaf.der) {
-            return Err(VerifyError::new(ErrorKind::WrongPurpose).at(0));
+            return Err(Fault::new(ErrorKind::WrongPurpose).at(0).into());
         }
         let question = Question::new(self.engine.known.as_ref(), self.leaf, self.peer)
             .map_err(OsError::cannot_check)?;
-        let mut refusal = VerifyError::new(ErrorKind::NoTrustAnchors).at(0);
+        let mut refusal: Box<Failure> = Fault::new(ErrorKind::NoTrustAnchors).at(0).into();
         if self.config.system.is_some() {
             let answer = self.ask(&question, None)?;
             match self.judge(&answer) {
                 Ok(()) => {
                     return self.verified(answer, Source::System(STORE.into()));
                 }
-                Err(error) if !answer.status.only_lacks_a_root() => return Err(error),
-                Err(error) => refusal = error,
+                Err(failure) if !answer.status.only_lacks_a_root() => return Err(failure),
+                Err(failure) => refusal = failure,
             }
         }
 
@@ -136,24 +134,26 @@ impl<'a> Search<'a> {
         );
         match self.ask_own_roots(&question) {
             Some(Ok(verified)) => return Ok(verified),
-            Some(Err(error)) => refusal = error,
+            Some(Err(failure)) => refusal = failure,
             None => {}
         }
         // A certificate of the caller's that is the end entity itself is trusted whole, whoever
         // issued it, unless its revocation has been decided on.
         if refusal.kind().rank() < ErrorKind::RevocationUnknown.rank() {
             if let Some(entry) = self.own_entry(self.leaf.der) {
-                return self.whole_leaf(entry);
+                let anchor = Anchor::from(entry);
+                return checks::trusted_end_entity(self.leaf, self.config, self.peer, anchor)
+                    .map_err(Into::into);
             }
         }
         if refusal.kind().is_missing_path() && self.no_anchor_at_all() {
-            refusal.inner_mut().kind = ErrorKind::NoTrustAnchors;
+            refusal.fault.kind = ErrorKind::NoTrustAnchors;
         }
         Err(refusal)
     }
 
     /// Asks the engine that trusts only the caller's roots; `None` if none were given.
-    fn ask_own_roots(&mut self, question: &Question) -> Option<Result<Verified, VerifyError>> {
+    fn ask_own_roots(&mut self, question: &Question) -> Option<Result<Verified, Box<Failure>>> {
         let once = match self.own {
             OwnRoots::None => return None,
             OwnRoots::Extra => &self.engine.extra,
@@ -175,7 +175,7 @@ impl<'a> Search<'a> {
                 (_, _, Some(refusal)) => Err(refusal),
                 (Ok(()), Some(entry), None) => self.verified(answer, entry.source().clone()),
                 (Ok(()), None, None) => Err(unexpected()),
-                (Err(error), _, None) => Err(error),
+                (Err(failure), _, None) => Err(failure),
             }
         }))
     }
@@ -184,7 +184,7 @@ impl<'a> Search<'a> {
         &mut self,
         question: &Question,
         engine: Option<&ChainEngine>,
-    ) -> Result<Answer, VerifyError> {
+    ) -> Result<Answer, Box<Failure>> {
         let answer = question.ask(engine, self.config).map_err(OsError::cannot_check)?;
         // The verdict must be about the certificate of the peer, whatever Windows was caching.
         if answer.chain.first().is_none_or(|first| first.as_ref() != self.leaf.der) {
@@ -196,39 +196,36 @@ impl<'a> Search<'a> {
 
     /// The verdict of Windows and, where that is no worse, of the peer's name: Windows compares
     /// it with the common name too, this crate does not (RFC 9525 section 2).
-    fn judge(&self, answer: &Answer) -> Result<(), VerifyError> {
+    fn judge(&self, answer: &Answer) -> Result<(), Box<Failure>> {
         let certs = answer.certs();
         let ignored = codes::ignored_bits(&self.config.revocation);
         let verdict = answer.status.verdict(&certs, ignored, self.peer.time);
-        let verdict = match verdict.and_then(|()| strengths(&certs)) {
-            Ok(()) => self.name(),
-            Err(error) if error.kind().is_missing_path() => Err(error),
-            // A wrong name says more than what else is wrong, as on Unix.
-            Err(error) if error.kind().rank() < ErrorKind::Revoked.rank() => match self.name() {
-                Err(misnamed) if misnamed.kind() == ErrorKind::NameMismatch => Err(misnamed),
-                _ => Err(error),
+        let fault = match verdict.and_then(|()| strengths(&certs)) {
+            Ok(()) => match self.name() {
+                Ok(()) => return Ok(()),
+                Err(fault) => fault,
             },
-            Err(error) => Err(error),
+            Err(fault) => checks::or_misnamed(fault, self.leaf, self.config, self.peer),
         };
-        verdict.map_err(|error| {
-            let mut error = match answer.status.code() {
-                (0, _) => error,
-                (code, name) => error.os(os_code(code, &name)),
-            };
-            let inner = error.inner_mut();
-            if inner.kind == ErrorKind::NameMismatch {
-                inner.presented = self.leaf.presented_names();
-            }
-            inner.chain = summaries(&certs);
-            error
-        })
+        // Windows does not say which names would be right.
+        let fault = match (fault.kind, &fault.cause) {
+            (ErrorKind::NameMismatch, Cause::Kind) => checks::misnamed(self.leaf),
+            _ => fault,
+        };
+        let mut failure: Box<Failure> = fault.into();
+        failure.path = summaries(&certs);
+        failure.os = match answer.status.code() {
+            (0, _) => None,
+            (code, name) => Some(os_code(code, &name)),
+        };
+        Err(failure)
     }
 
-    fn name(&self) -> Result<(), VerifyError> {
+    fn name(&self) -> Result<(), Fault> {
         checks::name(self.leaf, self.config, self.peer, true)
     }
 
-    fn verified(&self, answer: Answer, source: Source) -> Result<Verified, VerifyError> {
+    fn verified(&self, answer: Answer, source: Source) -> Result<Verified, Box<Failure>> {
         let Some(certificate) = answer.chain.last().cloned() else { return Err(unexpected()) };
         Ok(Verified {
             revocation: answer.status.revocation(self.config.revocation.check),
@@ -237,37 +234,18 @@ impl<'a> Search<'a> {
         })
     }
 
-    fn whole_leaf(&self, entry: &StoreEntry) -> Result<Verified, VerifyError> {
-        checks::end_entity(self.leaf, self.config, self.peer.time)?;
-        self.name()?;
-        Ok(Verified {
-            revocation: checks::unknown_revocation(self.config)?,
-            chain: vec![self.leaf.to_der()],
-            anchor: Anchor {
-                certificate: entry.certificate().clone(),
-                source: entry.source().clone(),
-            },
-        })
-    }
-
     /// The error of a chain that ends in one of the caller's roots, if that is not fit to be a
     /// trust anchor. Roots are vetted as on Unix, whatever Windows thinks of them.
-    fn refused_root(&self, entry: &StoreEntry, answer: &Answer) -> Option<VerifyError> {
+    fn refused_root(&self, entry: &StoreEntry, answer: &Answer) -> Option<Box<Failure>> {
         let refusal = entry.refusal(self.config.purpose, self.peer.time)?;
         // Windows may not know the algorithm of a weak key at all.
         if answer.status.has_bad_signature() && refusal != Refusal::WeakKey {
             return None;
         }
         let depth = answer.chain.len().saturating_sub(1);
-        let mut error = VerifyError::new(refusal.kind()?).at(depth).detail(format!(
-            "\"{}\" in {}: {refusal}",
-            entry.subject(),
-            entry.source()
-        ));
-        let inner = error.inner_mut();
-        inner.limit = refusal.validity_limit();
-        inner.chain = summaries(&answer.certs());
-        Some(error)
+        let mut failure: Box<Failure> = Fault::refused_anchor(entry, refusal)?.at(depth).into();
+        failure.path = summaries(&answer.certs());
+        Some(failure)
     }
 
     /// The caller's roots that count, as far as they have been asked.
@@ -281,7 +259,7 @@ impl<'a> Search<'a> {
     }
 
     fn own_entry(&self, der: &[u8]) -> Option<&'a StoreEntry> {
-        let subject = cert::subject_of(der)?;
+        let subject = subject_of(der)?;
         self.own_sets().find_map(|set| {
             set.with_subject(subject).find(|entry| entry.certificate().as_ref() == der)
         })
@@ -300,70 +278,44 @@ impl<'a> Search<'a> {
             && (self.config.system.is_none() || self.system_is_empty())
     }
 
-    fn searched(&self) -> Vec<Searched> {
-        let place = |source| Searched { source, usable: None, refused: 0, problems: Vec::new() };
-        let mut out = Vec::new();
+    fn evidence(&self, failure: &Failure) -> Evidence {
+        let (purpose, time) = (self.config.purpose, self.peer.time);
+        let mut system = Vec::new();
         if self.config.system.is_some() {
-            let mut system = place(Source::System(STORE.into()));
+            let mut place: PlaceSearched = evidence::place(Source::System(STORE.into()), None);
             if self.system_is_empty.get() == Some(&true) {
-                system.problems.push("it cannot be opened or is empty".to_owned());
+                place.problems.push(PlaceProblem::Empty);
             }
-            out.push(system);
+            system.push(place);
         }
-        for set in self.own_sets() {
-            let (purpose, time) = (self.config.purpose, self.peer.time);
-            let Some(first) = set.entries().first() else { continue };
-            let total = set.entries().len();
-            let refused =
-                set.entries().iter().filter(|e| e.refusal(purpose, time).is_some()).count();
-            out.push(Searched {
-                usable: Some(total - refused),
-                refused,
-                ..place(first.source().clone())
-            });
-        }
-        out
-    }
-
-    /// The caller's roots that have the name of the missing one, and why they do not count.
-    fn near_misses(&self) -> Vec<NearMiss> {
+        let own = || self.own_sets().flat_map(AnchorSet::entries);
+        // The caller's roots that have the name of the missing one.
         let top = self.top.as_ref().and_then(|cert| Cert::parse(cert).ok());
         let top = top.as_ref().unwrap_or(self.leaf);
-        let entries = self.own_sets().flat_map(|set| set.with_subject(top.issuer));
-        entries
-            .filter_map(|entry| {
-                let other_key = || {
-                    let root = Cert::parse(entry.certificate()).ok()?;
-                    top.names_another_key_than(&root).then_some(Refusal::DifferentKey)
-                };
-                let refusal = entry.refusal(self.config.purpose, self.peer.time);
-                Some(NearMiss {
-                    subject: entry.subject(),
-                    source: entry.source().clone(),
-                    reason: refusal.or_else(other_key)?,
-                })
-            })
-            .collect()
+        let near_misses = match evidence::near_misses_matter(failure) {
+            true => evidence::near_misses(own(), std::slice::from_ref(top), purpose, time),
+            false => Vec::new(),
+        };
+        Evidence { places: evidence::searched(system, own(), purpose, time), near_misses }
     }
 }
 
-fn unexpected() -> VerifyError {
-    VerifyError::new(ErrorKind::CannotCheck)
-        .detail("Windows answered with a chain that was not asked for")
+fn unexpected() -> Box<Failure> {
+    Fault::new(ErrorKind::CannotCheck).because(Cause::ForeignChain).into()
 }
 
 fn summaries(certs: &[Option<Cert<'_>>]) -> Vec<Summary> {
     certs.iter().map_while(|cert| cert.as_ref().map(Cert::summary)).collect()
 }
 
-fn strengths(certs: &[Option<Cert<'_>>]) -> Result<(), VerifyError> {
+fn strengths(certs: &[Option<Cert<'_>>]) -> Result<(), Fault> {
     let anchor = certs.len().saturating_sub(1);
     for (depth, cert) in certs.iter().enumerate() {
         match cert {
             Some(cert) => codes::strength(cert, depth == anchor).map_err(|e| e.at(depth))?,
             // Windows answers for its own roots.
             None if depth == anchor => {}
-            None => return Err(VerifyError::new(ErrorKind::BadEncoding).at(depth)),
+            None => return Err(Fault::new(ErrorKind::BadEncoding).at(depth)),
         }
     }
     Ok(())

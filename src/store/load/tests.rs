@@ -15,12 +15,17 @@ use crate::store::testing::{certificate, issue, pem};
 /// What a store of this one file gives.
 fn of_file(path: &Path) -> Reading {
     let file = Some((path.to_owned(), "SSL_CERT_FILE"));
-    read(&Environment { file, directories: None }, &nothing_by_default(), None, now())
+    read(
+        &Environment { file, directories: None, ..Environment::default() },
+        &nothing_by_default(),
+        None,
+        now(),
+    )
 }
 
 fn of_directory(path: &Path) -> Reading {
     let directories = Some((vec![path.to_owned()], "SSL_CERT_DIR"));
-    read(&Environment { file: None, directories }, &nothing_by_default(), None, now())
+    read(&Environment { directories, ..Environment::default() }, &nothing_by_default(), None, now())
 }
 
 fn nothing_by_default() -> Defaults {
@@ -74,9 +79,11 @@ fn files_that_give_nothing_say_why() {
         ("/dev/zero".into(), "is not a regular file and is not read"),
         ("/dev/null".into(), "is not a regular file and is not read"),
         (write(&directory, "empty", ""), "is empty"),
-        (write(&directory, "text", "hello\n"), "has no PEM block with a certificate"),
-        (write(&directory, "utf16", utf16), "has no PEM block with a certificate"),
-        (write(&directory, "key", pem("PRIVATE KEY", b"x")), "has no PEM block with a certificate"),
+        (write(&directory, "text", "hello\n"), "contains no PEM block with a certificate"),
+        (
+            write(&directory, "key", pem("PRIVATE KEY", b"x")),
+            "contains a private key, but no certificate",
+        ),
         (
             write(&directory, "half", &text[..text.len() / 2]),
             "the block has no END line (truncated?)",
@@ -90,6 +97,8 @@ fn files_that_give_nothing_say_why() {
     }
     let reading = of_file(&der);
     assert!(reasons(&reading)[0].starts_with("is a certificate in DER"), "{reading:?}");
+    let reading = of_file(&write(&directory, "utf16", utf16));
+    assert!(reasons(&reading)[0].starts_with("is text in UTF-16"), "{reading:?}");
 }
 
 #[test]
@@ -244,6 +253,7 @@ fn each_half_is_replaced_on_its_own() {
         let environment = Environment {
             file: file.map(|path| (path.clone(), "SSL_CERT_FILE")),
             directories: dir.map(|path| (vec![path.clone()], "SSL_CERT_DIR")),
+            ..Environment::default()
         };
         let defaults = Defaults {
             bundles: vec![missing.clone(), bundle.clone()],
@@ -277,8 +287,12 @@ fn each_half_is_replaced_on_its_own() {
 #[test]
 fn a_list_without_directories_is_a_problem() {
     let directories = Some((vec![], "SSL_CERT_DIR"));
-    let reading =
-        read(&Environment { file: None, directories }, &nothing_by_default(), None, now());
+    let reading = read(
+        &Environment { directories, ..Environment::default() },
+        &nothing_by_default(),
+        None,
+        now(),
+    );
     assert_eq!(reasons(&reading), ["is set but names no directory"]);
 }
 
@@ -290,6 +304,7 @@ fn places_that_repeat_each_other_are_counted_each() {
     let environment = Environment {
         file: Some((file, "SSL_CERT_FILE")),
         directories: Some((vec![root.path().to_owned()], "SSL_CERT_DIR")),
+        ..Environment::default()
     };
     let reading = read(&environment, &nothing_by_default(), None, now());
     assert_eq!(reading.store.entries().len(), 1);

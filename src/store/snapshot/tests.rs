@@ -13,7 +13,11 @@ const NEVER: Duration = Duration::from_secs(1_000_000);
 fn handle(file: &Path, interval: Duration) -> Handle {
     let file = Some((file.to_owned(), "SSL_CERT_FILE"));
     let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
-    Handle::new(Environment { file, directories: None }, defaults, interval)
+    Handle::new(
+        Environment { file, directories: None, ..Environment::default() },
+        defaults,
+        interval,
+    )
 }
 
 /// A file that looks as if nobody had touched it for years.
@@ -86,7 +90,11 @@ fn a_directory_that_changes() {
     fs::write(hashed(0), &one).unwrap();
     let directories = Some((vec![directory.path().to_owned()], "SSL_CERT_DIR"));
     let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
-    let handle = Handle::new(Environment { file: None, directories }, defaults, Duration::ZERO);
+    let handle = Handle::new(
+        Environment { directories, ..Environment::default() },
+        defaults,
+        Duration::ZERO,
+    );
     // On some file systems time goes in steps of many milliseconds.
     File::open(directory.path()).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
     assert_eq!(names(&handle.store()), ["CN=one"]);
@@ -120,7 +128,7 @@ fn a_file_in_the_middle_of_a_change_is_kept_for_seconds() {
     let both = one.clone() + &two;
     for (what, broken, reason, left) in [
         ("emptied", Some(""), "is empty", &[][..]),
-        ("garbage", Some("garbage"), "has no PEM block with a certificate", &[]),
+        ("garbage", Some("garbage"), "contains no PEM block with a certificate", &[]),
         (
             "cut",
             Some(&both[..both.len() - 100]),
@@ -185,6 +193,7 @@ fn a_damaged_file_does_not_keep_what_others_lose() {
     let environment = Environment {
         file: Some((path.clone(), "SSL_CERT_FILE")),
         directories: Some((vec![directory.path().to_owned()], "SSL_CERT_DIR")),
+        ..Environment::default()
     };
     let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
     let handle = Handle::new(environment, defaults, Duration::ZERO);
@@ -210,7 +219,11 @@ fn a_link_whose_target_is_removed_is_a_removal() {
     fs::write(hashed(1), &two).unwrap();
     let directories = Some((vec![directory.path().to_owned()], "SSL_CERT_DIR"));
     let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
-    let handle = Handle::new(Environment { file: None, directories }, defaults, Duration::ZERO);
+    let handle = Handle::new(
+        Environment { directories, ..Environment::default() },
+        defaults,
+        Duration::ZERO,
+    );
     assert_eq!(names(&handle.store()), ["CN=one", "CN=two"]);
     fs::remove_file(&path).unwrap();
     let store = handle.store();

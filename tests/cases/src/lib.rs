@@ -113,7 +113,7 @@ pub enum Check {
 impl Engine {
     /// The engine of the operating system this runs on, where it is not the core's own.
     pub fn of_system() -> Option<Self> {
-        // scripts/windows-test sets it. Nothing is known to differ on Windows itself.
+        // tests/windows/run sets it. Nothing is known to differ on Windows itself.
         (cfg!(windows) && std::env::var_os("WINEPREFIX").is_some()).then_some(Self::Wine)
     }
 }

@@ -22,6 +22,8 @@ _OPTION = "trustbridge-mode"
 NATIVE_ONLY = (
     "test_cases.py",
     "test_cli.py",
+    "test_cli_output.py",
+    "test_cli_run.py",
     "test_deferred.py",
     "test_parity_attributes.py",
     "test_parity_handshake.py",

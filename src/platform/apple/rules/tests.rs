@@ -12,7 +12,10 @@ use super::super::codes::{ERR_SEC_CREATE_CHAIN_FAILED, ERR_SEC_NOT_TRUSTED, KIND
 use super::*;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
-use crate::verifier::{Verifier, VerifierBuilder};
+use crate::error::{Parts, VerifyError};
+use crate::fault::AppleRule;
+use crate::store::Refusal;
+use crate::verifier::{Verifier, VerifierBuilder, complete};
 
 /// 2027-01-15 08:00:00 UTC.
 const NOW: i64 = 1_800_000_000;
@@ -137,6 +140,7 @@ fn run_as(config: &Config, sent: &[&Made], name: Option<&str>, answers: Vec<Answ
         Ok(answers.next().expect("the system is asked once more than expected"))
     });
     assert!(answers.next().is_none(), "the system is asked less often than expected");
+    let verdict = verdict.map_err(|failure| complete(*failure, &peer, config.purpose));
     (verdict, asked.into_inner())
 }
 
@@ -221,10 +225,7 @@ fn a_code_outside_of_osstatus_means_nothing() {
 #[test]
 fn settings_without_a_counterpart_are_refused() {
     let refused = |config: &Config| match check_settings(config) {
-        Err(BuildError::Unsupported { setting, reason }) => {
-            assert!(!reason.is_empty());
-            Some(setting)
-        }
+        Err(BadSetting::Unsupported { setting, .. }) => Some(setting),
         Err(other) => panic!("{other:?}"),
         Ok(()) => None,
     };
@@ -586,11 +587,12 @@ fn a_call_that_fails_is_a_failure() {
         asked += 1;
         Err(cannot_check("SecTrustSetVerifyDate", -50, Some("a parameter".to_owned())))
     });
-    let error = verdict.unwrap_err();
+    let error = complete(*verdict.unwrap_err(), &peer, Purpose::ServerAuth);
     assert_eq!((error.kind(), asked), (ErrorKind::CannotCheck, 1));
     assert!(error.to_string().contains("SecTrustSetVerifyDate failed"));
     assert_eq!(error.os_code().unwrap().code, -50);
-    assert!(!cannot_check("X", 0, None).os_code().unwrap().text.is_empty());
+    let silent = complete(*cannot_check("X", 0, None), &peer, Purpose::ServerAuth);
+    assert!(!silent.os_code().unwrap().text.is_empty());
 }
 
 #[test]
@@ -694,6 +696,15 @@ fn a_fault_that_the_core_finds_too_is_told_with_its_depth() {
     assert_eq!((error.kind(), error.depth()), (ErrorKind::NotACa, Some(1)));
 }
 
+/// The broken rules as an error tells them; empty if there are none.
+fn words(rules: Vec<AppleRule>) -> String {
+    if rules.is_empty() {
+        return String::new();
+    }
+    let fault = Fault::new(ErrorKind::NotStandardsCompliant).because(Cause::AppleRules(rules));
+    VerifyError::from(Parts::from(fault)).to_string()
+}
+
 #[test]
 fn a_lifetime_is_measured_against_the_limit_of_its_time() {
     let root = ca("root");
@@ -718,7 +729,7 @@ fn a_lifetime_is_measured_against_the_limit_of_its_time() {
         ((2029, 3, 15), 47, None),
         ((2029, 3, 15), 48, Some("at most 47 are allowed under public CAs since 2029-03-15")),
     ] {
-        let broken = rules(issued, days, Purpose::ServerAuth).join("; ");
+        let broken = words(rules(issued, days, Purpose::ServerAuth));
         match told {
             None => assert_eq!(broken, "", "{issued:?}, {days} days"),
             Some(text) => {
@@ -727,7 +738,7 @@ fn a_lifetime_is_measured_against_the_limit_of_its_time() {
             }
         }
     }
-    assert_eq!(rules((2029, 3, 15), 3650, Purpose::ClientAuth), Vec::<String>::new());
+    assert_eq!(rules((2029, 3, 15), 3650, Purpose::ClientAuth), Vec::new());
 }
 
 #[test]
@@ -737,7 +748,7 @@ fn a_verdict_without_a_reason_is_explained_by_the_leaf() {
         let der: &'static [u8] = issued(params, &root).der.to_vec().leak();
         let mut leaf = Cert::parse(der).unwrap();
         change(&mut leaf);
-        broken_rules(&leaf, Purpose::ServerAuth).join("; ")
+        words(broken_rules(&leaf, Purpose::ServerAuth))
     };
     let good = || server_params(NOW - DAY, NOW + DAY);
     let as_is = |_: &mut Cert<'static>| {};
@@ -815,5 +826,7 @@ fn the_system_s_text_is_fit_for_one_line() {
     assert_eq!(os_text("a\u{1b}[2J\nb\u{202e}", None), "a\\u{1b}[2J\\u{a}b\\u{202e}");
     assert_eq!(os_text(&"x".repeat(5000), None).len(), MAX_TEXT);
     // Nothing at all becomes the code in figures.
-    assert!(!cannot_check("X", -1, Some(String::new())).os_code().unwrap().text.is_empty());
+    let silent = cannot_check("X", -1, Some(String::new()));
+    let silent = complete(*silent, &Peer::new(&[], None), Purpose::ServerAuth);
+    assert!(!silent.os_code().unwrap().text.is_empty());
 }

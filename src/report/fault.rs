@@ -1,0 +1,128 @@
+//! The facts behind a fault in words.
+
+use crate::error::Parts;
+use crate::fault::{AppleCas, AppleRule, Cause, StrictRule};
+
+/// What the facts are; `None` where the kind says it all.
+pub(super) fn words(parts: &Parts) -> Option<String> {
+    // The certificate at fault, in the middle of a sentence.
+    let it = parts.subject.as_ref().map_or_else(|| "it".to_owned(), |name| format!("'{name}'"));
+    Some(match &parts.fault.cause {
+        Cause::Kind => return None,
+        Cause::TooManyCertificates { sent, limit } => {
+            format!("{sent} certificates were sent, the limit is {limit}")
+        }
+        Cause::TooManyBytes { sent, limit } => {
+            format!("{sent} bytes of certificates were sent, the limit is {limit}")
+        }
+        Cause::TooManySteps { limit } => format!("more than {limit} steps"),
+        Cause::TooManySignatures { limit } => format!("more than {limit} signatures"),
+        Cause::NoAlgorithms => {
+            "no signature algorithms: turn on the feature aws-lc-rs or ring, or give them to \
+             signature_algorithms"
+                .to_owned()
+        }
+
+        Cause::Malformed(field) => format!("malformed {field}"),
+        Cause::Library(text) => text.clone(),
+        Cause::UnreadableNames(text) => format!("its names cannot be read: {text}"),
+        Cause::OldVersion => "not an X.509 version 3 certificate".to_owned(),
+        Cause::NotYetValid { not_before } => format!("{it} is valid from {not_before}"),
+        Cause::Expired { not_after } => format!("{it} expired on {not_after}"),
+        Cause::CriticalExtension { oid } => format!("{it} has {oid}"),
+        Cause::RsaKey { bits } => format!("{it} has an RSA key of {bits} bits"),
+        Cause::KeyAlgorithm => format!("the public key of {it}"),
+        Cause::SignatureAlgorithm { oid } => format!("signature algorithm {oid}"),
+        Cause::Purpose => format!("{it} is not valid for {}", parts.purpose.name()),
+        Cause::Strict(rule) => format!("{it} has {}", strict_rule(*rule)),
+        Cause::Names { presented, common_name } => names(presented, common_name.as_deref()),
+        Cause::AppleRules(rules) => rules.iter().map(apple_rule).collect::<Vec<_>>().join("; "),
+
+        Cause::MissingIssuer { issuer, .. } => format!("'{issuer}'"),
+        Cause::Rejected { subject, source } => format!("{source} rejects '{subject}'"),
+        Cause::AnchorRefused { subject, source, refusal } => {
+            format!("'{subject}' in {source}: {refusal}")
+        }
+        Cause::NoCrl => "no CRL covers this certificate".to_owned(),
+        Cause::Crl { issuer, issued, why } => super::crl::words(issuer.as_deref(), *issued, why),
+
+        Cause::UnknownTrustBits(bits) => format!("Windows reports the unknown error {bits:#x}"),
+        Cause::ForeignChain => "Windows returned a chain that was not requested".to_owned(),
+        Cause::TrustedWithError => {
+            "the system reports that the chain is trusted, and an error".to_owned()
+        }
+        Cause::RejectedWithoutError => {
+            "the system reports that the chain is not trusted, but no error".to_owned()
+        }
+        Cause::TrustedWithoutAnchor => {
+            "the chain that the system trusts is not the peer's, or has no trust anchor".to_owned()
+        }
+        Cause::Call(function) => format!("{function} failed"),
+    })
+}
+
+/// What the end entity is valid for instead.
+fn names(presented: &[String], common_name: Option<&str>) -> String {
+    const SHOWN: usize = 6;
+    let Some((shown, more)) = presented.split_at_checked(SHOWN.min(presented.len())) else {
+        return String::new();
+    };
+    match (shown, more.len(), common_name) {
+        ([], _, Some(name)) => {
+            format!("it has no subject alternative name, only the common name '{name}'")
+        }
+        ([], _, None) => "it has no subject alternative name".to_owned(),
+        (shown, 0, _) => format!("it is valid for {}", shown.join(", ")),
+        (shown, more, _) => format!("it is valid for {} and {more} more", shown.join(", ")),
+    }
+}
+
+/// What a certificate has that breaks the rule.
+fn strict_rule(rule: StrictRule) -> &'static str {
+    match rule {
+        StrictRule::PathLengthWithoutCa => "a path length, but is not a CA",
+        StrictRule::PathLengthWithoutCertSign => "a path length, but not keyCertSign",
+        StrictRule::CertSignWithoutCa => "keyCertSign, but is not a CA",
+        StrictRule::EmptyIssuer => "an empty issuer",
+        StrictRule::EmptySubject => "an empty subject",
+        StrictRule::NoAuthorityKeyId => "no authorityKeyIdentifier",
+        StrictRule::NoSubjectKeyId => "no subjectKeyIdentifier",
+        StrictRule::EmptyAltName => "an empty subjectAltName",
+        StrictRule::AltNameNotCritical => {
+            "an empty subject and a subjectAltName that is not critical"
+        }
+        StrictRule::BasicConstraintsNotCritical => "basicConstraints that are not critical",
+        StrictRule::AuthorityKeyIdCritical => "a critical authorityKeyIdentifier",
+        StrictRule::SubjectKeyIdCritical => "a critical subjectKeyIdentifier",
+        StrictRule::CaWithoutKeyUsage => "no keyUsage, but is a CA",
+    }
+}
+
+fn apple_rule(rule: &AppleRule) -> String {
+    const PAGE: &str = "support.apple.com/103769";
+    match rule {
+        AppleRule::Lifetime { days, limit, whose, since } => {
+            let since = since.to_string();
+            let (date, _) = since.split_once(' ').unwrap_or((&since, ""));
+            let (whose, source) = match whose {
+                AppleCas::Any => ("any root", PAGE),
+                AppleCas::Preinstalled => {
+                    ("the roots that come with the system", "support.apple.com/102028")
+                }
+                AppleCas::Public => ("public CAs", "CA/Browser Forum Baseline Requirements 6.3.2"),
+            };
+            format!(
+                "it is valid for {days} days, at most {limit} are allowed under {whose} since \
+                 {date} ({source})"
+            )
+        }
+        AppleRule::RsaKey { bits } => {
+            format!("its RSA key has {bits} bits, at least 2048 are required ({PAGE})")
+        }
+        AppleRule::Hash(hash) => format!("it is signed with {hash}, SHA-2 is required ({PAGE})"),
+        AppleRule::NoAltName => format!("it has no subject alternative name ({PAGE})"),
+        AppleRule::PurposeNotListed => {
+            format!("its extended key usage does not list serverAuth ({PAGE})")
+        }
+    }
+}

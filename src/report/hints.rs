@@ -1,0 +1,218 @@
+//! What to do about a failed verification.
+
+use crate::error::Parts;
+use crate::fault::{Cause, NearMiss};
+use crate::kind::ErrorKind;
+use crate::policy::Purpose;
+use crate::store::{Refusal, Source};
+
+/// Names that inspecting proxies and security products put into the CAs they sign with. A match
+/// is a guess for a hint and nothing more.
+const INSPECTING: &[&str] = &[
+    "zscaler",
+    "netskope",
+    "blue coat",
+    "bluecoat",
+    "fortigate",
+    "fortinet",
+    "palo alto",
+    "globalprotect",
+    "cisco umbrella",
+    "check point",
+    "checkpoint",
+    "sophos",
+    "forcepoint",
+    "websense",
+    "barracuda",
+    "watchguard",
+    "sonicwall",
+    "cloudflare gateway",
+    "cloudflare for teams",
+    "iboss",
+    "menlo security",
+    "skyhigh",
+    "mcafee web gateway",
+    "smoothwall",
+    "untangle",
+    "lightspeed",
+    "securly",
+    "contentkeeper",
+    "squid",
+    "kaspersky",
+    "avast",
+    "avg ",
+    "eset",
+    "bitdefender",
+    "mitmproxy",
+    "charles proxy",
+    "fiddler",
+    "portswigger",
+    "burp",
+    "proxyman",
+    "adguard",
+    "proxy",
+    "ssl inspection",
+    "tls inspection",
+    "ssl decryption",
+    "ssl-decrypt",
+    "firewall",
+];
+
+/// The hints that follow from the rest of the error, most likely first.
+pub(crate) fn hints(parts: &Parts) -> Vec<String> {
+    let kind = parts.fault.kind;
+    let mut hints = Vec::new();
+    if let Cause::MissingIssuer { advertised_at: Some(url), .. } = &parts.fault.cause {
+        hints.push(format!(
+            "The peer probably forgot to send its intermediate certificate: its own is the only \
+             one of the path. The issuer's certificate is advertised at {url}; give it to \
+             `intermediates`, or have the peer send it."
+        ));
+    }
+    if let (ErrorKind::NotStandardsCompliant, Cause::AppleRules(_)) = (kind, &parts.fault.cause) {
+        hints.push(
+            "Have the certificate reissued within the rules of Apple's systems, or accept exactly \
+             this one with `pinned_leaf`."
+                .to_owned(),
+        );
+    }
+    if kind.is_missing_path() {
+        missing_path(parts, &mut hints);
+    }
+    let by_kind = by_kind(parts);
+    if !by_kind.is_empty() {
+        hints.push(by_kind.to_owned());
+    }
+    hints
+}
+
+/// What helps whatever the rest of the error says.
+fn by_kind(parts: &Parts) -> &'static str {
+    match parts.fault.kind {
+        ErrorKind::NoCertificate => "Set up the peer to send its certificate chain.",
+        ErrorKind::Expired if parts.fault.depth == Some(0) => {
+            "The peer's operator must renew the certificate. If the date looks fine, check this \
+             machine's clock."
+        }
+        ErrorKind::Expired => {
+            "The peer's operator must replace the expired certificate in the chain it sends. If the date \
+             looks fine, check this machine's clock."
+        }
+        ErrorKind::NotYetValid => "Check this machine's clock; it may be behind.",
+        ErrorKind::NameMismatch => {
+            "Connect with a name the certificate is for, or have the peer's certificate reissued \
+             with this name as a subject alternative name."
+        }
+        ErrorKind::Revoked => {
+            "Do not use this peer until its operator has replaced the certificate."
+        }
+        ErrorKind::RevocationUnknown | ErrorKind::RevocationOutdated => {
+            "Give the verifier a current CRL of the certificate's issuer, or allow an unknown \
+             revocation status."
+        }
+        ErrorKind::Distrusted => {
+            "The store says that this must not be trusted. Ask the administrator of this machine."
+        }
+        ErrorKind::PinMismatch => {
+            "If the peer's operator has changed the certificate on purpose, pin the new one."
+        }
+        ErrorKind::BadSignature => {
+            "The chain was damaged, or the certificates do not form a chain: have the peer send the \
+             intermediates of the CA that issued its certificate."
+        }
+        ErrorKind::UnsupportedAlgorithm | ErrorKind::WeakKey => {
+            "Have the certificate reissued with RSA of 2048 bits or more, P-256 or P-384, and \
+             SHA-256 or better."
+        }
+        ErrorKind::CaAsEndEntity => {
+            "Have a certificate issued for the peer itself, or put exactly this certificate into \
+             the store if it is meant to be trusted on its own."
+        }
+        ErrorKind::WrongPurpose => match parts.purpose {
+            Purpose::ServerAuth => {
+                "Have the certificate reissued for TLS servers (extended key usage serverAuth)."
+            }
+            Purpose::ClientAuth => {
+                "Have the certificate reissued for TLS clients (extended key usage clientAuth)."
+            }
+        },
+        _ => "",
+    }
+}
+
+/// Where no path to a trust anchor was found: what is wrong with the store, with the candidates,
+/// and who may be missing.
+fn missing_path(parts: &Parts, hints: &mut Vec<String>) {
+    store(parts, hints);
+    hints.extend(parts.near_misses.iter().map(near_miss));
+    let unreadable = parts.searched.iter().any(|searched| !searched.problems.is_empty());
+    if unreadable && parts.fault.kind != ErrorKind::NoTrustAnchors {
+        hints
+            .push("Part of the store could not be read; see the problems listed above.".to_owned());
+    }
+
+    let root = parts.path.last().map(|cert| cert.issuer.clone()).unwrap_or_default();
+    let lower = root.to_lowercase();
+    if parts.near_misses.is_empty() && INSPECTING.iter().any(|name| lower.contains(name)) {
+        hints.push(format!(
+            "'{root}' looks like the private CA of a proxy or security product that inspects \
+             connections. Ask your administrator for its root certificate and install it in the \
+             system's store."
+        ));
+    }
+    let advertised =
+        matches!(parts.fault.cause, Cause::MissingIssuer { advertised_at: Some(_), .. });
+    hints.extend(match parts.fault.kind {
+        ErrorKind::UnknownIssuer if parts.fault.depth == Some(0) && !advertised => Some(format!(
+            "Either the peer forgot to send the intermediate '{root}', or that is a private \
+             CA: then install its root certificate in the system's store."
+        )),
+        ErrorKind::UnknownIssuer => Some(format!(
+            "If you trust '{root}', install its root certificate in the system's store or give it \
+             to `extra_roots`."
+        )),
+        ErrorKind::UntrustedRoot => Some(format!(
+            "If you trust '{root}', install it in the system's store or give it to `extra_roots`."
+        )),
+        ErrorKind::SelfSignedLeaf => Some(
+            "If you trust exactly this certificate, put it into the system's store or pin it with \
+             `pinned_leaf`."
+                .to_owned(),
+        ),
+        _ => None,
+    });
+}
+
+/// Where nothing at all is trusted.
+fn store(parts: &Parts, hints: &mut Vec<String>) {
+    if parts.fault.kind != ErrorKind::NoTrustAnchors {
+        return;
+    }
+    let system = |source: &Source| matches!(source, Source::File(_) | Source::Directory(_));
+    let hint = if parts.searched.iter().any(|searched| system(&searched.source)) {
+        "Install your system's package of root certificates (often `ca-certificates`), or set \
+         SSL_CERT_FILE to a PEM file of trust anchors."
+    } else {
+        "Nothing is trusted: give CA certificates to `extra_roots`, or turn on the system's trust \
+         anchors with `system_roots`."
+    };
+    hints.push(hint.to_owned());
+}
+
+fn near_miss(miss: &NearMiss) -> String {
+    let NearMiss { subject, source, reason } = miss;
+    match reason {
+        Refusal::Expired { .. } | Refusal::NotYetValid { .. } => format!(
+            "Replace '{subject}' in {source}; its CA should have a newer certificate. Check this \
+             machine's clock."
+        ),
+        Refusal::DifferentKey => format!(
+            "'{subject}' in {source} is an older or newer CA of the same name: install the one \
+             that issued this chain."
+        ),
+        Refusal::NotACa => format!(
+            "'{subject}' in {source} cannot issue certificates: install the CA certificate instead."
+        ),
+        reason => format!("'{subject}' in {source} was ignored: {reason}."),
+    }
+}
