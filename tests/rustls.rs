@@ -725,6 +725,45 @@ fn verifiers_compose() {
     );
 }
 
+/// For libraries that take nothing else: what can be used goes in, in both forms.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+#[test]
+fn roots_alone() {
+    use base64::Engine as _;
+    use rustls::pki_types::pem::PemObject;
+    use trustbridge::rustls_0_23::root_store;
+
+    let good = make::ca("Root").self_signed();
+    let expired = make::ca("Expired").valid(-2 * DAY, -DAY).self_signed();
+    let no_ca = make::server().self_signed();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let pem = |node: &Node| {
+        let base64 = base64::prelude::BASE64_STANDARD.encode(&node.der);
+        format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n")
+    };
+    std::fs::write(file.path(), [&good, &expired, &no_ca].map(pem).concat()).unwrap();
+    let path = file.path().as_os_str().to_owned();
+    let store = Verifier::builder_with_env(|name| (name == "SSL_CERT_FILE").then(|| path.clone()));
+    let store = store.system_store();
+    assert_eq!(store.entries().len(), 3);
+
+    let text = store.to_pem(Purpose::ServerAuth, now());
+    let read = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+    assert_eq!(read.unwrap(), [der(&good)]);
+    assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+
+    let roots = root_store(&store, Purpose::ServerAuth, now());
+    assert_eq!(roots.len(), 1);
+    let leaf = make::server().issued_by(&good);
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_details(provider.clone(), Arc::new(Clock))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    talk(config, server(&(provider, &TLS13), &leaf, None), "example.com").0.unwrap();
+}
+
 #[test]
 fn stapled_response_is_handed_over() {
     let ca = make::ca("Root").self_signed();

@@ -12,7 +12,7 @@ use super::{ConfigError, ErrorForm};
 use crate::cert::Cert;
 use crate::{Purpose, Verifier};
 
-/// Verifies clients, for servers that ask for certificates: a [`Verifier`] as rustls's
+/// Verifies clients, for servers that ask for certificates: a [`Verifier`](crate::Verifier) as rustls's
 /// [`ClientCertVerifier`].
 ///
 /// It proves that one of the trust anchors vouches for the client. **Who** the client is, and

@@ -80,6 +80,11 @@
 //! `unknown_ca`, and a program can match them, but they carry no report. No error of rustls does both;
 //! an [observer](Settings::on_verdict) gets the report in every case.
 //!
+//! # Libraries that take only roots
+//!
+//! [`root_store`] and [`SystemStore::to_pem`](crate::SystemStore::to_pem) hand over the system's trust
+//! anchors without the verifier, and say what is lost by that.
+//!
 //! # Coming from rustls-platform-verifier
 //!
 //! One line changes. With [`ErrorForm::Variant`] the variants to match are the ones that rustls's own
@@ -100,6 +105,7 @@
 //! # Ok::<(), trustbridge::rustls_0_23::ConfigError>(())
 //! ```
 //!
+//! [`Verifier`]: crate::Verifier
 //! [`Variant`]: ErrorForm::Variant
 //! [`VariantOrText`]: ErrorForm::VariantOrText
 //! [`CertificateError`]: rustls::CertificateError
@@ -112,6 +118,7 @@
 mod client;
 mod error;
 mod provider;
+mod roots;
 mod server;
 mod settings;
 
@@ -123,6 +130,7 @@ use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
 pub use client::ClientChainVerifier;
 pub use error::{ConfigError, ErrorForm, verify_error};
+pub use roots::root_store;
 pub use server::ServerChainVerifier;
 pub use settings::Settings;
 

@@ -10,7 +10,7 @@ use super::settings::{Settings, Shared};
 use super::{ConfigError, ErrorForm};
 use crate::Purpose;
 
-/// Verifies servers: a [`Verifier`] as rustls's [`ServerCertVerifier`].
+/// Verifies servers: a [`Verifier`](crate::Verifier) as rustls's [`ServerCertVerifier`].
 ///
 /// For a configuration that is not made by [`client_config`](super::client_config) or
 /// [`WithVerifier`](super::WithVerifier).

@@ -5,8 +5,8 @@
 //!
 //! Tests: the table in `tests/cases`, `tests/store.rs`, `load/tests.rs`.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use pki_types::{CertificateDer, TrustAnchor, UnixTime};
@@ -15,7 +15,7 @@ use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
-use crate::cert::{self, Cert, KEY_CERT_SIGN};
+use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN};
 use crate::policy::Purpose;
 
 /// A certificate of a store, with where it came from.
@@ -175,7 +175,8 @@ struct Index {
 #[derive(Debug, Default)]
 pub(crate) struct AnchorSetBuilder {
     index: Index,
-    /// Hash of a certificate's end, and its place in `entries`.
+    /// Hash of a certificate's end, or of the whole entry where another one ends alike, and its
+    /// place in `entries`.
     seen: HashMap<u64, usize>,
 }
 
@@ -190,20 +191,30 @@ impl AnchorSetBuilder {
     /// rejection wins.
     pub(crate) fn insert(&mut self, entry: StoreEntry) -> Result<(), usize> {
         let index = &mut self.index;
-        // By the last bytes of the signature: certificates that differ, differ there.
-        let tail = entry.certificate.len().saturating_sub(64);
-        let mut key = hash(entry.certificate.get(tail..).unwrap_or_default());
-        while let Some(&known) = self.seen.get(&key) {
-            if index.entries.get(known).is_some_and(|other| {
+        let repeats = |known: usize| {
+            index.entries.get(known).is_some_and(|other| {
                 other.certificate == entry.certificate && other.trust == entry.trust
-            }) {
+            })
+        };
+        // By the last bytes of the signature: certificates that differ, differ there, unless
+        // somebody makes them so that they do not.
+        let tail = entry.certificate.len().saturating_sub(64);
+        let mut key = hash(&entry.certificate.get(tail..));
+        let mut ends_alike = false;
+        while let Some(&known) = self.seen.get(&key) {
+            if repeats(known) {
                 return Err(known);
             }
-            key = key.wrapping_add(1);
+            key = if ends_alike {
+                key.wrapping_add(1)
+            } else {
+                hash(&(&*entry.certificate, &entry.trust))
+            };
+            ends_alike = true;
         }
         self.seen.insert(key, index.entries.len());
         index.any_rejected |= entry.trust.as_ref().is_some_and(|trust| !trust.rejected.is_empty());
-        index.by_subject.push((hash(entry.raw_subject()), index.entries.len()));
+        index.by_subject.push((hash(&entry.raw_subject()), index.entries.len()));
         index.entries.push(entry);
         Ok(())
     }
@@ -224,17 +235,24 @@ impl Index {
             let cert = Cert::parse(&entry.certificate).ok()?;
             Some((cert.subject.to_vec(), cert.spki.to_vec()))
         };
-        let mut rejections: HashMap<_, Vec<String>> = HashMap::new();
+        // Only the purposes that somebody can ask for: the work does not grow with those that the
+        // settings list.
+        let matter: Vec<String> = [Purpose::ServerAuth.oid(), Purpose::ClientAuth.oid(), EKU_ANY]
+            .into_iter()
+            .map(der::dotted)
+            .collect();
+        let mut rejections: HashMap<_, BTreeSet<&String>> = HashMap::new();
         for entry in &self.entries {
-            let rejected = entry.trust.iter().flat_map(|trust| &trust.rejected).cloned();
-            let mut rejected = rejected.peekable();
-            if rejected.peek().is_some() {
-                rejections.entry(identity(entry)).or_default().extend(rejected);
-            }
+            let Some(trust) = entry.trust.as_ref().filter(|trust| !trust.rejected.is_empty())
+            else {
+                continue;
+            };
+            let rejected = matter.iter().filter(|purpose| trust.rejected.contains(purpose));
+            rejections.entry(identity(entry)).or_default().extend(rejected);
         }
         rejections.remove(&None);
         for entry in &mut self.entries {
-            for purpose in rejections.get(&identity(entry)).into_iter().flatten() {
+            for purpose in rejections.get(&identity(entry)).into_iter().flatten().copied() {
                 let known = &mut entry.trust.get_or_insert_default().rejected;
                 if !known.contains(purpose) {
                     known.push(purpose.clone());
@@ -260,7 +278,7 @@ impl AnchorSet {
 
     /// The entries with this subject (contents of the Name), in the order of reading.
     pub(crate) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &StoreEntry> {
-        let wanted = hash(subject);
+        let wanted = hash(&subject);
         let start = self.index.by_subject.partition_point(|(hash, _)| *hash < wanted);
         self.index
             .by_subject
@@ -301,8 +319,8 @@ impl AnchorSet {
     }
 }
 
-fn hash(bytes: &[u8]) -> u64 {
+fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
+    value.hash(&mut hasher);
     hasher.finish()
 }

@@ -2,6 +2,7 @@
 //!
 //! Tests: below; `tests/store.rs` through the variables of a process.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -108,14 +109,13 @@ impl Environment {
         }
         let file = set(FILE).or_else(|| set(NIX_FILE));
         let directories = set(DIRECTORIES_LIST).map(|(value, name)| {
-            let mut directories = Vec::new();
             // A list, as in OpenSSL; empty elements are ignored.
-            for path in value.as_bytes().split(|byte| *byte == b':') {
-                let path = absolute(OsString::from_vec(path.to_vec()));
-                if !path.as_os_str().is_empty() && !directories.contains(&path) {
-                    directories.push(path);
-                }
-            }
+            let paths = value.as_bytes().split(|byte| *byte == b':');
+            let paths = paths.map(|path| absolute(OsString::from_vec(path.to_vec())));
+            let mut seen = HashSet::new();
+            let directories = paths
+                .filter(|path| !path.as_os_str().is_empty() && seen.insert(path.clone()))
+                .collect();
             (directories, name)
         });
         let file = file.map(|(value, name)| (absolute(value), name));

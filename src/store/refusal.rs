@@ -106,7 +106,7 @@ impl fmt::Display for Refusal {
 /// The trust settings of an OpenSSL `TRUSTED CERTIFICATE` block: purposes that the store
 /// trusts the certificate for, and purposes that it rejects it for, as in
 /// [openssl-x509(1)](https://docs.openssl.org/3.0/man1/openssl-x509/#trust-settings).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct TrustSettings {
     /// Object identifiers of trusted purposes, dotted; `None` if the list is absent, which

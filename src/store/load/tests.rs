@@ -1,14 +1,16 @@
 use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use pki_types::UnixTime;
 use tempfile::TempDir;
 
 use super::*;
 use crate::policy::Purpose;
+use crate::store::anchor::AnchorSet;
 use crate::store::file::{MAX_FILE_BYTES, read_whole};
+use crate::store::refusal::TrustSettings;
 use crate::store::stamp::now;
 use crate::store::testing::{certificate, issue, pem};
 
@@ -417,4 +419,36 @@ fn a_file_just_written_is_not_believed_to_stay() {
     for (age, fresh) in [(0, true), (2, true), (3, false), (-2, true), (-3, false)] {
         assert_eq!(stamp(1_000_000 - age).is_fresh(1_000_000), fresh, "{age}");
     }
+}
+
+/// Twice the time for twice as much: a quadratic one would take hours.
+#[test]
+fn entries_that_look_alike_cost_no_more() {
+    const COUNT: u32 = 40_000;
+    let source = Source::ExtraRoots;
+    let cert = certificate("alike");
+    // The serial number differs, the end does not.
+    let serial = cert.windows(2).position(|two| two == [2, 0x14]).unwrap() + 4;
+    let alike = (0..COUNT).map(|number| {
+        let mut other = cert.clone();
+        other[serial..serial + 4].copy_from_slice(&number.to_be_bytes());
+        StoreEntry::new(other.into(), source.clone(), None)
+    });
+    let started = Instant::now();
+    assert_eq!(AnchorSet::new(alike).entries().len(), 40_000);
+    // The same certificate, with other settings each time, and all of them rejected.
+    let settled = (0..COUNT).map(|number| {
+        let rejected = vec![format!("1.2.{number}"), "1.3.6.1.5.5.7.3.1".to_owned()];
+        let trust = TrustSettings { trusted: None, rejected };
+        StoreEntry::new(cert.clone().into(), source.clone(), Some(trust))
+    });
+    let set = AnchorSet::new(settled);
+    assert_eq!(set.entries().len(), 40_000);
+    let rejected = |entry: &StoreEntry| entry.trust().unwrap().rejected.len();
+    assert!(set.entries().iter().all(|entry| rejected(entry) == 2));
+    let text = "a:".repeat(1) + &(0..30_000).map(|n| format!("/{n}:")).collect::<String>();
+    let environment =
+        Environment::from_variables(|name| (name == "SSL_CERT_DIR").then(|| text.clone().into()));
+    assert_eq!(environment.directories.unwrap().0.len(), 30_001);
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
