@@ -25,7 +25,11 @@ use trustbridge::{
     Verified, Verifier, VerifyError,
 };
 
-use crl_sets::{CrlSpec, DAY, NOW, Pki, Random, Scenario, Shape, Signer, der, extension};
+use trustbridge_cases::NOW;
+use trustbridge_cases::crl::{self, CrlSpec, Signer, der, extension};
+use trustbridge_cases::make::DAY;
+
+use crl_sets::{Pki, Random, Scenario, Shape};
 
 fn verify(
     chain: &[Vec<u8>],
@@ -139,7 +143,7 @@ fn generated_sets_end_as_with_openssl() {
         let which = random.below(pkis.len());
         let (pki, shape) = (&pkis[which], shapes[which]);
         let scenario = Scenario::generate(&mut random, pki, shape);
-        let ders: Vec<_> = scenario.crls.iter().map(|crl| crl.sign(pki)).collect();
+        let ders: Vec<_> = scenario.crls.iter().map(|crl| pki.sign(crl)).collect();
         let crls: Vec<_> =
             ders.iter().cloned().map(CertificateRevocationListDer::from).map(Crl::new).collect();
         let check =
@@ -149,7 +153,8 @@ fn generated_sets_end_as_with_openssl() {
             let chain = [leaf.der.clone(), pki.intermediate.clone()];
             let ours = verify(&chain, &pki.root, &crls, check, UnknownRevocation::Reject);
             // Whatever is listed by a current CRL that can be used is refused, in any order.
-            let listed = scenario.crls.iter().any(|crl| crl.certainly_revokes(pki, shape, leaf));
+            let listed =
+                scenario.crls.iter().any(|crl| crl_sets::certainly_revokes(crl, pki, shape, leaf));
             let allowed = verify(&chain, &pki.root, &crls, check, UnknownRevocation::Allow);
             let backwards: Vec<_> = crls.iter().rev().cloned().collect();
             let again = verify(&chain, &pki.root, &backwards, check, UnknownRevocation::Reject);
@@ -200,7 +205,7 @@ fn verdict(
     crls: &[&CrlSpec],
     unknown: UnknownRevocation,
 ) -> Result<Verified, VerifyError> {
-    let crls: Vec<_> = crls.iter().map(|crl| read(&crl.sign(pki))).collect();
+    let crls: Vec<_> = crls.iter().map(|crl| read(&pki.sign(crl))).collect();
     let chain = [pki.leaves[0].der.clone(), pki.intermediate.clone()];
     verify(&chain, &pki.root, &crls, RevocationCheck::Leaf, unknown)
 }
@@ -312,13 +317,13 @@ fn a_crl_that_cannot_be_used_is_named_and_spoils_the_others() {
 #[test]
 fn a_crl_that_cannot_be_read_is_an_error_or_named() {
     let pki = Pki::new(USUAL, 1);
-    let good = CrlSpec::new(pki.name.clone()).sign(&pki);
+    let good = pki.sign(&CrlSpec::new(pki.name.clone()));
     let mut cut = good.clone();
     cut.truncate(good.len() - 9);
     let mut long_date = CrlSpec::new(pki.name.clone());
     long_date.entries.push((Vec::new(), None, Vec::new()));
     let chain = [pki.leaves[0].der.clone(), pki.intermediate.clone()];
-    for (bad, what) in [(cut, "CRL"), (long_date.sign(&pki), "entry of revokedCertificates")] {
+    for (bad, what) in [(cut, "CRL"), (pki.sign(&long_date), "entry of revokedCertificates")] {
         assert_eq!(read(&bad).problem(), Some(CrlProblem::Malformed(what)));
         let revocation = Revocation { crls: vec![bad.clone().into()], ..Revocation::default() };
         assert_eq!(
@@ -335,7 +340,7 @@ fn a_crl_that_cannot_be_read_is_an_error_or_named() {
     // Another issuer's does no harm.
     let mut other = CrlSpec::new(pki.root_name.clone());
     other.entries.push((Vec::new(), None, Vec::new()));
-    let crls = [read(&good), read(&other.sign(&pki))];
+    let crls = [read(&good), read(&pki.sign(&other))];
     verify(&chain, &pki.root, &crls, RevocationCheck::Leaf, UnknownRevocation::Reject).unwrap();
 }
 
@@ -376,7 +381,7 @@ fn a_crl_that_does_not_cover_the_certificate_proves_nothing() {
         new().scope(&der(0x82, &[0xff])),
         new().scope(&der(0x85, &[0xff])),
         new().scope(&der(0x83, &[1, 0x60])),
-        new().scope(&crl_sets::uri("http://a/")),
+        new().scope(&crl::uri("http://a/")),
     ] {
         let (kind, code, text) = refused(verdict(&pki, &[&crl], Reject));
         assert_eq!((kind, code), (ErrorKind::RevocationUnknown, 44), "{text}");
@@ -405,7 +410,7 @@ fn many_entries_are_found_and_only_they() {
         );
     }
     let crl = crl.revokes(&pki.leaves[1].serial, Some(1));
-    let crls = [read(&crl.sign(&pki))];
+    let crls = [read(&pki.sign(&crl))];
     for (index, expected) in [None, Some(ErrorKind::Revoked), None].into_iter().enumerate() {
         let chain = [pki.leaves[index].der.clone(), pki.intermediate.clone()];
         let verdict =

@@ -1,13 +1,12 @@
-//! Certificates and CRLs of every shape, made byte by byte.
+//! A small public key infrastructure, and sets of CRLs drawn at random.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, SigningKey,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber,
 };
-
-/// The time of every scenario.
-pub(crate) const NOW: u64 = 1_800_000_000;
-pub(crate) const DAY: i64 = 86_400;
+use trustbridge_cases::NOW;
+use trustbridge_cases::crl::{CrlSpec, Signer, common_name, der, extension, sequence, uri};
+use trustbridge_cases::make::DAY;
 
 /// xorshift64*: the same numbers on every machine.
 pub(crate) struct Random(u64);
@@ -31,195 +30,6 @@ impl Random {
 
     pub(crate) fn of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
-    }
-}
-
-pub(crate) fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = contents.len();
-    let mut out = vec![tag];
-    if length < 0x80 {
-        out.push(length as u8);
-    } else {
-        let bytes = (length as u32).to_be_bytes();
-        let digits = &bytes[bytes.iter().position(|byte| *byte != 0).unwrap()..];
-        out.push(0x80 | digits.len() as u8);
-        out.extend(digits);
-    }
-    out.extend(contents);
-    out
-}
-
-pub(crate) fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
-    der(0x30, &parts.concat())
-}
-
-/// A GeneralizedTime or UTCTime, so many seconds from the scenarios' time.
-pub(crate) fn time(offset: i64) -> Vec<u8> {
-    let at = rcgen::date_time_ymd(1970, 1, 1)
-        + std::time::Duration::from_secs(NOW.checked_add_signed(offset).unwrap());
-    let text = format!(
-        "{:02}{:02}{:02}{:02}{:02}{:02}Z",
-        at.year() % 100,
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    );
-    der(0x17, text.as_bytes())
-}
-
-pub(crate) fn common_name(string_type: u8, text: &str) -> Vec<u8> {
-    let attribute = sequence(&[der(6, &[0x55, 4, 3]), der(string_type, text.as_bytes())]);
-    sequence(&[der(0x31, &attribute)])
-}
-
-pub(crate) fn extension(oid: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
-    let critical = if critical { der(1, &[0xff]) } else { Vec::new() };
-    sequence(&[der(6, oid), critical, der(4, value)])
-}
-
-pub(crate) fn uri(text: &str) -> Vec<u8> {
-    // DistributionPointName: fullName [0], GeneralName: uniformResourceIdentifier [6]
-    der(0xa0, &der(0xa0, &der(0x86, text.as_bytes())))
-}
-
-/// Whose key signs a CRL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signer {
-    /// The certificate's issuer.
-    Issuer,
-    /// The issuer's key before it was renewed, which the anchor has.
-    OldKey,
-    /// A CA of the same name that has nothing to do with it.
-    Stranger,
-    /// The issuer; then a bit of the signed part is turned.
-    Damaged,
-}
-
-/// A CRL to be made.
-#[derive(Clone)]
-pub(crate) struct CrlSpec {
-    pub(crate) version: Option<u8>,
-    pub(crate) issuer: Vec<u8>,
-    pub(crate) signer: Signer,
-    pub(crate) updated: i64,
-    pub(crate) due: Option<i64>,
-    /// Serial number, reason, further extensions of the entry.
-    pub(crate) entries: Vec<(Vec<u8>, Option<u8>, Vec<u8>)>,
-    pub(crate) extensions: Vec<Vec<u8>>,
-}
-
-impl std::fmt::Debug for CrlSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "v{:?} {:?} {}..{:?}", self.version, self.signer, self.updated, self.due)?;
-        write!(f, " issuer {}", String::from_utf8_lossy(&self.issuer[13..]))?;
-        for (serial, reason, more) in &self.entries {
-            write!(f, "\n    revokes {serial:02x?} {reason:?} {more:02x?}")?;
-        }
-        for extension in &self.extensions {
-            write!(f, "\n    extension {extension:02x?}")?;
-        }
-        Ok(())
-    }
-}
-
-impl CrlSpec {
-    /// Current, of version 2, and empty.
-    pub(crate) fn new(issuer: Vec<u8>) -> Self {
-        Self {
-            version: Some(1),
-            issuer,
-            signer: Signer::Issuer,
-            updated: -DAY,
-            due: Some(DAY),
-            entries: Vec::new(),
-            extensions: Vec::new(),
-        }
-    }
-
-    pub(crate) fn revokes(mut self, serial: &[u8], reason: Option<u8>) -> Self {
-        self.entries.push((serial.to_vec(), reason, Vec::new()));
-        self
-    }
-
-    pub(crate) fn dates(mut self, updated: i64, due: Option<i64>) -> Self {
-        (self.updated, self.due) = (updated, due);
-        self
-    }
-
-    pub(crate) fn signer(mut self, signer: Signer) -> Self {
-        self.signer = signer;
-        self
-    }
-
-    pub(crate) fn extension(mut self, oid: &[u8], critical: bool, value: &[u8]) -> Self {
-        self.extensions.push(extension(oid, critical, value));
-        self
-    }
-
-    /// `fields` are the contents of the issuing distribution point.
-    pub(crate) fn scope(self, fields: &[u8]) -> Self {
-        self.extension(&[0x55, 0x1d, 28], true, &der(0x30, fields))
-    }
-
-    /// Whether nobody can doubt that it revokes the certificate.
-    pub(crate) fn certainly_revokes(&self, pki: &Pki, shape: Shape, leaf: &Leaf) -> bool {
-        const CRITICAL: [&[u8]; 2] = [&[6, 3, 0x2a, 3, 4, 1, 1], &[6, 3, 0x55, 0x1d, 20, 1, 1]];
-        const INDIRECT: &[u8] = &[0x30, 3, 0x84, 1];
-        let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|found| found == part);
-        let unusable =
-            |bytes: &[u8]| CRITICAL.iter().any(|part| has(bytes, part)) || has(bytes, INDIRECT);
-        self.issuer == pki.name
-            && self.signer == Signer::Issuer
-            && shape.crl_sign != Some(false)
-            && self.updated <= 0
-            && self.due.is_none_or(|due| due > 0)
-            && !self.extensions.iter().any(|extension| unusable(extension))
-            && !self.entries.iter().any(|(_, _, more)| unusable(more))
-            && self
-                .entries
-                .iter()
-                .any(|(serial, reason, _)| *serial == leaf.serial && *reason != Some(8))
-    }
-
-    pub(crate) fn sign(&self, pki: &Pki) -> Vec<u8> {
-        const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
-        let algorithm = sequence(&[der(6, ECDSA_SHA256)]);
-        let entries = self.entries.iter().map(|(serial, reason, more)| {
-            let reason =
-                reason.map(|reason| extension(&[0x55, 0x1d, 21], false, &der(10, &[reason])));
-            let extensions = [reason.unwrap_or_default(), more.clone()].concat();
-            let extensions =
-                if extensions.is_empty() { Vec::new() } else { der(0x30, &extensions) };
-            sequence(&[der(2, serial), time(self.updated.min(0)), extensions])
-        });
-        let entries = entries.collect::<Vec<_>>().concat();
-        let mut tbs = sequence(&[
-            self.version.map(|version| der(2, &[version])).unwrap_or_default(),
-            algorithm.clone(),
-            self.issuer.clone(),
-            time(self.updated),
-            self.due.map(time).unwrap_or_default(),
-            if entries.is_empty() { Vec::new() } else { der(0x30, &entries) },
-            match &self.extensions[..] {
-                [] => Vec::new(),
-                list => der(0xa0, &der(0x30, &list.concat())),
-            },
-        ]);
-        let key = match self.signer {
-            Signer::Issuer | Signer::Damaged => &pki.issuer_key,
-            Signer::OldKey => &pki.root_key,
-            Signer::Stranger => &pki.stranger_key,
-        };
-        let signature = key.sign(&tbs).unwrap();
-        if self.signer == Signer::Damaged {
-            // The last digit of thisUpdate's minutes.
-            let date = time(self.updated);
-            let at = tbs.windows(date.len()).position(|part| part == date).unwrap();
-            tbs[at + date.len() - 4] ^= 1;
-        }
-        sequence(&[tbs, algorithm, der(3, &[&[0], &signature[..]].concat())])
     }
 }
 
@@ -255,6 +65,14 @@ pub(crate) struct Shape {
 }
 
 impl Pki {
+    pub(crate) fn sign(&self, crl: &CrlSpec) -> Vec<u8> {
+        crl.sign(match crl.signer {
+            Signer::Issuer | Signer::Damaged => &self.issuer_key,
+            Signer::OldKey => &self.root_key,
+            Signer::Stranger => &self.stranger_key,
+        })
+    }
+
     pub(crate) fn new(shape: Shape, leaves: usize) -> Self {
         let keys: Vec<_> = (0..3).map(|_| KeyPair::generate().unwrap()).collect();
         let [root_key, issuer_key, stranger_key] = <[KeyPair; 3]>::try_from(keys).unwrap();
@@ -451,3 +269,23 @@ pub(crate) const SHAPES: &[Shape] = &[
     Shape { crl_sign: None, renewed_key: false },
     Shape { crl_sign: Some(false), renewed_key: false },
 ];
+
+/// Whether nobody can doubt that it revokes the certificate.
+pub(crate) fn certainly_revokes(crl: &CrlSpec, pki: &Pki, shape: Shape, leaf: &Leaf) -> bool {
+    const CRITICAL: [&[u8]; 2] = [&[6, 3, 0x2a, 3, 4, 1, 1], &[6, 3, 0x55, 0x1d, 20, 1, 1]];
+    const INDIRECT: &[u8] = &[0x30, 3, 0x84, 1];
+    let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|found| found == part);
+    let unusable =
+        |bytes: &[u8]| CRITICAL.iter().any(|part| has(bytes, part)) || has(bytes, INDIRECT);
+    crl.issuer == pki.name
+        && crl.signer == Signer::Issuer
+        && shape.crl_sign != Some(false)
+        && crl.updated <= 0
+        && crl.due.is_none_or(|due| due > 0)
+        && !crl.extensions.iter().any(|extension| unusable(extension))
+        && !crl.entries.iter().any(|(_, _, more)| unusable(more))
+        && crl
+            .entries
+            .iter()
+            .any(|(serial, reason, _)| *serial == leaf.serial && *reason != Some(8))
+}

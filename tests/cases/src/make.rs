@@ -8,6 +8,7 @@ use rcgen::{
 };
 
 use crate::NOW;
+use crate::crl::{CrlSpec, der};
 
 /// Seconds.
 pub const DAY: i64 = 86_400;
@@ -207,6 +208,24 @@ impl Spec {
 }
 
 impl Node {
+    /// A CRL of this CA to be refined: current, of version 2, and empty. It names the CA's key as
+    /// CAs do.
+    pub fn crl_spec(&self) -> CrlSpec {
+        let key_id = der(0x30, &der(0x80, &self.params.key_identifier(&self.key)));
+        CrlSpec::new(self.subject()).extension(&[0x55, 0x1d, 35], false, &key_id)
+    }
+
+    /// The subject's Name.
+    pub fn subject(&self) -> Vec<u8> {
+        let tbs = elements(elements(elements(&self.der)[0].1)[0].1);
+        der(0x30, tbs[5].1)
+    }
+
+    /// Signs it with this certificate's key.
+    pub fn sign(&self, crl: &CrlSpec) -> Vec<u8> {
+        signed(|| crl.sign(&self.key))
+    }
+
     fn copy_key(&self) -> KeyPair {
         KeyPair::try_from(self.key.serialized_der()).unwrap()
     }
