@@ -146,6 +146,9 @@ pub(crate) enum Cause {
         why: CrlFault,
     },
 
+    /// What the stapled OCSP response says, or why it says nothing.
+    Ocsp(OcspFault),
+
     // The operating system.
     /// `CERT_TRUST_*` bits that no version of Windows known here has.
     UnknownTrustBits(u32),
@@ -186,6 +189,37 @@ pub(crate) enum CrlFault {
     },
     /// It covers only some of the reasons for a revocation.
     SomeReasons,
+}
+
+/// What a stapled OCSP response says about a certificate, or why it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OcspFault {
+    Revoked {
+        since: Timestamp,
+    },
+    /// The certificate requires a response (RFC 7633), and there is none.
+    NotStapled,
+    /// The field that cannot be read.
+    Malformed(&'static str),
+    /// The responder's own error: tryLater and the like.
+    Unsuccessful(u32),
+    /// It has no answer about the certificate.
+    OtherCertificate,
+    /// The responder does not know the certificate.
+    UnknownToResponder,
+    NotYetValid,
+    Outdated {
+        due: Timestamp,
+    },
+    /// Neither the issuer nor a responder that it authorised signed it.
+    UnauthorisedSigner,
+    WrongSignature,
+    /// Dotted object identifier.
+    SignatureAlgorithm(String),
+    /// Dotted object identifier.
+    CriticalExtension(String),
+    /// The bound is met.
+    TooManySignatures,
 }
 
 /// Why a CRL can never be used.

@@ -12,8 +12,10 @@ use pki_types::CertificateDer;
 
 pub(crate) use self::der::oids;
 use self::der::{Malformed, Reader, elements, octets};
-pub(crate) use self::extensions::{CRL_SIGN, EKU_ANY, Extensions, KEY_CERT_SIGN};
-use self::extensions::{DIGITAL_SIGNATURE, KEY_AGREEMENT, KEY_ENCIPHERMENT};
+pub(crate) use self::extensions::{
+    CRL_SIGN, DIGITAL_SIGNATURE, EKU_ANY, Extensions, KEY_CERT_SIGN,
+};
+use self::extensions::{KEY_AGREEMENT, KEY_ENCIPHERMENT};
 pub(crate) use self::key::{Key, Weakness, split_spki};
 pub(crate) use self::name::{COMMON_NAME, attributes, name_text};
 use self::name::{DNS_NAME, IP_ADDRESS, ip_text};

@@ -313,6 +313,7 @@ impl<'a> Search<'a> {
         let candidate = Candidate {
             config: self.config,
             time: self.time,
+            staple: self.peer.ocsp_response,
             leaf: self.leaf,
             issuers: &path.issuers,
             anchor: &vetted.anchor,

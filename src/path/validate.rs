@@ -12,7 +12,7 @@ use crate::checks;
 use crate::fault::{Cause, Fault};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationOutcome};
-use crate::revocation::{self, BadSignature, Provider, Signatures};
+use crate::revocation::{self, BadSignature, Known, Provider, Signatures};
 use crate::settings::Config;
 use crate::store::StoreEntry;
 
@@ -20,6 +20,8 @@ use crate::store::StoreEntry;
 pub(super) struct Candidate<'c, 'a> {
     pub(super) config: &'c Config,
     pub(super) time: UnixTime,
+    /// The peer's OCSP response.
+    pub(super) staple: &'c [u8],
     pub(super) leaf: &'c Cert<'a>,
     /// From the end entity's issuer up, without the trust anchor.
     pub(super) issuers: &'c [&'c Cert<'a>],
@@ -36,7 +38,7 @@ impl Candidate<'_, '_> {
             .chain(self.issuers.iter().copied())
             .chain([&anchor])
             .collect();
-        revocation(&path, self.config, self.time)
+        revocation(&path, self.config, self.time, self.staple)
     }
 
     /// Verifies exactly this path with `webpki`.
@@ -169,9 +171,11 @@ fn revocation(
     path: &[&Cert<'_>],
     config: &Config,
     time: UnixTime,
+    staple: &[u8],
 ) -> Result<RevocationOutcome, Fault> {
     let mut signatures = Algorithms(&config.algorithms);
-    revocation::check(path, &config.crls, &config.revocation, time, &mut signatures)
+    let known = Known { crls: &config.crls, staple, purpose: config.purpose };
+    revocation::check(path, &known, &config.revocation, time, &mut signatures)
 }
 
 struct Algorithms<'a>(&'a Arc<[&'static dyn SignatureVerificationAlgorithm]>);

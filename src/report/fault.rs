@@ -44,6 +44,7 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
             format!("'{subject}' in {source}: {refusal}")
         }
         Cause::NoCrl => "no CRL covers this certificate".to_owned(),
+        Cause::Ocsp(why) => super::ocsp::words(why),
         Cause::Crl { issuer, issued, why } => super::crl::words(issuer.as_deref(), *issued, why),
 
         Cause::UnknownTrustBits(bits) => format!("Windows reports the unknown error {bits:#x}"),

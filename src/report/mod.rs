@@ -9,6 +9,7 @@ mod crl;
 mod fault;
 mod hints;
 mod kind;
+mod ocsp;
 mod setting;
 
 use std::fmt;

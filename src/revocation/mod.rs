@@ -1,11 +1,13 @@
 //! Whether the certificates of a verified path are revoked, by the CRLs at hand (RFC 5280 section
-//! 6.3). Tested by tests/revocation.rs, against OpenSSL as well.
+//! 6.3) and by the OCSP response that the peer stapled (RFC 6960). Tested by tests/revocation.rs, against OpenSSL as well.
 //!
 //! Every CRL of a certificate's issuer is heard. One that lists the certificate refuses it, whatever
 //! the others say. That it is good takes a CRL that is current, covers it, and was signed with its
 //! issuer's key; and no CRL of that issuer may have been left out because it could not be used.
 
 mod crls;
+mod digest;
+mod ocsp;
 mod scope;
 
 use std::sync::Arc;
@@ -14,13 +16,14 @@ use pki_types::{SignatureVerificationAlgorithm, UnixTime};
 
 pub use self::crls::Crl;
 use self::crls::{Contents, minimal};
-use self::scope::{ALL_REASONS, reasons_covered};
+use self::ocsp::Answer;
+use self::scope::{ALL_REASONS, extension, reasons_covered};
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
 use crate::cert::{CRL_SIGN, Cert, name_text};
-use crate::fault::{Cause, CrlFault, CrlProblem, Fault};
+use crate::fault::{Cause, CrlFault, CrlProblem, Fault, OcspFault};
 use crate::kind::ErrorKind;
-use crate::policy::{Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
+use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 
 /// The algorithms of a verifier.
 pub(crate) type Provider = Arc<[&'static dyn SignatureVerificationAlgorithm]>;
@@ -52,11 +55,19 @@ pub(crate) enum BadSignature {
     TooMany,
 }
 
+/// What is known about revocation.
+pub(crate) struct Known<'a> {
+    pub(crate) crls: &'a [Crl],
+    /// The OCSP response that the peer stapled; empty if there is none.
+    pub(crate) staple: &'a [u8],
+    pub(crate) purpose: Purpose,
+}
+
 /// Checks a path, end entity first and trust anchor last, whose signatures were verified. A single
 /// certificate is one that is trusted itself.
 pub(crate) fn check(
     path: &[&Cert<'_>],
-    crls: &[Crl],
+    known: &Known<'_>,
     policy: &Revocation,
     time: UnixTime,
     signatures: &mut dyn Signatures,
@@ -78,7 +89,11 @@ pub(crate) fn check(
             continue;
         }
         let query = Query { cert, signers: signers(path, depth), time: time.into() };
-        match query.status(crls, signatures) {
+        let status = match depth {
+            0 => query.status_of_end_entity(known, policy, signatures),
+            _ => query.status(known.crls, signatures),
+        };
+        match status {
             Status::Good if unknown.is_none() && depth == 0 => {
                 outcome.checked = RevocationCheck::Leaf;
             }
@@ -149,6 +164,43 @@ enum Opinion {
 }
 
 impl Query<'_, '_> {
+    /// The end entity's status, by the peer's stapled response too.
+    fn status_of_end_entity(
+        &self,
+        known: &Known<'_>,
+        policy: &Revocation,
+        signatures: &mut dyn Signatures,
+    ) -> Status {
+        let by_crls = self.status(known.crls, signatures);
+        if matches!(by_crls, Status::Revoked(_)) {
+            return by_crls;
+        }
+        let staple_required = policy.unknown == UnknownRevocation::Reject
+            && known.purpose == Purpose::ServerAuth
+            && requires_staple(self.cert);
+        if known.staple.is_empty() {
+            return match staple_required {
+                true => Status::Unknown(ocsp_fault(OcspFault::NotStapled)),
+                false => by_crls,
+            };
+        }
+        // A responder's own certificate can be on a CRL of the issuer.
+        let mut is_revoked = |responder: &Cert<'_>, signatures: &mut dyn Signatures| {
+            let signers = self.signers.clone();
+            let query = Query { cert: responder, signers, time: self.time };
+            matches!(query.status(known.crls, signatures), Status::Revoked(_))
+        };
+        match ocsp::read(known.staple, self, &mut is_revoked, signatures) {
+            Answer::Revoked(since) => Status::Revoked(ocsp_fault(OcspFault::Revoked { since })),
+            Answer::Good => Status::Good,
+            Answer::Nothing(OcspFault::TooManySignatures) => {
+                Status::Unknown(ocsp_fault(OcspFault::TooManySignatures))
+            }
+            Answer::Nothing(_) if !staple_required && matches!(by_crls, Status::Good) => by_crls,
+            Answer::Nothing(why) => Status::Unknown(ocsp_fault(why)),
+        }
+    }
+
     fn status(&self, crls: &[Crl], signatures: &mut dyn Signatures) -> Status {
         let mut reasons = 0;
         let mut newest_clean: Option<Timestamp> = None;
@@ -340,6 +392,40 @@ fn key_named(crl: &Crl, contents: &Contents, signer: &Cert<'_>) -> KeyNamed {
 /// Whether two names, the contents of their SEQUENCEs, are the same (RFC 5280 section 7.1).
 fn same_name(a: &[u8], b: &[u8]) -> bool {
     a == b
+}
+
+/// Whether the certificate says that its server staples a response: status_request among the TLS
+/// features (RFC 7633).
+fn requires_staple(cert: &Cert<'_>) -> bool {
+    const TLS_FEATURE: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 24];
+    const STATUS_REQUEST: &[u8] = &[5];
+    match extension(cert, TLS_FEATURE).and_then(|value| match value {
+        Some(value) => der::sequence(value, "TLS feature").map(Some),
+        None => Ok(None),
+    }) {
+        Ok(None) => false,
+        Ok(Some(features)) => der::elements(features)
+            .any(|feature| feature.tag == der::INTEGER && feature.value == STATUS_REQUEST),
+        // What cannot be read may require it.
+        Err(_) => true,
+    }
+}
+
+/// What a stapled response says, with the number that OpenSSL has for it.
+fn ocsp_fault(why: OcspFault) -> Fault {
+    let (kind, openssl) = match &why {
+        OcspFault::Revoked { .. } => (ErrorKind::Revoked, 23),
+        OcspFault::TooManySignatures => (ErrorKind::ChainTooComplex, 22),
+        // X509_V_ERR_OCSP_VERIFY_NEEDED
+        OcspFault::NotStapled => (ErrorKind::RevocationUnknown, 73),
+        // X509_V_ERR_OCSP_CERT_UNKNOWN
+        OcspFault::OtherCertificate | OcspFault::UnknownToResponder => {
+            (ErrorKind::RevocationUnknown, 75)
+        }
+        // X509_V_ERR_OCSP_VERIFY_FAILED
+        _ => (ErrorKind::RevocationUnknown, 74),
+    };
+    Fault::new(kind).because(Cause::Ocsp(why)).code(openssl)
 }
 
 /// What a CRL says, with the number that OpenSSL has for it.

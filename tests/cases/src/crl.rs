@@ -42,6 +42,10 @@ pub fn time(offset: i64) -> Vec<u8> {
     der(0x17, text.as_bytes())
 }
 
+pub(crate) fn ecdsa_sha256() -> Vec<u8> {
+    sequence(&[der(6, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2])])
+}
+
 /// A Name of one common name of this string type.
 pub fn common_name(string_type: u8, text: &str) -> Vec<u8> {
     let attribute = sequence(&[der(6, &[0x55, 4, 3]), der(string_type, text.as_bytes())]);
@@ -151,8 +155,7 @@ impl CrlSpec {
 
     /// The CRL, signed with this key of P-256; damaged afterwards if [`Signer::Damaged`] says so.
     pub fn sign(&self, key: &KeyPair) -> Vec<u8> {
-        const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
-        let algorithm = sequence(&[der(6, ECDSA_SHA256)]);
+        let algorithm = ecdsa_sha256();
         let entries = self.entries.iter().map(|(serial, reason, more)| {
             let reason =
                 reason.map(|reason| extension(&[0x55, 0x1d, 21], false, &der(10, &[reason])));

@@ -4,11 +4,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension,
     DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod,
     KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SanType,
-    SerialNumber, SignatureAlgorithm,
+    SerialNumber, SignatureAlgorithm, SigningKey,
 };
 
 use crate::NOW;
-use crate::crl::{CrlSpec, der};
+use crate::crl::{CrlSpec, der, ecdsa_sha256};
 
 /// Seconds.
 pub const DAY: i64 = 86_400;
@@ -224,6 +224,11 @@ impl Node {
     /// Signs it with this certificate's key.
     pub fn sign(&self, crl: &CrlSpec) -> Vec<u8> {
         signed(|| crl.sign(&self.key))
+    }
+
+    /// Signs anything with its key of P-256; the AlgorithmIdentifier, and the signature.
+    pub fn sign_bytes(&self, message: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        (ecdsa_sha256(), self.key.sign(message).unwrap())
     }
 
     fn copy_key(&self) -> KeyPair {
