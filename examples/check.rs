@@ -88,7 +88,7 @@ fn run() -> Result<(String, Verdict), Failure> {
     match args.target {
         Target::Chain { file, name } => {
             let chain = certificates(&file)?;
-            let peer = Peer { time: args.time, ..Peer::new(&chain, Some(server_name(&name)?)) };
+            let peer = Peer::new(&chain, Some(server_name(&name)?)).time(args.time);
             let verdict = verifier.verify(&peer);
             Ok((name, verdict))
         }

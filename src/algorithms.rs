@@ -1,4 +1,6 @@
 //! The signature algorithms of a verifier that is given none.
+//!
+//! Tests: `tests/cases.rs` (the rows about signatures), `tests/rustls.rs`.
 
 use std::sync::{Arc, LazyLock};
 

@@ -6,8 +6,7 @@
 //!
 //! Tests: `tests/cases.rs` (the table of cases), `tests/openssl.rs` (the same against OpenSSL).
 
-use pki_types::{CertificateDer, DnsName, ServerName, UnixTime};
-use webpki::EndEntityCert;
+use pki_types::UnixTime;
 
 use crate::cert::der::{self, Malformed};
 use crate::cert::time::Timestamp;
@@ -34,20 +33,26 @@ pub(crate) fn end_entity(cert: &Cert<'_>, config: &Config, time: UnixTime) -> Re
 
 /// The end entity is itself in a store, or pinned: it is trusted whole, whoever issued it. What it
 /// says about itself still holds: validity, purpose, critical extensions, key and names. There is
-/// no issuer, hence no CRL that could be verified.
+/// no issuer, hence no CRL that could be verified. `granted` says that the store's settings name the
+/// purpose: then they overrule the certificate's own.
 pub(crate) fn trusted_end_entity(
     leaf: &Cert<'_>,
     config: &Config,
     peer: &Peer<'_>,
     anchor: Anchor,
+    granted: bool,
 ) -> Result<Verified, Fault> {
-    end_entity(leaf, config, peer.time)?;
-    // OpenSSL does not apply X509_V_FLAG_X509_STRICT to a chain of one certificate; this crate
-    // applies it wherever it was requested. This line is the place to change that.
-    if config.strict {
-        strict(leaf, 0, true)?;
+    end_entity(leaf, config, peer.time).or_else(|fault| match fault.kind {
+        ErrorKind::WrongPurpose if granted => Ok(()),
+        _ => Err(fault),
+    })?;
+    // OpenSSL applies X509_V_FLAG_X509_STRICT to a chain of one certificate only in this: it is a CA
+    // by basicConstraints or none at all. What `openssl req -x509` makes must do.
+    if config.strict && !leaf.is_ca() && leaf.is_anchor_ca() && leaf.key_usage_allows(KEY_CERT_SIGN)
+    {
+        return Err(Fault::new(ErrorKind::NotACa).at(0));
     }
-    name(leaf, config, peer, false)?;
+    name(leaf, config, peer)?;
     let revocation = unknown_revocation(config)?;
     Ok(Verified { chain: vec![leaf.to_der()], anchor, revocation })
 }
@@ -208,34 +213,12 @@ pub(crate) fn strict(cert: &Cert<'_>, depth: usize, last: bool) -> Result<(), Fa
 }
 
 /// The peer's name against the end entity's subject alternative names (RFC 9525, RFC 5280
-/// section 4.2.1.6). `constrained` says that a CA of the path has name constraints: they are
-/// not checked for common names, so a common name is ignored below one.
-pub(crate) fn name(
-    cert: &Cert<'_>,
-    config: &Config,
-    peer: &Peer<'_>,
-    constrained: bool,
-) -> Result<(), Fault> {
-    let Some(name) = &peer.name else { return Ok(()) };
-    let der = CertificateDer::from(cert.der);
-    let matches = match EndEntityCert::try_from(&der) {
-        Ok(entity) => entity.verify_is_valid_for_subject_name(name).is_ok(),
-        Err(_) if cert.extensions.subject_alt_name.is_none() => false,
-        Err(error) => {
-            let cause = Cause::UnreadableNames(format!("{error:?}"));
-            return Err(Fault::new(ErrorKind::BadEncoding).at(0).because(cause));
-        }
-    };
-    let common_name_matches = || match name {
-        ServerName::DnsName(dns) if config.common_name && !constrained && !cert.has_dns_name() => {
-            cert.common_name().is_some_and(|common_name| dns_matches(&common_name, dns))
-        }
-        _ => false,
-    };
-    if matches || common_name_matches() {
-        return Ok(());
+/// section 4.2.1.6).
+pub(crate) fn name(cert: &Cert<'_>, config: &Config, peer: &Peer<'_>) -> Result<(), Fault> {
+    match &peer.name {
+        Some(name) if !cert.is_for(name, config.common_name) => Err(misnamed(cert)),
+        _ => Ok(()),
     }
-    Err(misnamed(cert))
 }
 
 /// The fault where the end entity is not valid for the peer's name, with the names it has.
@@ -257,23 +240,9 @@ pub(crate) fn or_misnamed(
     if fault.kind.is_missing_path() || fault.kind.rank() >= ErrorKind::Revoked.rank() {
         return fault;
     }
-    match name(leaf, config, peer, true) {
+    match name(leaf, config, peer) {
         Err(misnamed) if misnamed.kind == ErrorKind::NameMismatch => misnamed,
         _ => fault,
-    }
-}
-
-/// A DNS name against a pattern whose leftmost label may be `*` (RFC 9525 section 6.3).
-fn dns_matches(pattern: &str, name: &DnsName<'_>) -> bool {
-    let name = name.as_ref().trim_end_matches('.');
-    match pattern.strip_prefix("*.") {
-        Some(parent) => {
-            parent.contains('.')
-                && name.split_once('.').is_some_and(|(label, rest)| {
-                    !label.is_empty() && rest.eq_ignore_ascii_case(parent)
-                })
-        }
-        None => !pattern.is_empty() && pattern.eq_ignore_ascii_case(name),
     }
 }
 

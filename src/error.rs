@@ -180,6 +180,7 @@ impl std::error::Error for VerifyError {}
 #[non_exhaustive]
 pub enum BuildError {
     /// A certificate given by the caller cannot be read.
+    #[non_exhaustive]
     BadCertificate {
         /// The builder method it was given to, such as `extra_roots`.
         given_to: &'static str,
@@ -189,6 +190,7 @@ pub enum BuildError {
         reason: String,
     },
     /// A CRL given by the caller cannot be read.
+    #[non_exhaustive]
     BadCrl {
         /// Its place in [`Revocation::crls`](crate::Revocation::crls), from 0.
         index: usize,
@@ -199,6 +201,7 @@ pub enum BuildError {
     /// opens a connection. Give it the CRLs instead.
     NetworkRevocationUnsupported,
     /// The setting does not exist on this operating system.
+    #[non_exhaustive]
     Unsupported {
         /// The builder method.
         setting: &'static str,

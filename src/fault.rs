@@ -76,9 +76,8 @@ pub(crate) enum Cause {
     TooManySteps {
         limit: usize,
     },
-    TooManySignatures {
-        limit: usize,
-    },
+    /// Of signatures, by what they cost.
+    TooManySignatures,
     /// The verifier has no signature algorithms.
     NoAlgorithms,
 
@@ -136,6 +135,11 @@ pub(crate) enum Cause {
         subject: String,
         source: Source,
         refusal: Refusal,
+    },
+    /// A name of the certificate breaks the constraints of a CA, given by its depth.
+    NameConstraints {
+        violation: Violation,
+        by: usize,
     },
     /// No CRL covers the certificate.
     NoCrl,
@@ -239,6 +243,38 @@ pub enum CrlProblem {
     ContradictoryScope,
 }
 
+/// How a name breaks a CA's name constraints (RFC 5280 section 4.2.1.10). The form of the name is
+/// given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Violation {
+    /// No permitted subtree of the form holds it.
+    NotPermitted(&'static str),
+    /// An excluded subtree holds it.
+    Excluded(&'static str),
+    /// The subtree has a minimum or a maximum, which RFC 5280 does not use.
+    Bounds(&'static str),
+    /// Names of this form cannot be compared.
+    UnsupportedForm(&'static str),
+    /// The name or the subtree is no such name.
+    Malformed(&'static str),
+    /// There are more names and constraints than are compared.
+    TooMany,
+}
+
+impl Violation {
+    /// The `X509_V_ERR_*` number of OpenSSL 3.
+    pub(crate) fn openssl_code(self) -> i32 {
+        match self {
+            Self::NotPermitted(_) => 47,
+            Self::Excluded(_) => 48,
+            Self::Bounds(_) => 49,
+            Self::UnsupportedForm(_) => 51,
+            Self::Malformed(_) => 53,
+            Self::TooMany => 1,
+        }
+    }
+}
+
 /// A rule of OpenSSL's `X509_V_FLAG_X509_STRICT`; the number is its `X509_V_ERR_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StrictRule {
@@ -312,23 +348,15 @@ impl From<Fault> for Box<Failure> {
 /// Where trust anchors were searched, and which came close.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
-    pub(crate) places: Vec<PlaceSearched>,
+    pub(crate) places: Vec<Searched>,
     pub(crate) near_misses: Vec<NearMiss>,
-}
-
-/// A [`Searched`] whose problems are not in words yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PlaceSearched {
-    pub(crate) source: Source,
-    pub(crate) usable: Option<usize>,
-    pub(crate) refused: usize,
-    pub(crate) problems: Vec<PlaceProblem>,
 }
 
 /// What is wrong with a place that was searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PlaceProblem {
-    /// Met while the Unix store was read.
+#[non_exhaustive]
+pub enum PlaceProblem {
+    /// Met while the system store was read.
     Store(Problem),
     /// A store of the operating system that has no certificate or cannot be opened.
     Empty,
@@ -363,7 +391,7 @@ pub struct Searched {
     /// How many of its certificates were refused as trust anchors.
     pub refused: usize,
     /// What went wrong while it was read.
-    pub problems: Vec<String>,
+    pub problems: Vec<PlaceProblem>,
 }
 
 /// A store entry that has the right name but was not used, and why.

@@ -44,7 +44,7 @@ pub enum ErrorKind {
     PathLengthExceeded,
     /// A certificate may not be used for the purpose (RFC 5280 section 4.2.1.12).
     WrongPurpose,
-    /// A name lies outside a CA's name constraints (RFC 5280 section 4.2.1.10).
+    /// A name is outside a CA's name constraints (RFC 5280 section 4.2.1.10).
     NameConstraints,
     /// An extension that must be understood is not (RFC 5280 section 4.2).
     UnknownCriticalExtension,

@@ -2,7 +2,8 @@
 //!
 //! A [`Verifier`] says whether a peer's certificate chain is trusted: by the operating system's
 //! own verifier on Windows and Apple systems, and elsewhere by this crate with the trust
-//! anchors of the system's store. A refusal says what is wrong, where, and what to do about it.
+//! anchors of the system's store. When it rejects a chain, the error says what is wrong, where it
+//! looked, and how to fix it.
 //!
 //! # With rustls
 //!
@@ -37,9 +38,9 @@
 //! # Which certificates are trust anchors
 //!
 //! On Unix the store is found as OpenSSL finds it. `SSL_CERT_FILE` and `SSL_CERT_DIR` each
-//! replace their own half of the default; an empty value counts as unset, and a value that gives
-//! no certificate is never replaced silently. Without them the distribution's bundle counts, and a
-//! directory of hashed names only where there is no bundle. [`SystemStore::snapshot`] shows what was
+//! replace their own half of the default; an empty value counts as unset. If a variable points to
+//! something without certificates, every error says so; there is no silent fallback. Without them the
+//! distribution's bundle is used, and a directory of hashed names only where there is no bundle. [`SystemStore::snapshot`] shows what was
 //! found and what went wrong. It is read once per process and again when its files change.
 //!
 //! Every entry is vetted at the time of verification ([`StoreEntry::refusal`]): a certificate of
@@ -51,12 +52,12 @@
 //! The path to a trust anchor with every signature, validity periods, CA bits, key usages,
 //! extended key usages, path lengths, name constraints, critical extensions, key strength
 //! (RFC 5280 section 6), the peer's DNS name or IP address (RFC 9525), and revocation if
-//! [`Revocation`] asks for it.
+//! [`Revocation`] requires it.
 //!
 //! # What is not checked
 //!
-//! Certificate policies, Certificate Transparency, revocation unless it is asked for, and, on Unix,
-//! stapled OCSP responses. That the peer has the private key is for the TLS library to check.
+//! Certificate policies, Certificate Transparency, revocation unless it is required, and, on Unix,
+//! stapled OCSP responses. Proof of possession of the private key is the TLS library's job.
 //! With [`Peer::name`] absent, any name is accepted.
 //!
 //! # Limits
@@ -73,7 +74,7 @@
 //!   both features aws-lc-rs is used.
 //! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
 //!
-//! Without the first two, every chain is refused unless
+//! Without the first two, every chain is rejected unless
 //! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself. No feature
 //! turns on a provider of rustls.
 //!
@@ -84,7 +85,7 @@
 )]
 #![deny(unsafe_code)]
 #![deny(rustdoc::broken_intra_doc_links)]
-// Much of the core serves only the Unix verifier; whether it is used is found out there.
+// Much of the core serves only the Unix verifier; builds for Unix report what is unused.
 #![cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 #![cfg_attr(
@@ -106,6 +107,7 @@ mod report;
 mod revocation;
 mod settings;
 mod store;
+mod summary;
 mod text;
 mod verifier;
 
@@ -116,7 +118,7 @@ pub mod rustls_0_23;
 pub use pki_types;
 
 pub use error::{BuildError, VerifyError};
-pub use fault::{CrlProblem, NearMiss, OsCode, Searched};
+pub use fault::{CrlProblem, NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
@@ -124,6 +126,7 @@ pub use revocation::Crl;
 pub use store::{
     Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
 };
+pub use summary::CertificateSummary;
 pub use verifier::{Verifier, VerifierBuilder};
 
 /// The examples of the README are tests.

@@ -9,6 +9,7 @@ use crate::store::{Source, StoreEntry};
 
 /// The peer to verify.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Peer<'a> {
     /// The certificates the peer sent, in DER: the end entity first, the others in any order.
     pub chain: &'a [CertificateDer<'a>],
@@ -26,6 +27,18 @@ impl<'a> Peer<'a> {
     /// A peer that is verified now, with this name and no stapled OCSP response.
     pub fn new(chain: &'a [CertificateDer<'a>], name: Option<ServerName<'a>>) -> Self {
         Self { chain, name, time: UnixTime::now(), ocsp_response: &[] }
+    }
+
+    /// The same peer, verified at this time.
+    #[must_use]
+    pub fn time(self, time: UnixTime) -> Self {
+        Self { time, ..self }
+    }
+
+    /// The same peer, with the OCSP response that it stapled.
+    #[must_use]
+    pub fn ocsp_response(self, ocsp_response: &'a [u8]) -> Self {
+        Self { ocsp_response, ..self }
     }
 }
 

@@ -1,4 +1,6 @@
 //! Plain-data policies: what a chain is verified for, and how revocation is treated.
+//!
+//! Tests: `tests/cases.rs` (the rows about purposes and revocation).
 
 use pki_types::CertificateRevocationListDer;
 
@@ -28,13 +30,14 @@ impl Purpose {
 
 /// How revocation is checked. The default checks nothing.
 ///
-/// On Unix only the CRLs given in [`crls`](Self::crls) are looked at: nothing is fetched, and a
+/// On Unix only the CRLs given in [`crls`](Self::crls) are read: nothing is fetched, and a
 /// stapled OCSP response is not read. On Windows and Apple systems the operating system checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Revocation {
     /// Which certificates of the chain are checked.
     pub check: RevocationCheck,
-    /// What happens to a certificate whose status cannot be found out.
+    /// What happens to a certificate whose status is not known.
     pub unknown: UnknownRevocation,
     /// Whether the operating system may fetch CRLs or ask OCSP responders. Not available on Unix,
     /// where `true` is a [`BuildError`](crate::BuildError).
@@ -44,8 +47,39 @@ pub struct Revocation {
     pub crls: Vec<CertificateRevocationListDer<'static>>,
 }
 
+impl Revocation {
+    /// Which certificates of the chain are checked.
+    #[must_use]
+    pub fn check(self, check: RevocationCheck) -> Self {
+        Self { check, ..self }
+    }
+
+    /// What happens to a certificate whose status cannot be found out.
+    #[must_use]
+    pub fn unknown(self, unknown: UnknownRevocation) -> Self {
+        Self { unknown, ..self }
+    }
+
+    /// Whether the operating system may use the network. See [the field](#structfield.network).
+    #[must_use]
+    pub fn network(self, yes: bool) -> Self {
+        Self { network: yes, ..self }
+    }
+
+    /// Adds CRLs. Can be called again to add more.
+    #[must_use]
+    pub fn crls(
+        mut self,
+        crls: impl IntoIterator<Item = CertificateRevocationListDer<'static>>,
+    ) -> Self {
+        self.crls.extend(crls);
+        self
+    }
+}
+
 /// Which certificates of a chain are checked for revocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum RevocationCheck {
     /// None.
     #[default]
@@ -58,21 +92,22 @@ pub enum RevocationCheck {
 
 /// What happens to a certificate whose revocation status is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UnknownRevocation {
     /// It is accepted. An outdated CRL is still read: what it revokes is revoked.
     #[default]
     Allow,
-    /// It is refused, and so is one that only an outdated CRL speaks about.
+    /// It is refused, and so is one that only an outdated CRL covers.
     Reject,
 }
 
-/// What the verifier really found out about revocation.
+/// What the verifier really found about revocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RevocationOutcome {
-    /// What the policy asked for.
+    /// What the policy requires.
     pub requested: RevocationCheck,
-    /// For which certificates a valid answer was found: all that were asked for if this equals
+    /// For which certificates a valid answer was found: all that are required if this equals
     /// [`requested`](Self::requested), fewer if the policy allows an unknown status.
     pub checked: RevocationCheck,
 }

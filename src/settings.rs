@@ -1,15 +1,18 @@
 //! Everything a caller can set, parsed.
+//!
+//! Tests: `tests/verifier.rs`.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
+use crate::cert::CertIndex;
 use crate::policy::{Purpose, Revocation};
 use crate::revocation::Crl;
 use crate::store::{AnchorSet, Handle};
 
-/// The settings, and the algorithms beside them: the rustls adapter replaces those and shares
+/// The settings, and the algorithms next to them: the rustls adapter replaces those and shares
 /// the rest.
 pub(crate) struct Config {
     pub(crate) algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
@@ -34,7 +37,7 @@ pub(crate) struct Settings {
     pub(crate) extra: AnchorSet,
     pub(crate) fallback: AnchorSet,
     pub(crate) pinned: Vec<CertificateDer<'static>>,
-    pub(crate) intermediates: Vec<CertificateDer<'static>>,
+    pub(crate) intermediates: CertIndex,
     pub(crate) purpose: Purpose,
     /// Without its CRLs, which are in `crls`.
     pub(crate) revocation: Revocation,

@@ -1,4 +1,6 @@
 //! Text from outside, made fit to be shown.
+//!
+//! Tests: `tests/verifier.rs` (names from outside cannot write to a terminal).
 
 /// Makes text from outside fit for one line of a terminal: control characters, line breaks and
 /// characters that reorder text are written as `\u{…}`.

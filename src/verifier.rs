@@ -14,7 +14,7 @@ use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
 
 use crate::algorithms;
 use crate::cert::der::{self, Malformed};
-use crate::cert::{self, Cert, Summary};
+use crate::cert::{self, Cert, CertIndex, Summary};
 use crate::checks;
 use crate::error::{BuildError, Parts, VerifyError};
 use crate::fault::{BadSetting, Cause, CrlProblem, Failure, Fault, Unreadable};
@@ -58,7 +58,7 @@ impl Verifier {
     ///
     /// Infallible and lazy: nothing is read before the first verification, and an empty or
     /// unreadable store shows as a failed verification that lists every place tried. On Unix
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now, their files later.
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are read now, their files later.
     pub fn system() -> Self {
         let config = Self::builder().into_config();
         // The defaults ask for nothing that could be refused; without an engine every chain is.
@@ -69,7 +69,7 @@ impl Verifier {
     /// A builder with the defaults: the system's trust anchors, server purpose, no revocation
     /// checks.
     ///
-    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are looked at now; [`VerifierBuilder::build`]
+    /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are read now; [`VerifierBuilder::build`]
     /// and a clone's `build` look at no environment variable, so they may run in any thread.
     pub fn builder() -> VerifierBuilder {
         Self::builder_on(Handle::for_process())
@@ -252,7 +252,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Adds trust anchors that count only while the system store has no usable one. Can be
+    /// Adds trust anchors that are trusted only while the system store has no usable one. Can be
     /// called again to add more.
     pub fn fallback_roots<'a>(
         mut self,
@@ -263,7 +263,7 @@ impl VerifierBuilder {
     }
 
     /// Accepts exactly this end entity, compared byte by byte, and **nothing else**: with a
-    /// pinned certificate no trust anchor counts. Validity, purpose and name are still checked.
+    /// pinned certificate no trust anchor is used. Validity, purpose and name are still checked.
     /// Can be called again to pin more, such as the next certificate before a change.
     pub fn pinned_leaf(mut self, cert: CertificateDer<'_>) -> Self {
         self.pinned.push(cert.into_owned());
@@ -376,7 +376,7 @@ impl VerifierBuilder {
             extra: set(self.extra, &Source::ExtraRoots),
             fallback: set(self.fallback, &Source::FallbackRoots),
             pinned: self.pinned,
-            intermediates: self.intermediates,
+            intermediates: CertIndex::new(self.intermediates),
             purpose: self.purpose,
             revocation,
             crls,
@@ -393,7 +393,7 @@ fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Ve
         return Err(Fault::new(ErrorKind::PinMismatch).at(0));
     }
     let anchor = Anchor { certificate: leaf.to_der(), source: Source::PinnedLeaf };
-    checks::trusted_end_entity(leaf, config, peer, anchor)
+    checks::trusted_end_entity(leaf, config, peer, anchor, false)
 }
 
 /// The road back: what was found, what was asked, and the certificate at fault. This is the
@@ -417,7 +417,7 @@ pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> V
         purposes,
         os: os.map(report::os_code),
         path,
-        searched: evidence.places.into_iter().map(report::searched).collect(),
+        searched: evidence.places,
         near_misses: evidence.near_misses,
         ..Parts::from(fault)
     };

@@ -22,12 +22,15 @@ fn verify(case: &Case) -> Option<Result<Verified, VerifyError>> {
         assert!(matches!(verifier, Err(BuildError::Unsupported { .. })), "{}", case.name);
         return None;
     }
-    Some(verifier.unwrap().verify(&Peer {
-        chain: &certificates(&case.chain),
-        name: case.peer.map(|name| ServerName::try_from(name).unwrap()),
-        time: support::time(case),
-        ocsp_response: &[],
-    }))
+    Some(
+        verifier.unwrap().verify(
+            &Peer::new(
+                &certificates(&case.chain),
+                case.peer.map(|name| ServerName::try_from(name).unwrap()),
+            )
+            .time(support::time(case)),
+        ),
+    )
 }
 
 #[test]

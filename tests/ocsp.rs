@@ -38,8 +38,8 @@ impl Question<'_> {
     fn ask(&self) -> Result<Verified, VerifyError> {
         let chain: Vec<_> =
             self.chain.iter().map(|node| CertificateDer::from(node.der.as_slice())).collect();
-        let revocation =
-            Revocation { check: self.check, unknown: self.unknown, ..Revocation::default() };
+        let mut revocation = Revocation::default();
+        (revocation.check, revocation.unknown) = (self.check, self.unknown);
         let verifier = Verifier::builder()
             .system_roots(false)
             .extra_roots([CertificateDer::from(self.root.der.clone())])
@@ -47,8 +47,9 @@ impl Question<'_> {
             .crls(self.crls.iter().cloned())
             .build()
             .unwrap();
-        let time = UnixTime::since_unix_epoch(Duration::from_secs(self.time));
-        let peer = Peer { time, ocsp_response: self.staple, ..Peer::new(&chain, None) };
+        let mut peer = Peer::new(&chain, None);
+        peer.time = UnixTime::since_unix_epoch(Duration::from_secs(self.time));
+        peer.ocsp_response = self.staple;
         verifier.verify(&peer)
     }
 

@@ -39,15 +39,18 @@ fn verify(
     unknown: UnknownRevocation,
 ) -> Result<Verified, VerifyError> {
     let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
+    let mut peer = Peer::new(&chain, None);
+    peer.time = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
+    let mut revocation = Revocation::default();
+    (revocation.check, revocation.unknown) = (check, unknown);
     Verifier::builder()
         .system_roots(false)
         .extra_roots([CertificateDer::from(root.to_vec())])
-        .revocation(Revocation { check, unknown, ..Revocation::default() })
+        .revocation(revocation)
         .crls(crls.iter().cloned())
         .build()
         .unwrap()
-        .verify(&Peer { time, ..Peer::new(&chain, None) })
+        .verify(&peer)
 }
 
 /// What `openssl verify` says of each certificate: nothing, or its error codes in order.
@@ -325,11 +328,11 @@ fn a_crl_that_cannot_be_read_is_an_error_or_named() {
     let chain = [pki.leaves[0].der.clone(), pki.intermediate.clone()];
     for (bad, what) in [(cut, "CRL"), (pki.sign(&long_date), "entry of revokedCertificates")] {
         assert_eq!(read(&bad).problem(), Some(CrlProblem::Malformed(what)));
-        let revocation = Revocation { crls: vec![bad.clone().into()], ..Revocation::default() };
-        assert_eq!(
-            Verifier::builder().revocation(revocation).build().unwrap_err(),
-            BuildError::BadCrl { index: 0, reason: format!("malformed {what}") }
-        );
+        let mut revocation = Revocation::default();
+        revocation.crls = vec![bad.clone().into()];
+        let error = Verifier::builder().revocation(revocation).build().unwrap_err();
+        assert!(matches!(error, BuildError::BadCrl { index: 0, .. }), "{error}");
+        assert_eq!(error.to_string(), format!("CRL 0: malformed {what}"));
         let crls = [read(&good), read(&bad)];
         let verdict =
             verify(&chain, &pki.root, &crls, RevocationCheck::Leaf, UnknownRevocation::Reject);

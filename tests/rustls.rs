@@ -328,11 +328,11 @@ fn refusals() -> Vec<Refusal> {
         Refusal {
             leaf: make::server().serial(77).issued_by(&ca),
             verifier: only(&[&ca])
-                .revocation(Revocation {
-                    check: RevocationCheck::Leaf,
-                    crls: vec![ca.crl(&[77], -DAY, DAY).into()],
-                    ..Revocation::default()
-                })
+                .revocation(
+                    Revocation::default()
+                        .check(RevocationCheck::Leaf)
+                        .crls([ca.crl(&[77], -DAY, DAY).into()]),
+                )
                 .build()
                 .unwrap(),
             name: "example.com",
@@ -687,7 +687,7 @@ fn without_algorithms_nothing_is_trusted() {
     let chain = [der(&make::server().issued_by(&ca))];
     let verify = |verifier: &Verifier| {
         let name = ServerName::try_from("example.com").unwrap();
-        let peer = Peer { time: now(), ..Peer::new(&chain, Some(name)) };
+        let peer = Peer::new(&chain, Some(name)).time(now());
         verifier.verify(&peer).map(|_| ()).map_err(|error| error.kind())
     };
     let all = ring::default_provider().signature_verification_algorithms.all;

@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rcgen::KeyUsagePurpose as KeyUsage;
 use trustbridge::{
     BuildError, ErrorKind, Peer, Refusal, Revocation, RevocationCheck, Source, Verified, Verifier,
     VerifierBuilder, VerifyError,
 };
 use trustbridge_cases::NOW;
-use trustbridge_cases::make::{DAY, Node, ca, server};
+use trustbridge_cases::make::{DAY, Node, Spec, ca, server};
 
 fn der(node: &Node) -> CertificateDer<'static> {
     CertificateDer::from(node.der.clone())
@@ -23,12 +24,12 @@ fn only(roots: &[&Node]) -> VerifierBuilder {
 
 fn verify(verifier: &Verifier, chain: &[&Node]) -> Result<Verified, VerifyError> {
     let chain: Vec<_> = chain.iter().map(|node| der(node)).collect();
-    verifier.verify(&Peer {
-        chain: &chain,
-        name: Some(ServerName::try_from("example.com").unwrap()),
-        time: UnixTime::since_unix_epoch(Duration::from_secs(NOW)),
-        ocsp_response: &[],
-    })
+    verifier.verify(&peer(&chain, "example.com"))
+}
+
+fn peer<'a>(chain: &'a [CertificateDer<'a>], name: &'static str) -> Peer<'a> {
+    Peer::new(chain, Some(ServerName::try_from(name).unwrap()))
+        .time(UnixTime::since_unix_epoch(Duration::from_secs(NOW)))
 }
 
 fn refused(builder: VerifierBuilder, chain: &[&Node]) -> VerifyError {
@@ -39,28 +40,22 @@ fn refused(builder: VerifierBuilder, chain: &[&Node]) -> VerifyError {
 fn builder_names_what_is_wrong() {
     let root = ca("root").self_signed();
     let junk = CertificateDer::from(b"junk".to_vec());
-    let reason = "malformed certificate".to_owned();
-    assert_eq!(
-        only(&[&root]).extra_roots([junk.clone()]).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "extra_roots", index: 1, reason: reason.clone() }
-    );
-    assert_eq!(
-        only(&[]).fallback_roots([junk.clone()]).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "fallback_roots", index: 0, reason: reason.clone() }
-    );
-    assert_eq!(
-        only(&[]).pinned_leaf(junk.clone()).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "pinned_leaf", index: 0, reason: reason.clone() }
-    );
-    assert_eq!(
-        only(&[]).intermediates([der(&root), junk]).build().unwrap_err(),
-        BuildError::BadCertificate { given_to: "intermediates", index: 1, reason }
-    );
+    let check = |builder: VerifierBuilder, setting: &str, at: usize| {
+        let error = builder.build().unwrap_err();
+        let BuildError::BadCertificate { given_to, index, reason, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((*given_to, *index), (setting, at));
+        assert_eq!(reason, "malformed certificate");
+    };
+    check(only(&[&root]).extra_roots([&junk]), "extra_roots", 1);
+    check(only(&[]).fallback_roots([&junk]), "fallback_roots", 0);
+    check(only(&[]).pinned_leaf(junk.clone()), "pinned_leaf", 0);
+    check(only(&[]).intermediates([der(&root), junk]), "intermediates", 1);
     let crls = vec![CertificateRevocationListDer::from(b"junk".to_vec())];
-    let error = only(&[]).revocation(Revocation { crls, ..Revocation::default() }).build();
+    let error = only(&[]).revocation(Revocation::default().crls(crls)).build();
     assert!(matches!(error, Err(BuildError::BadCrl { index: 0, .. })), "{error:?}");
-    let network =
-        Revocation { network: true, check: RevocationCheck::Leaf, ..Revocation::default() };
+    let network = Revocation::default().network(true).check(RevocationCheck::Leaf);
     let error = only(&[]).revocation(network).build().unwrap_err();
     assert_eq!(error, BuildError::NetworkRevocationUnsupported);
     assert!(error.to_string().contains("Revocation::crls"), "{error}");
@@ -131,13 +126,39 @@ fn same_name_and_other_key_is_a_near_miss() {
     assert_eq!(error.kind(), ErrorKind::UnknownIssuer);
     let reasons: Vec<_> = error.near_misses().iter().map(|miss| miss.reason.clone()).collect();
     assert_eq!(reasons, [Refusal::DifferentKey]);
-    assert!(error.report().contains("older or newer CA of the same name"), "{}", error.report());
+    for part in [
+        "Candidates rejected:\n  - 'CN=Corp Root, O=trustbridge tests' in the extra roots: ",
+        "older or newer CA of the same name",
+    ] {
+        assert!(error.report().contains(part), "{part:?} is missing in:\n{}", error.report());
+    }
 
     // Without key identifiers a wrong key cannot be told from a damaged certificate.
     let leaf = server().no_authority_key_id().issued_by(&new);
     let error = refused(only(&[&old]), &[&leaf]);
     assert_eq!((error.kind(), error.depth()), (ErrorKind::BadSignature, Some(0)));
     assert_eq!(error.near_misses().len(), 1);
+}
+
+#[test]
+fn a_trusted_end_entity_is_held_to_the_same_rules_wherever_it_is_trusted() {
+    let may_sign: fn(Spec) -> Spec =
+        |node| node.key_usage(&[KeyUsage::DigitalSignature, KeyUsage::KeyCertSign]);
+    let own = |change: fn(Spec) -> Spec| change(server()).self_signed();
+    for (itself, strict, expected) in [
+        (own(|node| node), false, None),
+        (own(|node| node), true, None),
+        (own(|node| node.valid(-2 * DAY, -DAY)), false, Some(ErrorKind::Expired)),
+        (own(|node| node.names(&["other.example"])), false, Some(ErrorKind::NameMismatch)),
+        // keyCertSign, but no CA: only the strict profile minds.
+        (own(may_sign), false, None),
+        (own(may_sign), true, Some(ErrorKind::NotStandardsCompliant)),
+    ] {
+        for builder in [only(&[&itself]), only(&[]).pinned_leaf(der(&itself))] {
+            let verdict = verify(&builder.strict(strict).build().unwrap(), &[&itself]);
+            assert_eq!(verdict.err().map(|error| error.kind()), expected);
+        }
+    }
 }
 
 #[test]
@@ -255,13 +276,15 @@ fn wrong_name_lists_the_right_ones() {
          *.two.example, 192.0.2.1"
     );
     assert_eq!(error.openssl_code(), 62);
-    let peer = Peer {
-        chain: &[der(&leaf)],
-        name: Some(ServerName::try_from("192.0.2.2").unwrap()),
-        time: UnixTime::since_unix_epoch(Duration::from_secs(NOW)),
-        ocsp_response: &[],
-    };
-    let error = only(&[&root]).build().unwrap().verify(&peer).unwrap_err();
+    // The path was good: the chain is shown as it was sent.
+    assert!(
+        error.report().contains("\n> 0: CN=server, O=trustbridge tests\n"),
+        "{}",
+        error.report()
+    );
+    let chain = [der(&leaf)];
+    let verifier = only(&[&root]).build().unwrap();
+    let error = verifier.verify(&peer(&chain, "192.0.2.2")).unwrap_err();
     assert_eq!(error.openssl_code(), 64);
 }
 

@@ -23,7 +23,7 @@ fn now() -> UnixTime {
 
 fn peer<'a>(chain: &'a [CertificateDer<'a>], name: &'static str) -> Peer<'a> {
     let name = (!name.is_empty()).then(|| ServerName::try_from(name).unwrap());
-    Peer { chain, name, time: now(), ocsp_response: &[] }
+    Peer::new(chain, name).time(now())
 }
 
 fn only(roots: &[&Node]) -> Verifier {
@@ -142,7 +142,7 @@ fn settings_windows_does_not_have() {
         (builder.danger_match_common_name(true).build(), "danger_match_common_name"),
     ] {
         match build {
-            Err(BuildError::Unsupported { setting, reason }) => {
+            Err(BuildError::Unsupported { setting, reason, .. }) => {
                 assert_eq!(setting, name);
                 assert!(!reason.is_empty());
             }
@@ -168,7 +168,7 @@ fn a_certificate_windows_refuses_is_an_error() {
         (builder.clone().intermediates([good.clone(), bad.clone()]).build(), "intermediates"),
     ] {
         match given {
-            Err(BuildError::BadCertificate { given_to, index, reason }) => {
+            Err(BuildError::BadCertificate { given_to, index, reason, .. }) => {
                 assert_eq!((given_to, index), (name, 1));
                 assert!(!reason.is_empty());
             }
@@ -189,9 +189,9 @@ fn a_crl_windows_refuses_is_an_error() {
     let root = ca("root").self_signed();
     let good = CertificateRevocationListDer::from(root.crl(&[], -DAY, DAY));
     let bad = CertificateRevocationListDer::from(b"not a CRL".to_vec());
-    let revocation = Revocation { crls: vec![good, bad], ..Revocation::default() };
+    let revocation = Revocation::default().crls([good, bad]);
     match Verifier::builder().revocation(revocation).build() {
-        Err(BuildError::BadCrl { index: 1, reason }) => assert!(!reason.is_empty()),
+        Err(BuildError::BadCrl { index: 1, reason, .. }) => assert!(!reason.is_empty()),
         other => panic!("{other:?}"),
     }
 }
@@ -201,12 +201,11 @@ fn a_crl_windows_refuses_is_an_error() {
 fn revocation_over_the_network_can_be_asked_for() {
     let root = ca("root").self_signed();
     let leaf = server().serial(9).issued_by(&root);
-    let revocation = Revocation {
-        check: RevocationCheck::Leaf,
-        unknown: UnknownRevocation::Reject,
-        network: true,
-        crls: vec![root.crl(&[9], -DAY, DAY).into()],
-    };
+    let revocation = Revocation::default()
+        .check(RevocationCheck::Leaf)
+        .unknown(UnknownRevocation::Reject)
+        .network(true)
+        .crls([root.crl(&[9], -DAY, DAY).into()]);
     let verifier = Verifier::builder()
         .system_roots(false)
         .extra_roots([der(&root)])
@@ -222,14 +221,11 @@ fn revocation_over_the_network_can_be_asked_for() {
 fn a_stapled_response_is_handed_over() {
     let root = ca("root").self_signed();
     let chain = [der(&server().issued_by(&root))];
-    let stapled = Peer { ocsp_response: b"not a response", ..peer(&chain, "example.com") };
+    let stapled = peer(&chain, "example.com").ocsp_response(b"not a response");
     // Nobody asked for revocation: what is stapled makes no difference, whatever it is.
     assert!(only(&[&root]).verify(&stapled).is_ok());
-    let revocation = Revocation {
-        check: RevocationCheck::Leaf,
-        unknown: UnknownRevocation::Reject,
-        ..Revocation::default()
-    };
+    let revocation =
+        Revocation::default().check(RevocationCheck::Leaf).unknown(UnknownRevocation::Reject);
     let verifier = Verifier::builder()
         .system_roots(false)
         .extra_roots([der(&root)])
@@ -244,12 +240,10 @@ fn times_that_windows_cannot_hold() {
     let root = ca("root").self_signed();
     let chain = [der(&server().issued_by(&root))];
     let late = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
-    let error =
-        only(&[&root]).verify(&Peer { time: late, ..peer(&chain, "example.com") }).unwrap_err();
+    let error = only(&[&root]).verify(&peer(&chain, "example.com").time(late)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CannotCheck);
     let early = UnixTime::since_unix_epoch(Duration::from_secs(0));
-    let error =
-        only(&[&root]).verify(&Peer { time: early, ..peer(&chain, "example.com") }).unwrap_err();
+    let error = only(&[&root]).verify(&peer(&chain, "example.com").time(early)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotYetValid);
 }
 

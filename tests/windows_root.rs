@@ -48,12 +48,10 @@ fn verify(
 ) -> Result<trustbridge::Verified, VerifyError> {
     let chain: Vec<_> = chain.iter().map(|node| der(node)).collect();
     let seconds = NOW.checked_add_signed(offset).unwrap();
-    verifier.verify(&Peer {
-        chain: &chain,
-        name: Some(ServerName::try_from(name).unwrap()),
-        time: UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
-        ocsp_response: &[],
-    })
+    verifier.verify(
+        &Peer::new(&chain, Some(ServerName::try_from(name).unwrap()))
+            .time(UnixTime::since_unix_epoch(Duration::from_secs(seconds))),
+    )
 }
 
 fn sources(error: &VerifyError) -> Vec<Source> {
@@ -93,11 +91,11 @@ fn the_system_decides_first() {
     let revoked = |roots: &[&Node]| {
         Verifier::builder()
             .extra_roots(roots.iter().map(|root| der(root)))
-            .revocation(Revocation {
-                check: RevocationCheck::Leaf,
-                crls: vec![issuing.crl(&[9], -DAY, DAY).into()],
-                ..Revocation::default()
-            })
+            .revocation(
+                Revocation::default()
+                    .check(RevocationCheck::Leaf)
+                    .crls([issuing.crl(&[9], -DAY, DAY).into()]),
+            )
             .build()
             .unwrap()
     };

@@ -2,12 +2,13 @@
 
 use std::ffi::c_ulong;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pki_types::{CertificateDer, ServerName};
 use trustbridge::{Peer, RevocationCheck, Verified};
 
 use crate::trust::{Set, Variant};
-use crate::verdict::{Rejected, X509_V_ERR_UNSPECIFIED};
+use crate::verdict::{Rejected, Verdict, X509_V_ERR_UNSPECIFIED};
 
 // Values of OpenSSL 3's public headers.
 const X509_V_FLAG_CRL_CHECK: c_ulong = 0x4;
@@ -16,9 +17,12 @@ const X509_V_FLAG_CRL_CHECK_ALL: c_ulong = 0x8;
 const X509_V_FLAG_X509_STRICT: c_ulong = 0x20;
 pub(crate) const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
 const X509_V_ERR_HOSTNAME_MISMATCH: i32 = 62;
+const X509_V_ERR_EE_KEY_TOO_SMALL: i32 = 66;
+const X509_V_ERR_CA_KEY_TOO_SMALL: i32 = 67;
+const X509_V_ERR_CA_MD_TOO_WEAK: i32 = 68;
 
-/// What one connection asks for: read from the connection, never from the shared context.
-pub(crate) struct Connection {
+/// What one handshake asks for: read from the connection, never from the shared context.
+pub(crate) struct Handshake {
     /// What the server sent, the end entity first.
     pub(crate) chain: Vec<CertificateDer<'static>>,
     /// The DNS name to match, if any.
@@ -29,6 +33,48 @@ pub(crate) struct Connection {
     pub(crate) flags: c_ulong,
     /// `X509_CHECK_FLAG_*`.
     pub(crate) host_flags: u32,
+}
+
+/// One connection: what it trusts, and the verdict on it.
+///
+/// Shared by the Python object and, in the in-handshake mode, by the `SSL`: the verify callback
+/// leaves the verdict here, Python reads it.
+pub(crate) struct Connection {
+    /// The trust of the context when the connection was made: what is loaded later does not
+    /// change it.
+    set: Arc<Set>,
+    /// The last one, should there be several: a peer can renegotiate in TLS 1.2.
+    verdict: Mutex<Option<Verdict>>,
+}
+
+impl Connection {
+    pub(crate) fn new(set: Arc<Set>) -> Self {
+        Self { set, verdict: Mutex::default() }
+    }
+
+    /// The core's answer for a handshake.
+    pub(crate) fn ask(&self, handshake: &Handshake) -> Result<Verified, Rejected> {
+        let mut verified = verify(&self.set, handshake)
+            .map_err(|rejected| rejected.searched(self.set.searched()))?;
+        if let Some(source) = self.set.source(&verified.anchor.certificate) {
+            verified.anchor.source = source;
+        }
+        Ok(verified)
+    }
+
+    /// The verdict, if there is one yet.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn keep(&self, verdict: Verdict) {
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+    }
+
+    /// Whether both were made under the same state of trust.
+    pub(crate) fn same_trust(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.set, &other.set)
+    }
 }
 
 /// Whether the system's own verifier gives the verdicts.
@@ -50,37 +96,65 @@ pub(crate) fn variant(flags: c_ulong, host_flags: u32, system_decides: bool) -> 
     }
 }
 
-/// The verdict on a connection.
-pub(crate) fn judge(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
-    verdict(trust, connection).map_err(|rejected| rejected.searched(trust.searched()))
-}
-
-fn verdict(trust: &Set, connection: &Connection) -> Result<Verified, Rejected> {
-    let variant = variant(connection.flags, connection.host_flags, SYSTEM_DECIDES);
+fn verify(trust: &Set, handshake: &Handshake) -> Result<Verified, Rejected> {
+    let variant = variant(handshake.flags, handshake.host_flags, SYSTEM_DECIDES);
     let verifier = trust.verifier(variant).map_err(|error| {
         Rejected::new(X509_V_ERR_UNSPECIFIED, None, "CannotCheck", error.to_string())
     })?;
     // OpenSSL requires both to match if both are set; Python never sets both.
-    let address = connection.address.map(|address| ServerName::IpAddress(address.into()));
-    let host = connection.host.as_deref().map(ServerName::try_from);
-    let verify =
-        |name| verifier.verify(&Peer::new(&connection.chain, name)).map_err(Rejected::from);
+    let address = handshake.address.map(|address| ServerName::IpAddress(address.into()));
+    let host = handshake.host.as_deref().map(ServerName::try_from);
+    let ask = |name| verifier.verify(&Peer::new(&handshake.chain, name)).map_err(Rejected::from);
     match (address, host) {
-        (None, None) => verify(None),
-        (Some(address), None) => verify(Some(address)),
+        (None, None) => ask(None),
+        (Some(address), None) => ask(Some(address)),
         (address, Some(Ok(host))) => {
             if address.is_some() {
-                verify(address)?;
+                ask(address)?;
             }
-            verify(Some(host))
+            ask(Some(host))
         }
         (_, Some(Err(_))) => {
             // No certificate can be valid for what is not a name; other faults come first.
-            verify(None)?;
-            let host = String::from_utf8_lossy(connection.host.as_deref().unwrap_or_default());
+            ask(None)?;
+            let host = String::from_utf8_lossy(handshake.host.as_deref().unwrap_or_default());
             let line =
                 format!("{:?} is not a valid DNS name, no certificate is valid for it", host);
             Err(Rejected::new(X509_V_ERR_HOSTNAME_MISMATCH, Some(0), "NameMismatch", line))
         }
     }
+}
+
+/// How strong OpenSSL says a certificate is, in bits.
+pub(crate) struct Strength {
+    pub(crate) key_bits: i32,
+    pub(crate) signature_bits: i32,
+}
+
+/// Security levels above 2 require more than the core does by itself
+/// ([SSL_CTX_set_security_level(3)](https://docs.openssl.org/3.0/man3/SSL_CTX_get_security_level/)).
+pub(crate) fn check_security_level(
+    level: i32,
+    chain: impl ExactSizeIterator<Item = Strength>,
+) -> Result<(), Rejected> {
+    let wanted = match level {
+        ..=2 => return Ok(()),
+        3 => 128,
+        4 => 192,
+        _ => 256,
+    };
+    let anchor = chain.len().saturating_sub(1);
+    for (depth, strength) in chain.enumerate() {
+        if strength.key_bits < wanted {
+            let code =
+                if depth == 0 { X509_V_ERR_EE_KEY_TOO_SMALL } else { X509_V_ERR_CA_KEY_TOO_SMALL };
+            return Err(Rejected::security_level(code, depth, level, "public key"));
+        }
+        // Nobody relies on the signature of the trust anchor.
+        if depth < anchor && strength.signature_bits < wanted {
+            let code = X509_V_ERR_CA_MD_TOO_WEAK;
+            return Err(Rejected::security_level(code, depth, level, "signature"));
+        }
+    }
+    Ok(())
 }

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, UnixTime};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use trustbridge::Source;
 
-use crate::connection::{self, Connection, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT};
+use crate::connection::{Connection, Handshake, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT};
 use crate::environment;
 use crate::handoff;
 use crate::load::Batch;
 use crate::openssl::Library;
-use crate::trust::{Set, Trust, merge};
-use crate::verdict::{Rejected, Verdict, X509_V_ERR_UNSPECIFIED};
+use crate::trust::Trust;
+use crate::verdict::{Failure, Rejected, Verdict, Verified, X509_V_ERR_UNSPECIFIED};
 
 /// What a context trusts beside the system, and the verdicts that it gives.
 #[pyclass(frozen, module = "trustbridge._native", name = "Trust")]
@@ -39,14 +40,26 @@ impl PyTrust {
         Ok(Self { trust })
     }
 
-    /// What is trusted now waits for the next connection that OpenSSL makes in this thread.
-    fn offer(&self) {
-        handoff::offer(self.trust.current());
+    /// A connection that trusts what is trusted now. It waits for the next `SSL` that OpenSSL
+    /// makes in this thread, which gets its verdict from it: see `end_connection`.
+    fn begin_connection(&self) -> PyConnection {
+        let connection = Arc::new(Connection::new(self.trust.current()));
+        handoff::leave(Arc::clone(&connection));
+        PyConnection { connection }
     }
 
-    /// What is trusted now, for one connection: what is loaded later does not change it.
-    fn judge(&self) -> Judge {
-        Judge { set: self.trust.current() }
+    /// A connection that trusts what is trusted now, where no callback of OpenSSL asks for the
+    /// verdict.
+    fn connection(&self) -> PyConnection {
+        PyConnection { connection: Arc::new(Connection::new(self.trust.current())) }
+    }
+
+    fn offer(&self) {
+        self.begin_connection();
+    }
+
+    fn judge(&self) -> PyConnection {
+        self.connection()
     }
 
     /// Whether this file has been added and is unchanged since.
@@ -59,15 +72,19 @@ impl PyTrust {
         self.trust.add(batch);
     }
 
-    /// Trusts what was read while the system is not trusted.
-    fn add_bundle(&self, batch: &Batch) {
-        self.trust.add_bundle(batch);
+    /// Trusts what was read, a bundle of certifi, while the system is not trusted.
+    fn add_certifi(&self, batch: &Batch) {
+        self.trust.add_certifi(batch);
     }
 
-    /// Whether the system's trust anchors count. Connections made from now on are judged so.
+    fn add_bundle(&self, batch: &Batch) {
+        self.trust.add_certifi(batch);
+    }
+
+    /// Whether the system's trust anchors are trusted, by connections made from now on.
     #[getter]
     fn system(&self) -> bool {
-        self.trust.current().system()
+        self.trust.system()
     }
 
     #[setter]
@@ -75,16 +92,30 @@ impl PyTrust {
         self.trust.set_system(system);
     }
 
-    /// Looks at the environment variables of the system store again.
+    /// Reads the environment variables of the system store again.
+    fn reload_environment(&self, py: Python<'_>) -> PyResult<()> {
+        self.renew(py)
+    }
+
     fn renew(&self, py: Python<'_>) -> PyResult<()> {
-        self.trust.renew(environment::builder(py)?);
+        self.trust.reload_environment(environment::builder(py)?);
         Ok(())
     }
 
     /// Puts what was read in the place of the system's trust anchors, or nothing, if no place was
-    /// searched. `searched` says for reports what was found where.
-    fn replace_system(&self, batches: Vec<PyRef<'_, Batch>>, searched: Vec<String>) {
-        let roots = batches.iter().fold(Vec::new(), |roots, batch| merge(&roots, &batch.roots));
+    /// searched. `searched` says for reports what was found where, `sources` where each batch
+    /// came from.
+    #[pyo3(signature = (batches, searched, sources = Vec::new()))]
+    fn replace_system(
+        &self,
+        batches: Vec<PyRef<'_, Batch>>,
+        searched: Vec<String>,
+        sources: Vec<String>,
+    ) {
+        let sources = sources.into_iter().map(|source| Some(Source::System(source.into())));
+        let roots = batches.iter().zip(sources.chain(std::iter::repeat(None))).flat_map(
+            |(batch, source)| batch.roots.iter().map(move |root| (root.clone(), source.clone())),
+        );
         self.trust.replace_system(roots, searched);
     }
 
@@ -98,13 +129,13 @@ impl PyTrust {
     /// How many certificates were added, those of bundles left out.
     #[getter]
     fn roots(&self) -> usize {
-        self.trust.current().roots().len()
+        self.trust.roots()
     }
 
     /// How many CRLs were added.
     #[getter]
     fn crls(&self) -> usize {
-        self.trust.current().crls().len()
+        self.trust.crls()
     }
 
     /// Whether anybody else holds this object: its context, until it is freed. For tests.
@@ -114,17 +145,17 @@ impl PyTrust {
     }
 }
 
-/// What one connection trusts, and the verdict on it, where no callback of OpenSSL asks for it.
-#[pyclass(frozen, module = "trustbridge._native")]
-pub(crate) struct Judge {
-    set: Arc<Set>,
+/// One connection: the trust it was made with, and its verdict.
+#[pyclass(frozen, module = "trustbridge._native", name = "Connection")]
+pub(crate) struct PyConnection {
+    connection: Arc<Connection>,
 }
 
 #[pymethods]
-impl Judge {
-    /// The verdict on a connection: `chain` is what the server sent in DER, the end entity first,
+impl PyConnection {
+    /// The verdict on a handshake: `chain` is what the server sent in DER, the end entity first,
     /// `name` what it must be valid for (None: not checked), `flags` are Python's `verify_flags`.
-    fn __call__(
+    fn verify(
         &self,
         py: Python<'_>,
         chain: Vec<Vec<u8>>,
@@ -133,7 +164,7 @@ impl Judge {
         common_name: bool,
     ) -> Verdict {
         let address = name.and_then(|name| name.parse::<IpAddr>().ok());
-        let connection = Connection {
+        let handshake = Handshake {
             chain: chain.into_iter().map(CertificateDer::from).collect(),
             host: name.filter(|_| address.is_none()).map(|name| name.as_bytes().to_vec()),
             address,
@@ -141,9 +172,47 @@ impl Judge {
             host_flags: if common_name { 0 } else { X509_CHECK_FLAG_NEVER_CHECK_SUBJECT },
         };
         let verdict = py.detach(|| {
-            catch_unwind(AssertUnwindSafe(|| connection::judge(&self.set, &connection)))
+            catch_unwind(AssertUnwindSafe(|| self.connection.ask(&handshake)))
                 .unwrap_or_else(|_| Err(Rejected::internal(X509_V_ERR_UNSPECIFIED)))
         });
-        verdict.into()
+        let verdict = Verdict::from(verdict);
+        self.connection.keep(verdict.clone());
+        verdict
+    }
+
+    fn __call__(
+        &self,
+        py: Python<'_>,
+        chain: Vec<Vec<u8>>,
+        name: Option<&str>,
+        flags: c_ulong,
+        common_name: bool,
+    ) -> Verdict {
+        self.verify(py, chain, name, flags, common_name)
+    }
+
+    /// What was accepted. None before the verdict, after a rejection, with CERT_NONE, and in a
+    /// resumed session unless `resume` was called.
+    #[getter]
+    fn verified(&self) -> Option<Verified> {
+        self.connection.verdict()?.verified()
+    }
+
+    /// Why the handshake was rejected, if it was.
+    #[getter]
+    fn failure(&self) -> Option<Failure> {
+        self.connection.verdict()?.failure()
+    }
+
+    /// Takes over the verdict of the connection whose session this one resumes.
+    fn resume(&self, other: &Self) {
+        if let Some(verdict) = other.connection.verdict() {
+            self.connection.keep(verdict);
+        }
+    }
+
+    /// Whether both were made under the same state of trust of the same context.
+    fn same_trust(&self, other: &Self) -> bool {
+        self.connection.same_trust(&other.connection)
     }
 }

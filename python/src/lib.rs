@@ -34,17 +34,23 @@ mod _native {
     use crate::{connection, handoff};
 
     #[pymodule_export]
-    use crate::context::{Judge, PyTrust};
+    use crate::context::{PyConnection, PyTrust};
     #[pymodule_export]
-    use crate::handoff::withdraw;
+    use crate::handoff::{end_connection, withdraw};
     #[pymodule_export]
     use crate::load::{Batch, read_der, read_directory, read_file, read_pem};
     #[pymodule_export]
     use crate::store::{Store, read_store};
     #[pymodule_export]
-    use crate::verdict::{Failure, Verified};
+    use crate::verdict::{Certificate, Failure, Verified};
     #[pymodule_export]
     use crate::verify::verify;
+
+    /// As `read_settings`.
+    #[pyfunction]
+    fn peek(context: &Bound<'_, PyAny>) -> PyResult<(u64, c_int, c_long, c_long, c_ulong)> {
+        read_settings(context)
+    }
 
     /// Options, verify_mode, minimum_version, maximum_version and verify_flags of a context,
     /// read from OpenSSL itself.
@@ -52,7 +58,9 @@ mod _native {
     /// Only safe on a CPython whose `_SSLContext` is laid out as expected. Raises ImportError
     /// if OpenSSL's functions cannot be found or do not belong to the ssl module.
     #[pyfunction]
-    fn peek(context: &Bound<'_, PyAny>) -> PyResult<(u64, c_int, c_long, c_long, c_ulong)> {
+    fn read_settings(
+        context: &Bound<'_, PyAny>,
+    ) -> PyResult<(u64, c_int, c_long, c_long, c_ulong)> {
         let settings = Library::open(context.py())?.settings(context)?;
         Ok((
             settings.options,
@@ -66,13 +74,23 @@ mod _native {
     /// Takes the reason why the last handshake of this thread was refused, if it was.
     #[pyfunction]
     fn take_failure() -> Option<Failure> {
-        handoff::take_rejection().map(Failure::from)
+        handoff::take_rejection()?.failure()
     }
 
-    /// What flags of OpenSSL ask the core for: a revocation check ("off", "leaf" or "chain"), the
-    /// strict profile, the common name. For tests, which run only where the core decides.
+    /// As `requested_checks`.
     #[pyfunction]
     fn asked_for(
+        flags: c_ulong,
+        host_flags: u32,
+        system_decides: bool,
+    ) -> (&'static str, bool, bool) {
+        requested_checks(flags, host_flags, system_decides)
+    }
+
+    /// What flags of OpenSSL request from the core: a revocation check ("off", "leaf" or "chain"), the
+    /// strict profile, the common name. For tests, which run only where the core decides.
+    #[pyfunction]
+    fn requested_checks(
         flags: c_ulong,
         host_flags: u32,
         system_decides: bool,

@@ -1,46 +1,61 @@
 //! What one context trusts.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use trustbridge::files::Stamp;
 use trustbridge::{
-    BuildError, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier, VerifierBuilder,
+    BuildError, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation, Verifier,
+    VerifierBuilder,
 };
 
-use crate::load::{Batch, Stamp};
+use crate::load::Batch;
 
-/// What one context trusts. Attached to the `SSL_CTX`, shared with the Python object; changing
-/// it swaps the verifiers, so a handshake under way keeps the ones it began with.
+/// What one context trusts. Attached to the `SSL_CTX`, shared with the Python object. A change
+/// makes a new [`Set`], so a connection keeps the one it began with.
 pub(crate) struct Trust {
-    current: RwLock<Arc<Set>>,
+    state: Mutex<State>,
+}
+
+/// What was loaded and set so far.
+struct State {
+    /// With the environment as it was when the context was made, or last reloaded.
+    builder: VerifierBuilder,
+    system: bool,
+    replacement: Option<Arc<Replacement>>,
+    roots: Unique<CertificateDer<'static>>,
+    /// From bundles of certifi, which stand for the system: trusted only while the system is not.
+    certifi: Unique<CertificateDer<'static>>,
+    crls: Unique<CertificateRevocationListDer<'static>>,
     /// Files loaded already, as they were then.
-    files: Mutex<HashMap<PathBuf, Stamp>>,
+    files: HashMap<PathBuf, Stamp>,
+    /// Made for the next connection after a change, so that loading certificates one by one costs
+    /// no more than loading them at once.
+    current: Option<Arc<Set>>,
 }
 
 /// One state of a context's trust.
 pub(crate) struct Set {
-    /// With the environment as it was when the context was made, or last asked for it.
     builder: VerifierBuilder,
     system: bool,
-    /// Takes the place of the system's trust anchors.
-    named: Option<Arc<Named>>,
-    roots: Vec<CertificateDer<'static>>,
-    /// From bundles that stand for the system: they count only while the system does not.
-    bundled: Vec<CertificateDer<'static>>,
-    crls: Vec<CertificateRevocationListDer<'static>>,
+    replacement: Option<Arc<Replacement>>,
+    roots: Arc<[CertificateDer<'static>]>,
+    certifi: Arc<[CertificateDer<'static>]>,
+    crls: Arc<[CertificateRevocationListDer<'static>]>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
 }
 
-/// What environment variables name in place of the system's trust anchors, on systems whose own
-/// verifier knows no such variables.
-struct Named {
+/// What takes the place of the system's trust anchors: roots from environment variables, on
+/// systems whose own verifier knows no such variables.
+struct Replacement {
     roots: Vec<CertificateDer<'static>>,
-    /// For reports: every place, and what it gave.
+    /// Where each of them came from.
+    sources: HashMap<CertificateDer<'static>, Source>,
+    /// For reports: every place, and what was found there.
     searched: Vec<String>,
 }
 
@@ -59,59 +74,41 @@ impl Variant {
         let check = match self.check {
             RevocationCheck::Off => 0,
             RevocationCheck::Leaf => 1,
-            RevocationCheck::Chain => 2,
+            _ => 2,
         };
         check + 3 * usize::from(self.strict) + 6 * usize::from(self.common_name)
     }
 }
 
 impl Set {
-    /// The same, with verifiers still to be made.
-    fn changed(&self) -> Self {
-        Self {
-            builder: self.builder.clone(),
-            system: self.system,
-            named: self.named.clone(),
-            roots: self.roots.clone(),
-            bundled: self.bundled.clone(),
-            crls: self.crls.clone(),
-            verifiers: Default::default(),
-        }
-    }
-
     /// The trust anchors beside the system's.
     fn anchors(&self) -> Vec<CertificateDer<'static>> {
-        let others = match &self.named {
-            Some(named) if self.system => &named.roots,
-            _ if self.system => return self.roots.clone(),
-            _ => &self.bundled,
+        let others: &[_] = match &self.replacement {
+            Some(replacement) if self.system => &replacement.roots,
+            _ if self.system => &[],
+            _ => &self.certifi,
         };
-        merge(&self.roots, others)
+        let mut anchors = Unique::default();
+        self.roots.iter().chain(others).for_each(|root| anchors.add(root));
+        anchors.items
     }
 
     /// Whether the operating system itself is asked.
     fn asks_system(&self) -> bool {
-        self.system && self.named.is_none()
+        self.system && self.replacement.is_none()
     }
 
     /// For reports: what took the place of the system's trust anchors.
     pub(crate) fn searched(&self) -> &[String] {
-        self.named.as_ref().filter(|_| self.system).map_or(&[], |named| &named.searched)
+        let replacement = self.replacement.as_ref().filter(|_| self.system);
+        replacement.map_or(&[], |replacement| &replacement.searched)
     }
 
-    /// Whether the system's trust anchors count.
-    pub(crate) fn system(&self) -> bool {
-        self.system
-    }
-
-    /// The certificates added, without those of bundles.
-    pub(crate) fn roots(&self) -> &[CertificateDer<'static>] {
-        &self.roots
-    }
-
-    /// The CRLs added.
-    pub(crate) fn crls(&self) -> &[CertificateRevocationListDer<'static>] {
-        &self.crls
+    /// Where a trust anchor came from, if not from the system and not from what was loaded.
+    pub(crate) fn source(&self, anchor: &CertificateDer<'static>) -> Option<Source> {
+        let replacement = self.replacement.as_ref().filter(|_| self.system)?;
+        let source = replacement.sources.get(anchor)?;
+        (!self.roots.contains(anchor)).then(|| source.clone())
     }
 
     /// The certificates added, then those of the system that can be trust anchors of a server at
@@ -136,7 +133,7 @@ impl Set {
         if variant.check != RevocationCheck::Off {
             revocation.check = variant.check;
             revocation.unknown = UnknownRevocation::Reject;
-            revocation.crls.clone_from(&self.crls);
+            revocation.crls = self.crls.to_vec();
         }
         self.builder
             .clone()
@@ -163,95 +160,163 @@ impl Set {
     }
 }
 
+impl State {
+    fn current(&mut self) -> Arc<Set> {
+        let Self { builder, system, replacement, roots, certifi, crls, .. } = self;
+        Arc::clone(self.current.get_or_insert_with(|| {
+            Arc::new(Set {
+                builder: builder.clone(),
+                system: *system,
+                replacement: replacement.clone(),
+                roots: roots.items(),
+                certifi: certifi.items(),
+                crls: crls.items(),
+                verifiers: Default::default(),
+            })
+        }))
+    }
+}
+
 impl Trust {
     /// Trusts the system.
     pub(crate) fn new(builder: VerifierBuilder) -> Self {
-        let set = Set {
+        let state = State {
             builder,
             system: true,
-            named: None,
-            roots: Vec::new(),
-            bundled: Vec::new(),
-            crls: Vec::new(),
-            verifiers: Default::default(),
+            replacement: None,
+            roots: Unique::default(),
+            certifi: Unique::default(),
+            crls: Unique::default(),
+            files: HashMap::new(),
+            current: None,
         };
-        Self { current: RwLock::new(Arc::new(set)), files: Mutex::default() }
+        Self { state: Mutex::new(state) }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is trusted now.
     pub(crate) fn current(&self) -> Arc<Set> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn change(&self, change: impl FnOnce(&Set) -> Option<Set>) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(changed) = change(&current) {
-            *current = Arc::new(changed);
-        }
+        self.state().current()
     }
 
     /// Takes the environment variables as they are in `builder`.
-    pub(crate) fn renew(&self, builder: VerifierBuilder) {
-        self.change(|set| Some(Set { builder, ..set.changed() }));
+    pub(crate) fn reload_environment(&self, builder: VerifierBuilder) {
+        let mut state = self.state();
+        state.builder = builder;
+        state.current = None;
     }
 
-    /// Whether the system's trust anchors count.
+    /// Whether the system's trust anchors are trusted.
+    pub(crate) fn system(&self) -> bool {
+        self.state().system
+    }
+
     pub(crate) fn set_system(&self, system: bool) {
-        self.change(|set| (set.system != system).then(|| Set { system, ..set.changed() }));
+        let mut state = self.state();
+        if state.system != system {
+            state.system = system;
+            state.current = None;
+        }
     }
 
     /// Puts `roots` in the place of the system's trust anchors, or nothing, if no place was
     /// searched. `searched` says for reports what was found where.
     pub(crate) fn replace_system(
         &self,
-        roots: Vec<CertificateDer<'static>>,
+        roots: impl IntoIterator<Item = (CertificateDer<'static>, Option<Source>)>,
         searched: Vec<String>,
     ) {
-        let named = (!searched.is_empty()).then(|| Arc::new(Named { roots, searched }));
-        self.change(|set| {
-            (set.named.is_some() || named.is_some()).then(|| Set { named, ..set.changed() })
+        let replacement = (!searched.is_empty()).then(|| {
+            let (mut unique, mut sources) = (Unique::default(), HashMap::new());
+            for (root, source) in roots {
+                unique.add(&root);
+                // The first place counts, as in the store.
+                source.map(|source| sources.entry(root).or_insert(source));
+            }
+            Arc::new(Replacement { roots: unique.items, sources, searched })
         });
-    }
-
-    pub(crate) fn add(&self, batch: &Batch) {
-        self.change(|set| {
-            let (roots, crls) = (merge(&set.roots, &batch.roots), merge(&set.crls, &batch.crls));
-            (roots.len() + crls.len() > set.roots.len() + set.crls.len()).then(|| Set {
-                roots,
-                crls,
-                ..set.changed()
-            })
-        });
-        self.note(batch);
-    }
-
-    /// As [`add`](Self::add), for a bundle that stands for the system.
-    pub(crate) fn add_bundle(&self, batch: &Batch) {
-        self.change(|set| {
-            let (bundled, crls) =
-                (merge(&set.bundled, &batch.roots), merge(&set.crls, &batch.crls));
-            Some(Set { bundled, crls, ..set.changed() })
-        });
-        self.note(batch);
-    }
-
-    /// Remembers that the file was dealt with.
-    fn note(&self, batch: &Batch) {
-        if let Some((path, stamp)) = &batch.file {
-            let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.insert(path.clone(), stamp.clone());
+        let mut state = self.state();
+        if state.replacement.is_some() || replacement.is_some() {
+            state.replacement = replacement;
+            state.current = None;
         }
     }
 
+    pub(crate) fn add(&self, batch: &Batch) {
+        self.take(batch, |state| &mut state.roots);
+    }
+
+    /// As [`add`](Self::add), for a bundle of certifi.
+    pub(crate) fn add_certifi(&self, batch: &Batch) {
+        self.take(batch, |state| &mut state.certifi);
+    }
+
+    fn take(
+        &self,
+        batch: &Batch,
+        roots: impl FnOnce(&mut State) -> &mut Unique<CertificateDer<'static>>,
+    ) {
+        let mut state = self.state();
+        let known = roots(&mut state);
+        let before = known.items.len();
+        batch.roots.iter().for_each(|root| known.add(root));
+        let mut changed = known.items.len() > before;
+
+        let before = state.crls.items.len();
+        batch.crls.iter().for_each(|crl| state.crls.add(crl));
+        changed |= state.crls.items.len() > before;
+
+        if changed {
+            state.current = None;
+        }
+        if let Some((path, stamp)) = &batch.file {
+            state.files.insert(path.clone(), *stamp);
+        }
+    }
+
+    /// Whether this file was added and is unchanged since.
     pub(crate) fn has(&self, path: &Path) -> bool {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.get(path).is_some_and(|known| {
-            fs::metadata(path).ok().and_then(|now| Stamp::of(&now)).as_ref() == Some(known)
-        })
+        let known = self.state().files.get(path).copied();
+        known.is_some() && Stamp::at(path) == known
+    }
+
+    /// How many certificates were added, without bundles of certifi.
+    pub(crate) fn roots(&self) -> usize {
+        self.state().roots.items.len()
+    }
+
+    /// How many CRLs were added.
+    pub(crate) fn crls(&self) -> usize {
+        self.state().crls.items.len()
     }
 }
 
-/// What is known, then what is new; nothing twice.
-pub(crate) fn merge<T: Clone + Eq + Hash>(known: &[T], new: &[T]) -> Vec<T> {
-    let mut seen = HashSet::new();
-    known.iter().chain(new).filter(|item| seen.insert(*item)).cloned().collect()
+/// A list without duplicates.
+struct Unique<T> {
+    items: Vec<T>,
+    seen: HashSet<T>,
+    /// The items, until there are more.
+    shared: Option<Arc<[T]>>,
+}
+
+impl<T> Default for Unique<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), seen: HashSet::new(), shared: None }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Unique<T> {
+    fn add(&mut self, item: &T) {
+        if self.seen.insert(item.clone()) {
+            self.items.push(item.clone());
+            self.shared = None;
+        }
+    }
+
+    fn items(&mut self) -> Arc<[T]> {
+        Arc::clone(self.shared.get_or_insert_with(|| self.items.clone().into()))
+    }
 }

@@ -1,10 +1,16 @@
 //! Verdicts: what was accepted and why, what was rejected and why, for OpenSSL and for Python.
 
+use std::sync::Arc;
+
+use pki_types::CertificateDer;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use trustbridge::{RevocationCheck, VerifyError};
+use trustbridge::{CertificateSummary, RevocationCheck, VerifyError};
 
+// Values of OpenSSL 3's public headers.
+pub(crate) const X509_V_OK: i32 = 0;
 pub(crate) const X509_V_ERR_UNSPECIFIED: i32 = 1;
+pub(crate) const X509_V_ERR_OUT_OF_MEM: i32 = 17;
 
 /// Why a connection was refused, for OpenSSL and for the exception.
 #[derive(Clone, Debug)]
@@ -139,7 +145,7 @@ fn error_text(code: i32) -> &'static str {
 /// A chain that is trusted.
 #[pyclass(frozen, module = "trustbridge")]
 pub(crate) struct Verified {
-    verified: trustbridge::Verified,
+    verified: Arc<trustbridge::Verified>,
 }
 
 #[pymethods]
@@ -150,10 +156,22 @@ impl Verified {
         PyList::new(py, self.verified.chain.iter().map(|der| PyBytes::new(py, der)))
     }
 
+    /// The certificates of `chain`, read.
+    #[getter]
+    fn certificates(&self) -> Vec<Certificate> {
+        self.verified.chain.iter().map(Certificate::read).collect()
+    }
+
     /// The trust anchor in DER.
     #[getter]
     fn anchor<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.verified.anchor.certificate)
+    }
+
+    /// The subject of the trust anchor.
+    #[getter]
+    fn anchor_subject(&self) -> String {
+        Certificate::read(&self.verified.anchor.certificate).subject()
     }
 
     /// Where the trust anchor came from: a file, or "the extra roots" and the like.
@@ -162,14 +180,20 @@ impl Verified {
         self.verified.anchor.source.to_string()
     }
 
-    /// For which certificates the revocation status was really found out: "off" (none),
-    /// "leaf" or "chain".
+    /// For which certificates the revocation status was really checked: "off" (none), "leaf" or
+    /// "chain".
     #[getter]
     fn revocation(&self) -> &'static str {
         check_word(self.verified.revocation.checked)
     }
 
-    /// The path for people, on several lines.
+    /// For which certificates a revocation check was requested: "off" (none), "leaf" or "chain".
+    #[getter]
+    fn revocation_requested(&self) -> &'static str {
+        check_word(self.verified.revocation.requested)
+    }
+
+    /// The path for humans, on several lines.
     fn __str__(&self) -> String {
         self.verified.to_string()
     }
@@ -183,23 +207,77 @@ impl Verified {
     }
 }
 
+/// A certificate of a verified chain.
+#[pyclass(frozen, module = "trustbridge")]
+pub(crate) struct Certificate {
+    der: CertificateDer<'static>,
+    /// `None` if it cannot be read, which a verified one always can.
+    summary: Option<CertificateSummary>,
+}
+
+impl Certificate {
+    fn read(der: &CertificateDer<'static>) -> Self {
+        Self { der: der.clone(), summary: CertificateSummary::read(der) }
+    }
+
+    fn name(&self, name: impl FnOnce(&CertificateSummary) -> &String) -> String {
+        self.summary.as_ref().map_or_else(|| "(malformed)".to_owned(), |read| name(read).clone())
+    }
+}
+
+#[pymethods]
+impl Certificate {
+    #[getter]
+    fn der<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.der)
+    }
+
+    /// The subject for humans; control characters are escaped.
+    #[getter]
+    fn subject(&self) -> String {
+        self.name(|read| &read.subject)
+    }
+
+    /// The issuer for humans; control characters are escaped.
+    #[getter]
+    fn issuer(&self) -> String {
+        self.name(|read| &read.issuer)
+    }
+
+    /// The first second of its validity, in seconds since 1970 UTC; negative before.
+    #[getter]
+    fn not_before(&self) -> i64 {
+        self.summary.as_ref().map_or(0, |read| read.not_before)
+    }
+
+    /// The last second of its validity, in seconds since 1970 UTC; negative before.
+    #[getter]
+    fn not_after(&self) -> i64 {
+        self.summary.as_ref().map_or(0, |read| read.not_after)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<trustbridge.Certificate: {}>", self.subject())
+    }
+}
+
 pub(crate) fn check_word(check: RevocationCheck) -> &'static str {
     match check {
         RevocationCheck::Off => "off",
         RevocationCheck::Leaf => "leaf",
-        RevocationCheck::Chain => "chain",
+        _ => "chain",
     }
 }
 
 /// Why a chain is not trusted.
 #[pyclass(frozen, module = "trustbridge._native")]
 pub(crate) struct Failure {
-    rejected: Rejected,
+    rejected: Arc<Rejected>,
 }
 
 impl From<Rejected> for Failure {
     fn from(rejected: Rejected) -> Self {
-        Self { rejected }
+        Self { rejected: Arc::new(rejected) }
     }
 }
 
@@ -208,7 +286,7 @@ impl Failure {
     /// A verdict that could not be reached, for the reason given.
     #[new]
     fn new(line: String) -> Self {
-        Self { rejected: Rejected::cannot_check(line) }
+        Self::from(Rejected::cannot_check(line))
     }
 
     /// The number of OpenSSL's `X509_V_ERR_*`.
@@ -241,25 +319,54 @@ impl Failure {
         &self.rejected.line
     }
 
-    /// The whole story, in several lines.
+    /// The full report, in several lines.
     #[getter]
     fn report(&self) -> &str {
         &self.rejected.report
     }
 }
 
-/// What [`verify`] returns.
-#[derive(IntoPyObject)]
+/// What a verification ended with. Cheap to clone.
+#[derive(Clone)]
 pub(crate) enum Verdict {
-    Trusted(Verified),
-    Refused(Failure),
+    Accepted(Arc<trustbridge::Verified>),
+    Rejected(Arc<Rejected>),
 }
 
 impl From<Result<trustbridge::Verified, Rejected>> for Verdict {
     fn from(verdict: Result<trustbridge::Verified, Rejected>) -> Self {
         match verdict {
-            Ok(verified) => Self::Trusted(Verified { verified }),
-            Err(rejected) => Self::Refused(Failure::from(rejected)),
+            Ok(verified) => Self::Accepted(Arc::new(verified)),
+            Err(rejected) => Self::Rejected(Arc::new(rejected)),
         }
+    }
+}
+
+impl Verdict {
+    pub(crate) fn verified(self) -> Option<Verified> {
+        match self {
+            Self::Accepted(verified) => Some(Verified { verified }),
+            Self::Rejected(_) => None,
+        }
+    }
+
+    pub(crate) fn failure(self) -> Option<Failure> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Rejected(rejected) => Some(Failure { rejected }),
+        }
+    }
+}
+
+impl<'py> IntoPyObject<'py> for Verdict {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        Ok(match self {
+            Self::Accepted(verified) => Bound::new(py, Verified { verified })?.into_any(),
+            Self::Rejected(rejected) => Bound::new(py, Failure { rejected })?.into_any(),
+        })
     }
 }

@@ -72,14 +72,14 @@ pub(crate) fn verify(
             .map_err(|error| wrong(format!("time: {error}")))?,
     };
     let certs = |ders: Vec<Vec<u8>>| ders.into_iter().map(CertificateDer::from);
-    let crls = crls.into_iter().map(CertificateRevocationListDer::from).collect();
+    let crls = crls.into_iter().map(CertificateRevocationListDer::from);
     let mut builder = environment::builder(py)?
         .system_roots(system_trust)
         .extra_roots(certs(extra_roots))
         .fallback_roots(certs(fallback_roots))
         .intermediates(certs(intermediates))
         .purpose(purpose)
-        .revocation(Revocation { check, unknown, network: false, crls })
+        .revocation(Revocation::default().check(check).unknown(unknown).crls(crls))
         .strict(strict)
         .danger_match_common_name(common_name);
     for pin in certs(pinned) {
@@ -87,7 +87,6 @@ pub(crate) fn verify(
     }
     let verifier = builder.build().map_err(|error| wrong(error.to_string()))?;
     let chain: Vec<_> = certs(chain_der).collect();
-    let verdict =
-        py.detach(|| verifier.verify(&Peer { chain: &chain, name, time, ocsp_response: &[] }));
+    let verdict = py.detach(|| verifier.verify(&Peer::new(&chain, name).time(time)));
     Ok(verdict.map_err(|error| Rejected::from(error).searched(&searched)).into())
 }

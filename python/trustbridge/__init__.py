@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._context import SSLContext
     from ._export import export_pem
     from ._inject import extract_from_ssl, inject_into_ssl
-    from ._native import Verified
+    from ._native import Certificate, Verified
     from ._verify import VerificationError, verify
 
     #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
@@ -67,7 +67,7 @@ if not TYPE_CHECKING:  # or every name would be known
             from . import _verify as module
         elif name == "export_pem":
             from . import _export as module
-        elif name == "Verified":
+        elif name in ("Certificate", "Verified"):
             module = _native
         else:
             from . import _context as module
@@ -81,6 +81,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "HANDSHAKE_MODE",
+    "Certificate",
     "SSLContext",
     "SSLObject",
     "SSLSocket",

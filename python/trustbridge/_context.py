@@ -72,7 +72,7 @@ class SSLContext(ContextBase):
         if not value:
             for bundle in self._bundles:
                 if not self._trust.has_file(bundle):
-                    self._trust.add_bundle(_native.read_file(bundle))
+                    self._trust.add_certifi(_native.read_file(bundle))
         self._respects_cafile = False
         self._trust.system = bool(value)
 
@@ -118,9 +118,6 @@ class SSLContext(ContextBase):
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
     ) -> Any:
         return self._mode.connect(self, wrap, ends, server_side, name, rest)
-
-    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        self._mode.explain(error)
 
     @property
     def _standard_too(self) -> bool:
@@ -172,7 +169,7 @@ class SSLContext(ContextBase):
         if len(batch) == 0:
             raise ssl.SSLError(f"{cafile!r}: no certificate or CRL could be read")
         if bundle:
-            trust.add_bundle(batch)
+            trust.add_certifi(batch)
             self._default_loaded()
         else:
             trust.add(batch)
@@ -195,7 +192,7 @@ class SSLContext(ContextBase):
         elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if self._trust is not None:
-            self._trust.renew()
+            self._trust.reload_environment()
             _environment.apply(self._trust)
             self._default_loaded()
 
@@ -204,7 +201,7 @@ class SSLContext(ContextBase):
         if self._trust is None or self._standard_too:
             super().set_default_verify_paths()
         if self._trust is not None:
-            self._trust.renew()
+            self._trust.reload_environment()
             _environment.apply(self._trust)
             self._default_loaded()
 

@@ -7,11 +7,14 @@ import ssl
 import warnings
 
 from ._sockets import SSLObject, SSLSocket
-from ._std import StdContext
+from ._std import StdContext, StdSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket
     from typing import Any, TypeVar
+
+    from ._verification import Verification
 
     _Self = TypeVar("_Self", bound="ContextBase")
 
@@ -188,8 +191,26 @@ class ContextBase(StdContext, metaclass=_ContextType):
                 raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
         c_context.verify_flags.__set__(self, value)
 
-    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        """Completes a certificate error that a connection of this context has just raised."""
+    if TYPE_CHECKING:  # they are those of `ssl`
+
+        def wrap_socket(
+            self,
+            sock: socket,
+            server_side: bool = False,
+            do_handshake_on_connect: bool = True,
+            suppress_ragged_eofs: bool = True,
+            server_hostname: str | bytes | None = None,
+            session: ssl.SSLSession | None = None,
+        ) -> SSLSocket: ...
+
+        def wrap_bio(
+            self,
+            incoming: ssl.MemoryBIO,
+            outgoing: ssl.MemoryBIO,
+            server_side: bool = False,
+            server_hostname: str | bytes | None = None,
+            session: ssl.SSLSession | None = None,
+        ) -> SSLObject: ...
 
     # What `ssl` calls for every connection, however it is made.
 
@@ -273,5 +294,13 @@ class Mode:
         """The connection that `wrap` makes of a socket or of two memory BIOs."""
         return wrap(*ends, server_side, name, **rest)
 
-    def explain(self, error: ssl.SSLCertVerificationError) -> None:
-        """Completes a certificate error that a connection has just raised."""
+
+def attach(verification: Verification, ends: tuple[Any, ...], rest: dict[str, Any]) -> None:
+    """Leaves the verification with the socket or object of a connection just made."""
+    owner = rest.get("owner")
+    if owner is None and isinstance(ends[0], StdSocket):
+        owner = ends[0]
+    try:
+        owner._verification = verification  # type: ignore[union-attr]
+    except AttributeError:
+        pass  # nobody's, or of a class with slots

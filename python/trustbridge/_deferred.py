@@ -28,8 +28,9 @@ import ssl
 from _weakref import ref
 
 from . import _native
-from ._context_base import ContextBase, Mode
-from ._guard import Guard, Policy, session_id
+from ._context_base import ContextBase, Mode, attach
+from ._guard import Guard, GuardedVerification
+from ._verification import Sessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ class Deferred(Mode):
         self.checks_name = super().check_hostname(context)
         self.refuses_renegotiation = bool(context.options & _NO_RENEGOTIATION)
         self.shares_key = False
-        #: What the servers of sessions have sent.
-        self.chains: dict[bytes | None, list[Any]] = {}
+        self.sessions = Sessions()
         super().set_check_hostname(context, False)
         super().set_verify_mode(context, int(ssl.CERT_NONE))
         context.options |= _NO_RENEGOTIATION
@@ -122,26 +122,20 @@ class Deferred(Mode):
                     "a server that verifies its clients needs a context for PROTOCOL_TLS_SERVER"
                 )
             return wrap(*ends, server_side, name, **rest)
-        policy = self._policy(context, name)
-        session = rest.get("session")
-        offered = self.chains.get(session_id(session))
-        if session is not None and offered is None:
-            # A session whose chain is not known any more could not be verified: without it there
-            # is a new handshake. The standard library's own complaints come first.
-            scratch = ssl.MemoryBIO()
-            wrap_bio = super(ContextBase, context)._wrap_bio  # type: ignore[misc]
-            wrap_bio(scratch, scratch, False, None, session=session)
-            rest = {**rest, "session": None}
+        verification = self._verification(context, name)
+        rest = verification.offer(context, rest)
         raw = wrap(*ends, False, name, **rest)
+        attach(verification, ends, rest)
         sock, outgoing = (ref(ends[0]), None) if len(ends) == 1 else (None, ends[1])
-        return Guard(raw, policy, self.chains, offered, sock, outgoing)
+        return Guard(raw, verification, sock, outgoing)
 
-    def _policy(self, context: ContextBase, name: Any) -> Policy:
+    def _verification(self, context: ContextBase, name: Any) -> GuardedVerification:
         if isinstance(name, (bytes, bytearray)):
             name = bytes(name).decode("ascii")
         never_check_subject = context._host_flags & _NEVER_CHECK_SUBJECT  # type: ignore[attr-defined]
-        return Policy(
-            verify=self.trust.judge(),
+        return GuardedVerification(
+            self.trust.connection(),
+            self.sessions,
             mode=self.mode,
             name=name if self.checks_name else None,
             flags=int(context.verify_flags),

@@ -8,28 +8,24 @@ import ssl
 
 from . import _native
 from ._errors import refusal
+from ._verification import Sessions, Verification, complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, NoReturn
 
 _ENCODING_PEM, _ENCODING_DER = 1, 2
 _HIGHEST_SECURITY_LEVEL = 2
 
-#: How many chains a context remembers for the resumption of sessions.
-_MOST_CHAINS = 256
 
-
-class Policy:
-    """What one connection is verified by: the settings of its context when it was made."""
-
-    __slots__ = ("common_name", "flags", "mode", "name", "security_level", "shares_key", "verify")
+class GuardedVerification(Verification):
+    """What a connection is verified by, and its verdict."""
 
     def __init__(
         self,
+        connection: _native.Connection,
+        sessions: Sessions,
         *,
-        verify: Callable[[list[bytes], str | None, int, bool], _native.Verified | _native.Failure],
         mode: int,
         name: str | None,
         flags: int,
@@ -37,7 +33,9 @@ class Policy:
         security_level: int,
         shares_key: bool,
     ) -> None:
-        self.verify = verify
+        super().__init__((mode, name, flags, common_name, security_level), sessions)
+        #: The native module's part: the trust of the context when the connection was made.
+        self.connection = connection
         self.mode = mode
         #: The name to verify; None if none is.
         self.name = name
@@ -45,11 +43,24 @@ class Policy:
         self.common_name = common_name
         self.security_level = security_level
         self.shares_key = shares_key
+        #: What the server sent, once the handshake is complete.
+        self.certificates: list[Any] = []
+        self.verdict: _native.Verified | None = None
+        self.failure: _native.Failure | None = None
 
+    def verified(self, connection: Any) -> _native.Verified | None:
+        return self.verdict
 
-def session_id(session: Any) -> bytes | None:
-    identity = getattr(session, "id", None)
-    return None if identity is None else bytes(identity)  # PyPy's is a list of numbers
+    def rejected(self) -> bool:
+        return self.failure is not None
+
+    def same_trust(self, other: Any) -> bool:
+        return self.connection.same_trust(other.connection)
+
+    def take(self, session: Any, connection: Any) -> None:
+        # OpenSSL forgets the chain of a session that Python takes out of a connection.
+        if self.certificates:
+            super().take(session, connection)
 
 
 class Guard:
@@ -82,29 +93,22 @@ class Guard:
     def __init__(
         self,
         raw: Any,
-        policy: Policy,
-        chains: dict[bytes | None, list[Any]],
-        offered: list[Any] | None,
+        verification: GuardedVerification,
         sock: Any,
         outgoing: ssl.MemoryBIO | None,
     ) -> None:
         self._raw = raw
-        self._policy = policy
-        self._chains = chains
-        self._offered = offered
+        self._verification = verification
         self._sock = sock
         self._outgoing = outgoing
         self._accepted = False
-        self._refusal: _native.Failure | None = None
-        self._verified: _native.Verified | None = None
-        self._certificates: list[Any] = []
 
     # Everything that moves data completes the handshake first. Data that OpenSSL has received
     # already stays where it is until then; what is to be written has not been given to it.
 
     def do_handshake(self) -> None:
-        if self._refusal is not None:
-            raise _refused(self._refusal)
+        if self._verification.failure is not None:
+            raise _refused(self._verification.failure)
         self._raw.do_handshake()
         if not self._accepted:
             self._settle()
@@ -139,40 +143,35 @@ class Guard:
         self._raw.verify_client_post_handshake()
 
     def getpeercert(self, binary_form: bool = False, /) -> Any:
-        if self._refusal is not None:
+        if self._verification.failure is not None:
             raise ValueError("handshake not done yet")
         self._need_verdict()
         binary = self._raw.getpeercert(True)  # raises before the handshake
         if binary_form or binary is None:
             return binary
-        if self._policy.mode == ssl.CERT_NONE:
+        if self._verification.mode == ssl.CERT_NONE:
             return {}
-        return self._certificates[0].get_info()
+        return self._verification.certificates[0].get_info()
 
     def get_verified_chain(self) -> Any:
-        if self._verified is None:
+        verified = self._verification.verdict
+        if verified is None:
             return None
-        known = {_der(certificate): certificate for certificate in self._certificates}
-        return [known.get(der) or _Certificate(der) for der in self._verified.chain]
+        known = {_der(certificate): certificate for certificate in self._verification.certificates}
+        return [known.get(der) or _Certificate(der) for der in verified.chain]
 
     @property
     def session(self) -> Any:
         session = self._raw.session
-        if session is not None and self._certificates:
-            # OpenSSL forgets the chain of a session that Python takes out of a connection.
-            chains = self._chains
-            chains[session_id(session)] = self._certificates
-            while len(chains) > _MOST_CHAINS:
-                try:
-                    del chains[next(iter(chains))]
-                except (KeyError, RuntimeError):
-                    pass  # another thread
+        self._verification.take(session, self._raw)
         return session
 
     @session.setter
     def session(self, session: Any) -> None:
-        self._raw.session = session
-        self._offered = self._chains.get(session_id(session))
+        if self._raw.version() is not None or self._verification.admits(session):
+            self._raw.session = session
+        else:
+            complain(self._raw.context, session)
 
     @property
     def context(self) -> Any:
@@ -203,20 +202,20 @@ class Guard:
     def _need_verdict(self) -> None:
         """Gives the verdict now if the handshake is complete: an interrupt may have come
         between the two."""
-        if self._refusal is not None:
-            raise _refused(self._refusal)
+        if self._verification.failure is not None:
+            raise _refused(self._verification.failure)
         if not self._accepted and self._raw.version() is not None:
             self._settle()
 
     def _settle(self) -> None:
         """The verdict on a completed handshake. Whatever goes wrong here, nothing is accepted."""
         chain = self._sent()
-        if self._policy.mode != ssl.CERT_NONE and not self._has_shared_key(chain):
+        if self._verification.mode != ssl.CERT_NONE and not self._has_shared_key(chain):
             verdict = self._verify([_der(certificate) for certificate in chain])
             if isinstance(verdict, _native.Failure):
                 self._refuse(verdict)
-            self._verified = verdict
-        self._certificates = chain
+            self._verification.verdict = verdict
+        self._verification.certificates = chain
         self._accepted = True
         self.read, self.write = self._raw.read, self._raw.write  # type: ignore[method-assign]
 
@@ -225,15 +224,16 @@ class Guard:
         chain = self._raw.get_unverified_chain()
         if chain:
             return list(chain)
-        offered = self._offered
-        if offered and self._raw.session_reused and _der(offered[0]) == self._raw.getpeercert(True):
-            return offered
+        offered = self._verification.offered
+        sent = offered.certificates if isinstance(offered, GuardedVerification) else []
+        if sent and self._raw.session_reused and _der(sent[0]) == self._raw.getpeercert(True):
+            return sent
         return []
 
     def _has_shared_key(self, chain: list[Any]) -> bool:
         """Whether a pre-shared key has vouched for the server: then there is no certificate, and
         nothing to verify in `ssl` either."""
-        if not self._policy.shares_key or chain or self._raw.getpeercert(True) is not None:
+        if not self._verification.shares_key or chain or self._raw.getpeercert(True) is not None:
             return False
         name, version, _ = self._raw.cipher()
         # Every server without a certificate has proved a key in TLS 1.3 (RFC 8446, 4.4.2), also
@@ -241,7 +241,7 @@ class Guard:
         return version == "TLSv1.3" or "PSK" in name.split("-")
 
     def _verify(self, chain: list[bytes]) -> _native.Verified | _native.Failure:
-        policy = self._policy
+        policy = self._verification
         if policy.security_level > _HIGHEST_SECURITY_LEVEL:
             return _native.Failure(
                 f"security level {policy.security_level}: "
@@ -249,10 +249,10 @@ class Guard:
             )
         if not chain:
             return _native.Failure("the server's certificates are not available")
-        return policy.verify(chain, policy.name, policy.flags, policy.common_name)
+        return policy.connection.verify(chain, policy.name, policy.flags, policy.common_name)
 
     def _refuse(self, failure: _native.Failure) -> NoReturn:
-        self._refusal = failure
+        self._verification.failure = failure
         if self._outgoing is not None:
             self._outgoing.read()  # a client certificate, perhaps
         sock = None if self._sock is None else self._sock()

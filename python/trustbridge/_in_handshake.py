@@ -5,8 +5,9 @@ from __future__ import annotations
 import ssl
 
 from . import _native
-from ._context_base import ContextBase, Mode
+from ._context_base import ContextBase, Mode, attach, c_context
 from ._errors import add_report, add_words
+from ._verification import Sessions, Verification, complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class InHandshake(Mode):
 
     def __init__(self, context: ContextBase) -> None:
         self.trust = _native.Trust(context)
+        self.sessions = Sessions()
 
     def connect(
         self,
@@ -33,15 +35,59 @@ class InHandshake(Mode):
         name: Any,
         rest: dict[str, Any],
     ) -> Any:
-        self.trust.offer()
+        connection = self.trust.begin_connection()
         try:
-            return wrap(*ends, server_side, name, **rest)
+            if server_side:
+                return wrap(*ends, server_side, name, **rest)
+            verification = _Verification(connection, _terms(context, name), self.sessions)
+            session = rest.get("session")
+            if session is not None and not verification.admits(session):
+                # What `ssl` says of it comes first, and takes a connection that is thrown away.
+                _native.end_connection()
+                complain(context, session)
+                rest = {**rest, "session": None}
+                verification.connection = self.trust.begin_connection()
+            raw = wrap(*ends, server_side, name, **rest)
         finally:
-            _native.withdraw()
+            _native.end_connection()
+        attach(verification, ends, rest)
+        return raw
 
-    def explain(self, error: ssl.SSLCertVerificationError) -> None:
-        failure = _native.take_failure()
+
+def _terms(context: ContextBase, name: Any) -> tuple[Any, ...]:
+    """The settings as OpenSSL has just copied them."""
+    checks_name = c_context.check_hostname.__get__(context)
+    return (
+        c_context.verify_mode.__get__(context),
+        name if checks_name else None,
+        c_context.verify_flags.__get__(context),
+        context._host_flags,  # type: ignore[attr-defined]
+    )
+
+
+class _Verification(Verification):
+    def __init__(
+        self, connection: _native.Connection, terms: tuple[Any, ...], sessions: Sessions
+    ) -> None:
+        super().__init__(terms, sessions)
+        self.connection = connection
+
+    def verified(self, connection: Any) -> _native.Verified | None:
+        verified = self.connection.verified
+        if verified is None and self.offered is not None and connection.session_reused:
+            self.connection.resume(self.offered.connection)  # type: ignore[attr-defined]
+            verified = self.connection.verified
+        return verified
+
+    def explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        failure = self.connection.failure
         if failure is None or failure.verify_code != error.verify_code:
             return
         add_words(error, failure.line)
         add_report(error, failure.kind, failure.depth, failure.report)
+
+    def rejected(self) -> bool:
+        return self.connection.failure is not None
+
+    def same_trust(self, other: Any) -> bool:
+        return self.connection.same_trust(other.connection)

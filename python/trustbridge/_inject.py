@@ -49,8 +49,8 @@ def inject_into_ssl(*, respect_cafile: bool = False) -> None:
         _context_base.respect_cafile = respect_cafile
         if _changes:
             return
-        for name, prop in _setters_by_global_name():
-            _change(StdContext, name, prop)
+        for owner, name, prop in _setters_by_global_name():
+            _change(owner, name, prop)
         _context_base.injected = SSLContext
         _change(ssl, "SSLContext", SSLContext)
         for module in _modules():
@@ -97,25 +97,27 @@ def _modules() -> list[ModuleType]:
     return found
 
 
-def _setters_by_global_name() -> list[tuple[str, property]]:
-    """The properties of the standard class whose setters call `super(SSLContext, SSLContext)`.
+def _setters_by_global_name() -> list[tuple[type, str, property]]:
+    """The properties of the classes beneath whose setters call `super(SSLContext, SSLContext)`.
 
     They find their class by the module's global. With another class there, they would call
     themselves for ever. So they get globals of their own, in which the name keeps its meaning.
     """
-    own_globals = dict(vars(ssl), SSLContext=StdContext)
     found = []
-    for name, value in vars(StdContext).items():
-        setter = value.fset if isinstance(value, property) else None
-        if setter is not None and "SSLContext" in setter.__code__.co_names:
-            setter = _Function(
-                setter.__code__,
-                own_globals,
-                setter.__name__,
-                setter.__defaults__,
-                setter.__closure__,
-            )
-            found.append((name, property(value.fget, setter, value.fdel, value.__doc__)))
+    for owner in StdContext.__mro__:
+        for name, value in vars(owner).items():
+            setter: Any = value.fset if isinstance(value, property) else None
+            if getattr(setter, "__globals__", None) is not vars(ssl):
+                continue
+            if "SSLContext" in setter.__code__.co_names:
+                setter = _Function(
+                    setter.__code__,
+                    dict(vars(ssl), SSLContext=owner),
+                    setter.__name__,
+                    setter.__defaults__,
+                    setter.__closure__,
+                )
+                found.append((owner, name, property(value.fget, setter, value.fdel, value.__doc__)))
     return found
 
 

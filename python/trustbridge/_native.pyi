@@ -4,19 +4,23 @@ from typing import final
 
 __all__ = [
     "Batch",
+    "Certificate",
+    "Connection",
     "Failure",
-    "Judge",
     "Store",
     "Trust",
     "Verified",
     "__version__",
     "asked_for",
+    "end_connection",
     "peek",
     "read_der",
     "read_directory",
     "read_file",
     "read_pem",
+    "read_settings",
     "read_store",
+    "requested_checks",
     "take_failure",
     "verify",
     "withdraw",
@@ -35,11 +39,15 @@ class Batch:
 @final
 class Trust:
     def __new__(cls, context: ssl.SSLContext | None = None) -> Trust: ...
-    def judge(self) -> Judge: ...
+    def begin_connection(self) -> Connection: ...
+    def connection(self) -> Connection: ...
+    def judge(self) -> Connection: ...
     def offer(self) -> None: ...
     def has_file(self, path: str | PathLike[str]) -> bool: ...
     def add(self, batch: Batch) -> None: ...
     def add_bundle(self, batch: Batch) -> None: ...
+    def add_certifi(self, batch: Batch) -> None: ...
+    def reload_environment(self) -> None: ...
     def renew(self) -> None: ...
     def replace_system(self, batches: list[Batch], searched: list[str]) -> None: ...
     def anchors(self) -> list[bytes]: ...
@@ -55,10 +63,19 @@ class Trust:
     def attached(self) -> bool: ...
 
 @final
-class Judge:
+class Connection:
+    def verify(
+        self, chain: list[bytes], name: str | None, flags: int, common_name: bool
+    ) -> Verified | Failure: ...
     def __call__(
         self, chain: list[bytes], name: str | None, flags: int, common_name: bool
     ) -> Verified | Failure: ...
+    @property
+    def verified(self) -> Verified | None: ...
+    @property
+    def failure(self) -> Failure | None: ...
+    def resume(self, other: Connection) -> None: ...
+    def same_trust(self, other: Connection) -> bool: ...
 
 @final
 class Verified:
@@ -69,8 +86,16 @@ class Verified:
         """The path that was built: DER, end entity first, trust anchor last."""
 
     @property
+    def certificates(self) -> list[Certificate]:
+        """The certificates of `chain`, read."""
+
+    @property
     def anchor(self) -> bytes:
         """The trust anchor in DER."""
+
+    @property
+    def anchor_subject(self) -> str:
+        """The subject of the trust anchor."""
 
     @property
     def source(self) -> str:
@@ -79,6 +104,32 @@ class Verified:
     @property
     def revocation(self) -> str:
         """What was really checked for revocation: "off" (nothing), "leaf" or "chain"."""
+
+    @property
+    def revocation_requested(self) -> str:
+        """What was requested to be checked for revocation: "off" (nothing), "leaf" or "chain"."""
+
+@final
+class Certificate:
+    """A certificate of a verified chain."""
+
+    @property
+    def der(self) -> bytes: ...
+    @property
+    def subject(self) -> str:
+        """The subject for humans; control characters are escaped."""
+
+    @property
+    def issuer(self) -> str:
+        """The issuer for humans; control characters are escaped."""
+
+    @property
+    def not_before(self) -> int:
+        """The first second of its validity, in seconds since 1970 UTC; negative before."""
+
+    @property
+    def not_after(self) -> int:
+        """The last second of its validity, in seconds since 1970 UTC; negative before."""
 
 @final
 class Failure:
@@ -103,7 +154,12 @@ class Store:
     def problems(self) -> list[str]: ...
 
 def peek(context: ssl.SSLContext) -> tuple[int, int, int, int, int]: ...
+def read_settings(context: ssl.SSLContext) -> tuple[int, int, int, int, int]: ...
 def asked_for(flags: int, host_flags: int, system_decides: bool) -> tuple[str, bool, bool]: ...
+def requested_checks(
+    flags: int, host_flags: int, system_decides: bool
+) -> tuple[str, bool, bool]: ...
+def end_connection() -> None: ...
 def withdraw() -> None: ...
 def take_failure() -> Failure | None: ...
 def read_file(path: str | PathLike[str]) -> Batch: ...

@@ -18,16 +18,20 @@ from _thread import RLock
 
 from . import _certifi, _openssl_report
 from . import _openssl_store as store
-from ._context_base import PARTIAL_CHAIN, ContextBase
+from ._context_base import PARTIAL_CHAIN, ContextBase, attach
 from ._files import file_identity
 from ._mode import without_native
+from ._openssl_report import Certificate, Verified
 from ._std import StdContext
+from ._verification import Sessions, Verification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from ._files import Identity
+
+__all__ = ["Certificate", "SSLContext", "VerificationError", "Verified", "export_pem", "verify"]
 
 #: Why this mode is in use.
 reason = without_native
@@ -60,12 +64,14 @@ class SSLContext(ContextBase):
     _given: set[tuple[type, str | bytes]]
     #: Bundles of certifi that were loaded, and not read.
     _bundles: list[str]
+    _sessions: Sessions
 
     def _set_up(self, system_trust: bool) -> None:
         self._locks = {}
         self._sources, self._bundles = [], []
         self._files, self._in_directories, self._given = {}, set(), set()
         self._system_trust = system_trust
+        self._sessions = Sessions()
         self.verify_flags = super().verify_flags
 
     def _lock(self) -> Any:
@@ -149,15 +155,25 @@ class SSLContext(ContextBase):
         self._sources.append(source)
         return source
 
-    def _explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
-        anchors = store.certificates_in(self)
-        _openssl_report.explain(error, connection, self._sources, anchors=anchors, reason=reason)
-
     def _connect(
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
     ) -> Any:
         self._prepare(bool(server_side))
-        return wrap(*ends, server_side, name, **rest)
+        if self._locks is None or server_side:
+            return wrap(*ends, server_side, name, **rest)
+        terms = (
+            int(self.verify_mode),
+            name if self.check_hostname else None,
+            int(super().verify_flags),
+            self._host_flags,  # type: ignore[attr-defined]
+            len(self._sources),
+            sum(source.certificates for source in self._sources),
+        )
+        verification = _Verification(self, terms)
+        rest = verification.offer(self, rest)
+        raw = wrap(*ends, server_side, name, **rest)
+        attach(verification, ends, rest)
+        return raw
 
     def _prepare(self, server_side: bool) -> None:
         """Fills the store for a connection of that kind."""
@@ -280,12 +296,34 @@ class SSLContext(ContextBase):
                     self._read_system()
 
 
+class _Verification(Verification):
+    def __init__(self, context: SSLContext, terms: tuple[Any, ...]) -> None:
+        super().__init__(terms, context._sessions)
+        self.sources = context._sources
+        self.accepted: Verified | None = None
+
+    def verified(self, connection: Any) -> Verified | None:
+        if self.accepted is None and connection.version() is not None:
+            mode, _, flags, *_ = self.terms
+            if mode == ssl.CERT_NONE:
+                return None
+            if self.offered is not None and connection.session_reused:
+                self.accepted = self.offered.accepted  # type: ignore[attr-defined]
+            elif chain := connection._sslobj.get_verified_chain():
+                self.accepted = Verified(chain, self.sources, flags)
+        return self.accepted
+
+    def take(self, session: Any, connection: Any) -> None:
+        self.verified(connection)
+        super().take(session, connection)
+
+    def explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        anchors = sum(source.certificates for source in self.sources)
+        _openssl_report.explain(error, connection, self.sources, anchors=anchors, reason=reason)
+
+
 class VerificationError(ssl.SSLCertVerificationError):
     """Never raised here: see `verify`."""
-
-
-class Verified:
-    """Never made here: see `verify`."""
 
 
 def verify(*_arguments: Any, **_settings: Any) -> NoReturn:

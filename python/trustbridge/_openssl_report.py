@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     class Searched(Protocol):
         """A place where trust anchors were searched for. `str()` is its line."""
 
+        name: str
+        certificates: int
         problems: list[str]
 
 
@@ -44,6 +46,7 @@ _KINDS = {
     66: ("WeakKey", "public key is too short"),
     79: ("NotACa", "issuer is not a CA"),
 }
+_ENCODING_DER = 2
 _MISSING_PATH = (2, 18, 19, 20, 21)
 
 
@@ -136,3 +139,50 @@ def _report(
         lines.append("  (nothing)")
     lines += ["", f"The verdict is OpenSSL's, because the native module is not in use: {reason}"]
     return "\n".join(lines)
+
+
+class Certificate:
+    """A certificate of a chain that was accepted."""
+
+    def __init__(self, certificate: Any) -> None:
+        info = certificate.get_info()
+        self.der: bytes = certificate.public_bytes(_ENCODING_DER)
+        self.subject = _name_text(info["subject"])
+        self.issuer = _name_text(info["issuer"])
+        #: The validity period, in seconds since 1970-01-01 UTC.
+        self.not_before = ssl.cert_time_to_seconds(info["notBefore"])
+        self.not_after = ssl.cert_time_to_seconds(info["notAfter"])
+
+    def __str__(self) -> str:
+        valid = f"{_moment(self.not_before)} to {_moment(self.not_after)}"
+        return f"{self.subject}\n     issued by {self.issuer}\n     valid {valid}"
+
+
+class Verified:
+    """A chain that OpenSSL has accepted. `str()` is the path for humans, on several lines."""
+
+    def __init__(self, chain: Sequence[Any], sources: Sequence[Searched], flags: int) -> None:
+        #: The path that was built, end entity first, trust anchor last.
+        self.certificates = [Certificate(certificate) for certificate in chain]
+        #: The same in DER.
+        self.chain = [certificate.der for certificate in self.certificates]
+        self.anchor = self.chain[-1]
+        self.anchor_subject = self.certificates[-1].subject
+        #: Where the trust anchor came from, or could have: OpenSSL does not tell.
+        self.source = " or ".join(source.name for source in sources if source.certificates)
+        both = int(ssl.VERIFY_CRL_CHECK_CHAIN)
+        leaf = int(ssl.VERIFY_CRL_CHECK_LEAF)
+        #: What was checked for revocation, "off" (nothing), "leaf" or "chain", and requested.
+        self.revocation = {both: "chain", leaf: "leaf"}.get(flags & both, "off")
+        self.revocation_requested = self.revocation
+
+    def __str__(self) -> str:
+        lines = [f"  {index}: {one}" for index, one in enumerate(self.certificates)]
+        lines += [f"anchor: {self.anchor_subject}", f"source: {escape(self.source)}"]
+        return "\n".join(lines)
+
+
+def _moment(seconds: int) -> str:
+    from datetime import datetime, timedelta
+
+    return f"{datetime(1970, 1, 1) + timedelta(seconds=seconds)} UTC"

@@ -1,5 +1,7 @@
 //! A reader for DER (X.690): definite, minimal lengths and one-byte tags, which is all that
-//! RFC 5280 certificates use.
+//! RFC 5280 certificates use. Anything else would have two meanings for two readers.
+//!
+//! Tests: in this file.
 
 /// What could not be read; the text names the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,21 +106,29 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A `BOOLEAN`; DER writes TRUE as 0xff (X.690 section 11.1).
+/// A `BOOLEAN`. DER writes TRUE as 0xff (X.690 section 11.1); certificates with 0x01 exist, and
+/// OpenSSL reads them.
 pub(crate) fn boolean(value: &[u8], what: &'static str) -> Result<bool, Malformed> {
     match value {
-        [0x00] => Ok(false),
-        [0xff] => Ok(true),
+        [octet] => Ok(*octet != 0),
         _ => Err(Malformed(what)),
+    }
+}
+
+/// The contents of an `INTEGER`, if they are as short as they can be (X.690 section 8.3.2).
+pub(crate) fn integer<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+    match value {
+        [] => Err(Malformed(what)),
+        [0, second, ..] if second & 0x80 == 0 => Err(Malformed(what)),
+        [0xff, second, ..] if second & 0x80 != 0 => Err(Malformed(what)),
+        _ => Ok(value),
     }
 }
 
 /// A small unsigned `INTEGER`; a larger one is `u32::MAX`.
 pub(crate) fn small_integer(value: &[u8], what: &'static str) -> Result<u32, Malformed> {
-    match value {
-        [] => Err(Malformed(what)),
+    match integer(value, what)? {
         [first, ..] if first & 0x80 != 0 => Err(Malformed(what)),
-        [0, second, ..] if second & 0x80 == 0 => Err(Malformed(what)),
         digits if digits.len() > 4 => Ok(u32::MAX),
         digits => Ok(digits.iter().fold(0, |n, &digit| (n << 8) | u32::from(digit))),
     }
@@ -164,6 +174,19 @@ pub(crate) fn octets<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8]
         [0, octets @ ..] => Ok(octets),
         _ => Err(Malformed(what)),
     }
+}
+
+/// An error unless the contents of a SEQUENCE are object identifiers.
+pub(super) fn check_oids(list: &[u8], what: &'static str) -> Result<(), Malformed> {
+    let mut reader = Reader::new(list);
+    while !reader.is_empty() {
+        // X.690 section 8.19.2: the last octet of a subidentifier has bit 8 clear.
+        match reader.expect(OID, what)? {
+            [.., last] if last & 0x80 == 0 => {}
+            _ => return Err(Malformed(what)),
+        }
+    }
+    Ok(())
 }
 
 /// The object identifiers in the contents of a SEQUENCE OF OBJECT IDENTIFIER.

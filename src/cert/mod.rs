@@ -1,9 +1,12 @@
 //! Reading certificates (RFC 5280 section 4): just the fields that decide about trust.
 //!
-//! Signatures are not verified here, names are not compared; `webpki` does both.
+//! Signatures are not verified here.
 
 pub(crate) mod der;
 mod extensions;
+mod general_name;
+mod host;
+mod index;
 mod key;
 mod name;
 pub(crate) mod time;
@@ -15,9 +18,14 @@ use self::der::{Malformed, Reader, elements, octets};
 pub(crate) use self::extensions::{
     CRL_SIGN, DIGITAL_SIGNATURE, EKU_ANY, Extensions, KEY_CERT_SIGN,
 };
-use self::extensions::{KEY_AGREEMENT, KEY_ENCIPHERMENT};
+use self::extensions::{
+    EKU_SERVER_GATED, KEY_AGREEMENT, KEY_ENCIPHERMENT, NETSCAPE_CLIENT, NETSCAPE_SERVER,
+    NETSCAPE_TLS_CA,
+};
+pub(crate) use self::general_name::{GeneralName, general_names};
+pub(crate) use self::index::CertIndex;
 pub(crate) use self::key::{Key, Weakness, split_spki};
-pub(crate) use self::name::{COMMON_NAME, attributes, name_text};
+pub(crate) use self::name::{COMMON_NAME, attributes, canonical, name_hash, name_text, same_name};
 use self::name::{DNS_NAME, IP_ADDRESS, ip_text};
 use self::time::Timestamp;
 use crate::policy::Purpose;
@@ -31,8 +39,11 @@ pub(crate) struct Cert<'a> {
     pub(crate) tbs: &'a [u8],
     /// `signatureAlgorithm`, contents of the SEQUENCE.
     pub(crate) signature_algorithm: &'a [u8],
+    /// Whether the signed part names another algorithm: then the signature is good for nothing
+    /// (RFC 5280 section 4.1.1.2).
+    pub(crate) algorithms_differ: bool,
     pub(crate) signature: &'a [u8],
-    /// 1, 2 or 3.
+    /// As people count: 1, 2 or 3. OpenSSL takes later ones for 3, and so do we.
     pub(crate) version: u8,
     pub(crate) serial: &'a [u8],
     /// Contents of the Name's SEQUENCE, as `TrustAnchor::subject` has them.
@@ -45,7 +56,7 @@ pub(crate) struct Cert<'a> {
     pub(crate) extensions: Extensions<'a>,
 }
 
-/// What the report says of one certificate that was looked at.
+/// What a report says of one certificate of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) subject: String,
@@ -54,7 +65,23 @@ pub(crate) struct Summary {
     pub(crate) not_after: Timestamp,
 }
 
+impl Purpose {
+    /// Whether this object identifier in an extended key usage stands for the purpose.
+    fn is_named_by(self, oid: &[u8]) -> bool {
+        oid == self.oid() || (self == Self::ServerAuth && EKU_SERVER_GATED.contains(&oid))
+    }
+}
+
+/// The contents of a Name that can be compared with others.
+fn name_contents<'a>(fields: &mut Reader<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
+    let name = fields.expect(der::SEQUENCE, what)?;
+    if name::is_well_formed(name) { Ok(name) } else { Err(Malformed(what)) }
+}
+
 impl<'a> Cert<'a> {
+    /// Reads a certificate (RFC 5280 section 4.1). What it does not need to decide about trust is
+    /// skipped; whatever is read must be DER to the last byte, as a certificate that two readers
+    /// understand differently is a way around a check.
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, Malformed> {
         let mut outer = Reader::new(der);
         let mut cert = Reader::new(outer.expect(der::SEQUENCE, "certificate")?);
@@ -69,36 +96,25 @@ impl<'a> Cert<'a> {
         cert.end("data after the signature")?;
 
         let mut fields = Reader::new(tbs.value);
-        let version = match fields.optional(der::context(0), "version")? {
-            None => 1,
-            Some(explicit) => {
-                let mut inner = Reader::new(explicit);
-                let number = der::small_integer(inner.expect(der::INTEGER, "version")?, "version")?;
-                inner.end("version")?;
-                match number {
-                    0 => 1,
-                    1 => 2,
-                    2 => 3,
-                    _ => return Err(Malformed("version")),
-                }
-            }
-        };
-        let serial = fields.expect(der::INTEGER, "serialNumber")?;
-        if fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm {
-            return Err(Malformed("signature algorithm (inner and outer differ)"));
-        }
-        let issuer = fields.expect(der::SEQUENCE, "issuer")?;
+        let version = version(&mut fields)?;
+        let serial = der::integer(fields.expect(der::INTEGER, "serialNumber")?, "serialNumber")?;
+        // Section 4.1.1.2: the algorithm outside of the signed part must be the one inside, or someone
+        // could change what the signature is taken for. Such a certificate can still be named.
+        let algorithms_differ =
+            fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm;
+        let issuer = name_contents(&mut fields, "issuer")?;
         let mut validity = Reader::new(fields.expect(der::SEQUENCE, "validity")?);
         let not_before = time::read(&mut validity, "notBefore")?;
         let not_after = time::read(&mut validity, "notAfter")?;
         validity.end("validity")?;
-        let subject = fields.expect(der::SEQUENCE, "subject")?;
+        let subject = name_contents(&mut fields, "subject")?;
         let spki = fields.expect(der::SEQUENCE, "subjectPublicKeyInfo")?;
+        // Section 4.1.2.8: CAs must not write unique identifiers, readers should read over them.
         fields.optional(der::context_primitive(1), "issuerUniqueID")?;
         fields.optional(der::context_primitive(2), "subjectUniqueID")?;
         let extensions = match fields.optional(der::context(3), "extensions")? {
             None => Extensions::default(),
-            Some(_) if version != 3 => return Err(Malformed("version (extensions need 3)")),
+            // RFC 5280 section 4.1.2.1 wants version 3 for them; OpenSSL reads them in any.
             Some(explicit) => Extensions::parse(explicit)?,
         };
         fields.end("data after the extensions")?;
@@ -107,6 +123,7 @@ impl<'a> Cert<'a> {
             der,
             tbs: tbs.whole,
             signature_algorithm,
+            algorithms_differ,
             signature,
             version,
             serial,
@@ -125,7 +142,13 @@ impl<'a> Cert<'a> {
 
     /// Whether the certificate names itself as its issuer (RFC 5280 section 3.2).
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.issuer == self.subject
+        same_name(self.issuer, self.subject)
+    }
+
+    /// Whether it looks self-signed: it names itself as its issuer and its own key as the signing
+    /// one. The signature itself adds nothing to that and is not verified, as in OpenSSL.
+    pub(crate) fn is_self_signed(&self) -> bool {
+        self.is_self_issued() && self.names_as_issuer(self) && key::can_sign(self.spki, self)
     }
 
     /// Whether the key identifiers of the two say that `issuer`'s key is not the one that
@@ -136,26 +159,62 @@ impl<'a> Cert<'a> {
         matches!((wanted, had), (Some(wanted), Some(had)) if wanted != had)
     }
 
+    /// Whether nothing in authorityKeyIdentifier speaks against this issuer: key identifier, serial
+    /// number and issuer's issuer (RFC 5280 section 4.2.1.1). OpenSSL never takes any other.
+    pub(crate) fn names_as_issuer(&self, issuer: &Cert<'_>) -> bool {
+        let (names, serial) = self.extensions.authority_certificate;
+        let directory = names.and_then(|names| {
+            general_names(names).find_map(|name| match name {
+                GeneralName::Directory(name) => Some(name),
+                _ => None,
+            })
+        });
+        !self.names_another_key_than(issuer)
+            && serial.is_none_or(|serial| serial == issuer.serial)
+            && directory.is_none_or(|name| same_name(name, issuer.issuer))
+    }
+
+    /// Whether the issuer's key is of the kind that makes signatures like this certificate's.
+    pub(crate) fn can_be_signed_by(&self, issuer: &Cert<'_>) -> bool {
+        key::can_sign(issuer.spki, self)
+    }
+
     /// Whether it may issue certificates according to basicConstraints.
     pub(crate) fn is_ca(&self) -> bool {
         self.extensions.basic_constraints.is_some_and(|constraints| constraints.ca)
+    }
+
+    /// Whether it may issue certificates as a trust anchor: besides [`is_ca`](Self::is_ca), OpenSSL
+    /// takes what has no basicConstraints if it is self-signed and of version 1, or has keyCertSign,
+    /// or was a CA for TLS by Netscape's type.
+    pub(crate) fn is_anchor_ca(&self) -> bool {
+        self.extensions.basic_constraints.map_or_else(
+            || {
+                (self.version == 1 && self.is_self_signed())
+                    || self.extensions.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0)
+                    || self.extensions.netscape_type.is_some_and(|kind| kind & NETSCAPE_TLS_CA != 0)
+            },
+            |constraints| constraints.ca,
+        )
     }
 
     pub(crate) fn path_length(&self) -> Option<u32> {
         self.extensions.basic_constraints.and_then(|constraints| constraints.path_length)
     }
 
-    /// Whether key usage is absent or has one of these bits.
+    /// Whether key usage is absent or has one of these bits. RFC 5280 section 4.2.1.3 requires
+    /// the extension of CAs only; where it is absent, nothing is forbidden.
     pub(crate) fn key_usage_allows(&self, bits: u16) -> bool {
         self.extensions.key_usage.is_none_or(|usage| usage & bits != 0)
     }
 
-    /// Whether extended key usage is absent or lists the purpose. `anyExtendedKeyUsage` alone
-    /// is not enough, as in OpenSSL.
+    /// Whether extended key usage is absent or lists the purpose (RFC 5280 section 4.2.1.12).
+    /// `anyExtendedKeyUsage` alone is not enough, which the section allows: OpenSSL wants the
+    /// purpose by its name.
     pub(crate) fn extended_key_usage_allows(&self, purpose: Purpose) -> bool {
         self.extensions
             .extended_key_usage
-            .is_none_or(|list| oids(list).any(|oid| oid == purpose.oid()))
+            .is_none_or(|list| oids(list).any(|oid| purpose.is_named_by(oid)))
     }
 
     /// Whether key usage and extended key usage allow an end entity this purpose. The bits are
@@ -165,7 +224,13 @@ impl<'a> Cert<'a> {
             Purpose::ServerAuth => DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT,
             Purpose::ClientAuth => DIGITAL_SIGNATURE | KEY_AGREEMENT,
         };
-        self.extended_key_usage_allows(purpose) && self.key_usage_allows(bits)
+        let netscape = match purpose {
+            Purpose::ServerAuth => NETSCAPE_SERVER,
+            Purpose::ClientAuth => NETSCAPE_CLIENT,
+        };
+        self.extended_key_usage_allows(purpose)
+            && self.key_usage_allows(bits)
+            && self.extensions.netscape_type.is_none_or(|kind| kind & netscape != 0)
     }
 
     /// The DNS names and IP addresses of subjectAltName, as text.
@@ -189,6 +254,16 @@ impl<'a> Cert<'a> {
         elements(names).map(|element| (element.tag, element.value))
     }
 
+    /// The texts of an attribute of the subject, as UTF-8.
+    pub(crate) fn subject_texts(&self, attribute: &[u8]) -> Vec<Vec<u8>> {
+        name::texts(self.subject, attribute)
+    }
+
+    /// The e-mail addresses in the subject, with their string types.
+    pub(crate) fn email_attributes(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
+        name::values(self.subject, name::EMAIL_ADDRESS)
+    }
+
     /// The last common name of the subject, as OpenSSL takes it.
     pub(crate) fn common_name(&self) -> Option<String> {
         attributes(self.subject)
@@ -197,7 +272,8 @@ impl<'a> Cert<'a> {
             .last()
     }
 
-    /// Where the issuer's certificate can be had: the first caIssuers URL.
+    /// Where the issuer's certificate is available: the first caIssuers URL (RFC 5280 section
+    /// 4.2.2.1). Nothing is fetched; it is a hint for humans.
     pub(crate) fn ca_issuers_url(&self) -> Option<String> {
         const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 0x30, 2];
         elements(self.extensions.authority_info_access?).find_map(|description| {
@@ -210,7 +286,7 @@ impl<'a> Cert<'a> {
     }
 
     pub(crate) fn key(&self) -> Key {
-        Key::parse(self.spki).unwrap_or(Key::Other)
+        Key::parse(self.spki)
     }
 
     pub(crate) fn summary(&self) -> Summary {
@@ -220,6 +296,21 @@ impl<'a> Cert<'a> {
             not_before: self.not_before,
             not_after: self.not_after,
         }
+    }
+}
+
+/// The version (RFC 5280 section 4.1.2.1): 1 where it is absent, as its default.
+fn version(fields: &mut Reader<'_>) -> Result<u8, Malformed> {
+    const WHAT: &str = "version";
+    let Some(explicit) = fields.optional(der::context(0), WHAT)? else { return Ok(1) };
+    let mut inner = Reader::new(explicit);
+    let number = der::small_integer(inner.expect(der::INTEGER, WHAT)?, WHAT)?;
+    inner.end(WHAT)?;
+    match number {
+        0 => Ok(1),
+        1 => Ok(2),
+        // OpenSSL reads later versions, which do not exist, like the last.
+        _ => Ok(3),
     }
 }
 

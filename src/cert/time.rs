@@ -1,4 +1,6 @@
 //! Points in time as certificates write them.
+//!
+//! Tests: in this file; `tests/cases.rs` for validity periods.
 
 use std::fmt;
 
@@ -74,7 +76,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ` (RFC 5280 section 4.1.2.5).
+/// UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ` (RFC 5280 section 4.1.2.5): with
+/// seconds and in Greenwich Mean Time, which is all that the profile allows. Years of two digits
+/// are from 1950 to 2049 (section 4.1.2.5.1).
 pub(crate) fn read(reader: &mut Reader<'_>, what: &'static str) -> Result<Timestamp, Malformed> {
     let error = Malformed(what);
     let element = reader.next().ok_or(error)?;

@@ -1,56 +1,44 @@
-//! The search for a path: candidates are found by name, every certificate is checked, and a path
-//! is validated only once it reaches a vetted trust anchor (RFC 5280 section 6.1 takes the path as
-//! given; RFC 4158 describes how to find one).
+//! The search for a path: candidates are found by name ([`graph`](super::graph)), the shortest way
+//! to a trust anchor is taken first, and what fails of it is left out of the next (RFC 5280 section
+//! 6.1 takes the path as given; RFC 4158 describes how to find one).
 //!
-//! The search is depth first from the end entity: trust anchors before intermediates, and
-//! short paths before long ones. The work is bounded by [`MAX_STEPS`] and [`MAX_SIGNATURES`],
-//! whatever the peer sends.
+//! The work is bounded by links, by steps and by the price of all signatures, whatever the peer
+//! sends; the number of intermediates is only bounded by [`MAX_INTERMEDIATES`]. Where a bound is met,
+//! that is the fault.
 //!
-//! Tests: `tests/cases.rs` (the table of cases), `tests/verifier.rs`, `tests/openssl.rs`.
+//! Tests: the table in `tests/cases`, `tests/verifier.rs`, `tests/openssl.rs`.
 
-use pki_types::UnixTime;
+use std::collections::{HashMap, VecDeque};
 
-use super::validate::{Candidate, signed_by};
-use crate::cert::Cert;
+use super::graph::{Given, Graph, MAX_LINKS, Node};
+use super::signatures::{Link, Signatures};
+use super::validate::{Path, Rejected};
+use crate::cert::{Cert, same_name};
 use crate::checks;
-use crate::fault::{Cause, Failure, Fault, NearMiss};
+use crate::fault::{Cause, Failure, Fault, NearMiss, Violation};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
+use crate::policy::RevocationOutcome;
 use crate::settings::Config;
-use crate::store::{AnchorSet, Refusal, StoreEntry, SystemStore, Vetted};
+use crate::store::{AnchorSet, Refusal, StoreEntry, SystemStore, distrusting};
 
-/// Most intermediates in a path, as in `webpki`.
-const MAX_INTERMEDIATES: usize = 6;
-/// Most certificates tried while paths are searched; a mesh of cross-signs has more paths
-/// than can ever be walked.
-const MAX_STEPS: usize = 2_000;
-/// Most signatures verified, as in `webpki` for one search. A path counts with all of its own.
-const MAX_SIGNATURES: usize = 100;
+/// Most intermediates in a path, as in OpenSSL.
+const MAX_INTERMEDIATES: usize = 100;
+/// Most certificates that are put into paths, in all: where constraints forbid one path after the
+/// other, there are more than can ever be tried.
+const MAX_STEPS: usize = 20_000;
+/// Most flawed paths that are read for the best explanation.
+const MAX_EXPLAINED: usize = 8;
+/// Most store entries that are listed as having come close.
+const MAX_NEAR_MISSES: usize = 20;
 
 /// One search for a path to a trust anchor.
 pub(crate) struct Search<'a> {
     config: &'a Config,
     peer: &'a Peer<'a>,
-    time: UnixTime,
     leaf: &'a Cert<'a>,
-    /// Everything the peer sent besides the end entity and everything the caller knows.
-    pool: Vec<Cert<'a>>,
     sets: Vec<&'a AnchorSet>,
-    steps: usize,
-    signatures: usize,
-    failure: Option<Box<Failure>>,
     near_misses: Vec<NearMiss>,
-}
-
-/// One path from the end entity upwards, while it is being built.
-#[derive(Clone, Default)]
-struct Path<'s, 'a> {
-    issuers: Vec<&'s Cert<'a>>,
-    /// Intermediates that count for a path length constraint.
-    counted: usize,
-    /// The first thing wrong with a certificate of the path. It is the verdict only if the path
-    /// reaches a trust anchor: otherwise the missing anchor is.
-    flaw: Option<Fault>,
 }
 
 impl<'a> Search<'a> {
@@ -69,26 +57,7 @@ impl<'a> Search<'a> {
         {
             sets.push(&config.fallback);
         }
-        let sent = peer.chain.iter().skip(1);
-        // The order in which a peer sends its intermediates is of no importance (RFC 8446 section
-        // 4.4.2 advises to accept any). One that cannot be read is of no use and does no harm.
-        let pool = sent
-            .chain(&config.intermediates)
-            .filter_map(|der| Cert::parse(der).ok())
-            .filter(|cert| cert.der != leaf.der)
-            .collect();
-        Self {
-            config,
-            peer,
-            time: peer.time,
-            leaf,
-            pool,
-            sets,
-            steps: 0,
-            signatures: 0,
-            failure: None,
-            near_misses: Vec::new(),
-        }
+        Self { config, peer, leaf, sets, near_misses: Vec::new() }
     }
 
     /// The trust anchors that are searched.
@@ -102,293 +71,364 @@ impl<'a> Search<'a> {
     }
 
     pub(crate) fn run(&mut self) -> Result<Verified, Box<Failure>> {
+        let Self { config, leaf, peer, .. } = *self;
         // A rejection in the store has the last word, before anything is searched.
-        let purpose = self.config.purpose;
-        if let Some(entry) = self.sets.iter().find_map(|set| set.rejects(self.leaf, purpose)) {
+        if let Some(entry) = distrusting(&self.sets, leaf, config.purpose) {
             return Err(Fault::distrusted(entry).at(0).into());
         }
-
-        // Moved out so that paths can borrow from it while the search itself is changed.
-        let pool = std::mem::take(&mut self.pool);
-        let flaw = checks::end_entity(self.leaf, self.config, self.time).err();
-        let path = Path { flaw, ..Path::default() };
-        let verdict = match self.extend(&pool, &path) {
-            // The name comes last: only now is it known whether it is constrained.
-            Some((verified, constrained)) => {
-                return checks::name(self.leaf, self.config, self.peer, constrained)
-                    .map(|()| verified)
-                    .map_err(Into::into);
-            }
-            None => self.trusted_end_entity().unwrap_or_else(|| Err(self.no_path(&pool))),
-        };
-        verdict.map_err(|mut failure| {
-            failure.fault = checks::or_misnamed(failure.fault, self.leaf, self.config, self.peer);
-            failure
+        let sent = peer.chain.get(1..).unwrap_or_default();
+        let sets = std::mem::take(&mut self.sets);
+        let given = Given { config, time: peer.time, leaf, sent, sets: &sets };
+        let verdict = self.search(&given);
+        self.sets = sets;
+        verdict.and_then(|verified| {
+            checks::name(leaf, config, peer).map(|()| verified).map_err(Into::into)
         })
     }
 
-    /// Tries every path that begins with this one. What is found comes with whether any CA of
-    /// the path constrains names.
-    fn extend<'s>(&mut self, pool: &'s [Cert<'a>], path: &Path<'s, 'a>) -> Option<(Verified, bool)>
-    where
-        'a: 's,
-    {
-        let head = path.issuers.last().copied().unwrap_or(self.leaf).clone();
-        // Trust anchors first: a root that the store has ends the path, even where the peer sends
-        // a cross-certificate of it that leads elsewhere (OpenSSL's X509_V_FLAG_TRUSTED_FIRST).
-        for entry in self.anchors(&head) {
-            if !self.step() {
-                return None;
-            }
-            // Another set may reject what this one has without trust settings.
-            let purpose = self.config.purpose;
-            let rejecting = self.sets.iter().find_map(|set| set.rejects_anchor(entry, purpose));
-            let entry = rejecting.unwrap_or(entry);
-            if entry.certificate().as_ref() == head.der {
-                continue; // a certificate does not vouch for itself
-            }
-            if let Some(verified) = self.try_anchor(path, &head, entry) {
-                return Some(verified);
+    fn search(&mut self, given: &Given<'_, 'a>) -> Result<Verified, Box<Failure>> {
+        let graph = Graph::new(given);
+        let mut walk = Walk::new(given, &graph, self.peer.ocsp_response);
+        if let Some(verified) = walk.accept() {
+            return Ok(verified);
+        }
+        // The end entity itself is in a store: trusted whole, whoever issued it, unless a path to
+        // it has been decided on: what a CRL or the store says is final.
+        if walk.worst().is_none_or(|kind| kind.rank() < ErrorKind::RevocationUnknown.rank()) {
+            if let Some(verdict) = self.trusted_end_entity(given) {
+                return verdict;
             }
         }
-        if path.issuers.len() == MAX_INTERMEDIATES {
-            return None;
-        }
-        for issuer in pool {
-            if !self.step() {
-                return None;
-            }
-            // RFC 5280 section 6.1 (a): the subject of a certificate is the issuer of the next.
-            if issuer.subject != head.issuer || self.has(path, issuer) {
-                continue;
-            }
-            let longer = self.longer(path, issuer);
-            if let Some(verified) = self.extend(pool, &longer) {
-                return Some(verified);
-            }
-        }
-        None
+        let mut failure = walk.explain().unwrap_or_else(|| no_path(given, &graph));
+        self.near_misses = near_misses(&walk);
+        failure.fault = checks::or_misnamed(failure.fault, given.leaf, given.config, self.peer);
+        Err(failure)
     }
 
-    /// The store entries with the name of the issuer.
-    fn anchors(&self, head: &Cert<'_>) -> Vec<&'a StoreEntry> {
-        let mut anchors: Vec<_> =
-            self.sets.iter().flat_map(|set| set.with_subject(head.issuer)).collect();
-        if anchors.len() > 1 {
-            // Where many CAs have one name, key identifiers tell which to try first. They only
-            // help to find a path and decide nothing (RFC 5280 section 4.2.1.1).
-            anchors.sort_by_cached_key(|entry| {
-                Cert::parse(entry.certificate())
-                    .is_ok_and(|anchor| head.names_another_key_than(&anchor))
-            });
-        }
-        anchors
-    }
-
-    /// Whether the path has this name and key already: cross-signs make loops, and the same CA
-    /// twice proves nothing more (RFC 5280 section 6.1: a certificate appears at most once).
-    fn has(&self, path: &Path<'_, 'a>, issuer: &Cert<'_>) -> bool {
-        std::iter::once(self.leaf)
-            .chain(path.issuers.iter().copied())
-            .any(|seen| seen.subject == issuer.subject && seen.spki == issuer.spki)
-    }
-
-    /// The path with one more intermediate.
-    fn longer<'s>(&self, path: &Path<'s, 'a>, issuer: &'s Cert<'a>) -> Path<'s, 'a> {
-        let mut longer = path.clone();
-        longer.issuers.push(issuer);
-        if longer.flaw.is_none() {
-            let depth = longer.issuers.len();
-            let purpose = self.config.purpose;
-            longer.flaw = match self.sets.iter().find_map(|set| set.rejects(issuer, purpose)) {
-                Some(entry) => Some(Fault::distrusted(entry).at(depth)),
-                None => checks::issuer(issuer, depth, path.counted, self.config, self.time).err(),
-            };
-        }
-        // RFC 5280 section 6.1.4 (l): self-issued certificates, which a CA uses to change its
-        // key, do not count for a path length constraint.
-        longer.counted += usize::from(!issuer.is_self_issued());
-        longer
-    }
-
-    /// Counts one certificate tried; `false` once there were too many.
-    fn step(&mut self) -> bool {
-        self.steps += 1;
-        let cause = if self.steps > MAX_STEPS {
-            Cause::TooManySteps { limit: MAX_STEPS }
-        } else if self.signatures >= MAX_SIGNATURES {
-            Cause::TooManySignatures { limit: MAX_SIGNATURES }
-        } else {
-            return true;
-        };
-        self.fail(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
-        false
-    }
-
-    /// Remembers the most telling of several failures; the first of equals.
-    fn fail(&mut self, failure: Box<Failure>) {
-        if self.failure.as_ref().is_none_or(|known| failure.kind().rank() > known.kind().rank()) {
-            self.failure = Some(failure);
-        }
-    }
-
-    /// Remembers that this path to a store entry failed.
-    fn fail_at(&mut self, fault: Fault, path: &Path<'_, 'a>, entry: &StoreEntry) {
-        let anchor = Cert::parse(entry.certificate()).ok();
-        let certs = std::iter::once(self.leaf).chain(path.issuers.iter().copied()).chain(&anchor);
-        let path = certs.map(Cert::summary).collect();
-        let mut failure: Box<Failure> = fault.into();
-        failure.path = path;
-        self.fail(failure);
-    }
-
-    fn try_anchor(
-        &mut self,
-        path: &Path<'_, 'a>,
-        head: &Cert<'_>,
-        entry: &'a StoreEntry,
-    ) -> Option<(Verified, bool)> {
-        let vetted = match entry.vet(self.config.purpose, self.time) {
-            Ok(vetted) => vetted,
-            Err(refusal) => {
-                self.refused(path, head, entry, refusal);
-                return None;
-            }
-        };
-        let fault = match self.validate(path, entry, vetted) {
-            Ok(found) => return Some(found),
-            Err(fault) => fault,
-        };
-        if fault.kind == ErrorKind::BadSignature && fault.depth == Some(path.issuers.len()) {
-            let other_key = Cert::parse(entry.certificate())
-                .is_ok_and(|anchor| head.names_another_key_than(&anchor));
-            self.near_miss(entry, Refusal::DifferentKey);
-            if other_key {
-                return None; // not the issuer at all
-            }
-        }
-        self.fail_at(fault, path, entry);
-        None
-    }
-
-    /// A store entry with the issuer's name that cannot be a trust anchor. It is what is wrong
-    /// only if it really issued the chain; a CA of the same name may have.
-    fn refused(
-        &mut self,
-        path: &Path<'_, 'a>,
-        head: &Cert<'_>,
-        entry: &StoreEntry,
-        refusal: Refusal,
-    ) {
-        let anchor = Cert::parse(entry.certificate()).ok();
-        let issued = anchor.as_ref().is_some_and(|anchor| match refusal {
-            // Signatures of such keys are not verified at all.
-            Refusal::WeakKey => !head.names_another_key_than(anchor),
-            _ => signed_by(head, anchor, &self.config.algorithms),
-        });
-        if let Some(fault) = Fault::refused_anchor(entry, refusal.clone()).filter(|_| issued) {
-            self.fail_at(fault.at(path.issuers.len() + 1), path, entry);
-        }
-        self.near_miss(entry, refusal);
-    }
-
-    /// Everything that a path to a vetted trust anchor must satisfy, but the peer's name.
-    fn validate(
-        &mut self,
-        path: &Path<'_, 'a>,
-        entry: &StoreEntry,
-        vetted: &Vetted,
-    ) -> Result<(Verified, bool), Fault> {
-        let depth = path.issuers.len() + 1;
-        if let Some(flaw) = &path.flaw {
-            return Err(flaw.clone());
-        }
-        // RFC 5280 section 6.1.1 (d) leaves the trust anchor's constraints to the local policy.
-        // Ours is OpenSSL's: the anchor is a certificate like any other CA's.
-        if checks::exceeds(vetted.path_length, path.counted) {
-            return Err(Fault::new(ErrorKind::PathLengthExceeded).at(depth));
-        }
-        self.strict(path, entry)?;
-        self.signatures += depth;
-        let candidate = Candidate {
-            config: self.config,
-            time: self.time,
-            staple: self.peer.ocsp_response,
-            leaf: self.leaf,
-            issuers: &path.issuers,
-            anchor: &vetted.anchor,
-            entry,
-        };
-        let revocation = candidate.validate()?;
-        let constrained = vetted.constrains_names
-            || path.issuers.iter().any(|cert| cert.extensions.name_constraints.is_some());
-        let issuers = path.issuers.iter().map(|cert| cert.to_der());
-        let anchor = Anchor::from(entry);
-        let chain = std::iter::once(self.leaf.to_der())
-            .chain(issuers)
-            .chain([anchor.certificate.clone()])
-            .collect();
-        Ok((Verified { chain, anchor, revocation }, constrained))
-    }
-
-    /// The strict profile holds for the whole path, the trust anchor included.
-    fn strict(&self, path: &Path<'_, 'a>, entry: &StoreEntry) -> Result<(), Fault> {
-        let anchor = Cert::parse(entry.certificate()).ok().filter(|_| self.config.strict);
-        let Some(anchor) = anchor else { return Ok(()) };
-        let below = std::iter::once(self.leaf).chain(path.issuers.iter().copied());
-        for (depth, cert) in below.enumerate() {
-            checks::strict(cert, depth, false)?;
-        }
-        checks::strict(&anchor, path.issuers.len() + 1, true)
-    }
-
-    /// The end entity itself is in a store: trusted whole, whoever issued it. `None` where it is
-    /// not, or where a path to it has been decided on: what a CRL or the store says is final.
-    fn trusted_end_entity(&self) -> Option<Result<Verified, Box<Failure>>> {
-        let decided =
-            |failure: &Failure| failure.kind().rank() >= ErrorKind::RevocationUnknown.rank();
-        if self.failure.as_deref().is_some_and(decided) {
-            return None;
-        }
-        let entry = self.sets.iter().find_map(|set| {
-            set.with_subject(self.leaf.subject).find(|entry| {
-                entry.certificate().as_ref() == self.leaf.der
-                    && entry.distrust(self.config.purpose).is_none()
+    fn trusted_end_entity(&self, given: &Given<'_, 'a>) -> Option<Result<Verified, Box<Failure>>> {
+        let Given { config, leaf, sets, .. } = *given;
+        let entry = sets.iter().find_map(|set| {
+            set.with_subject(leaf.subject).find(|entry| {
+                entry.certificate().as_ref() == leaf.der && entry.distrust(config.purpose).is_none()
             })
         })?;
-        let anchor = Anchor::from(entry);
-        let verdict = checks::trusted_end_entity(self.leaf, self.config, self.peer, anchor);
+        let (anchor, granted) = (Anchor::from(entry), entry.grants(config.purpose));
+        let verdict = checks::trusted_end_entity(leaf, config, self.peer, anchor, granted);
         Some(verdict.map_err(Into::into))
     }
+}
 
-    /// The verdict where no path was accepted.
-    fn no_path(&mut self, pool: &[Cert<'a>]) -> Box<Failure> {
-        if let Some(failure) = self.failure.take() {
-            return failure;
+/// The walk through a graph, with all that is remembered on it.
+pub(super) struct Walk<'g, 'a> {
+    pub(super) given: &'g Given<'g, 'a>,
+    pub(super) graph: &'g Graph<'a>,
+    /// The OCSP response that the peer stapled.
+    pub(super) staple: &'a [u8],
+    pub(super) signatures: Signatures<'a>,
+    /// Whether a node's names are within the constraints of a CA, by the numbers of both.
+    pub(super) constrained: HashMap<(usize, usize), Result<(), Violation>>,
+    pub(super) comparisons: usize,
+    steps: usize,
+    /// Whether certificates that are flawed are walked over as well, to say what is wrong.
+    explaining: bool,
+    explained: usize,
+    /// Whether a bound was met.
+    bounded: bool,
+    failure: Option<Attempt<'g, 'a>>,
+}
+
+/// A path that failed, and why.
+struct Attempt<'g, 'a> {
+    fault: Fault,
+    path: Option<Path<'g, 'a>>,
+}
+
+/// How a part of the walk ended.
+enum End<'g, 'a> {
+    Accepted(Path<'g, 'a>, RevocationOutcome),
+    /// A link was found to be none: distances have changed.
+    Link,
+    /// All has been tried.
+    Exhausted,
+    /// A bound was met, or enough is known.
+    Enough,
+}
+
+impl<'g, 'a> Walk<'g, 'a> {
+    fn new(given: &'g Given<'g, 'a>, graph: &'g Graph<'a>, staple: &'a [u8]) -> Self {
+        Self {
+            given,
+            graph,
+            staple,
+            signatures: Signatures::new(&given.config.algorithms),
+            constrained: HashMap::new(),
+            comparisons: 0,
+            steps: 0,
+            explaining: false,
+            explained: 0,
+            bounded: false,
+            failure: None,
         }
-        // Follow the names as far as the chain goes, to say whose issuer is missing.
-        let mut path: Vec<&Cert<'_>> = vec![self.leaf];
-        while let Some(next) = path.last().and_then(|head| {
-            pool.iter().find(|cert| {
-                cert.subject == head.issuer && !path.iter().any(|seen| seen.der == cert.der)
+    }
+
+    fn accept(&mut self) -> Option<Verified> {
+        if self.graph.cut {
+            let cause = Cause::TooManySteps { limit: MAX_LINKS };
+            self.bound(Fault::new(ErrorKind::ChainTooComplex).because(cause));
+        }
+        let End::Accepted(path, revocation) = self.walk() else { return None };
+        let chain = path.certs().map(Cert::to_der).collect();
+        let anchor = Anchor::from(path.anchor.1.entry);
+        Some(Verified { chain, anchor, revocation })
+    }
+
+    /// The most telling fault of the paths that failed; `None` if there was none at all.
+    fn explain(&mut self) -> Option<Box<Failure>> {
+        if !self.bounded {
+            self.explaining = true;
+            self.walk();
+        }
+        let attempt = self.failure.take()?;
+        let mut failure: Box<Failure> = attempt.fault.into();
+        failure.path = attempt.path.iter().flat_map(Path::certs).map(Cert::summary).collect();
+        Some(failure)
+    }
+
+    /// The kind of the most telling fault so far.
+    fn worst(&self) -> Option<ErrorKind> {
+        self.failure.as_ref().map(|attempt| attempt.fault.kind)
+    }
+
+    /// Remembers the most telling of several faults; the first of equals.
+    fn fail(&mut self, fault: Fault, path: &Path<'g, 'a>) {
+        if self.worst().is_none_or(|known| fault.kind.rank() > known.rank()) {
+            self.failure = Some(Attempt { fault, path: Some(path.clone()) });
+        }
+    }
+
+    /// Remembers that a bound was met. What was found before may not be the reason, unless it is
+    /// final.
+    fn bound(&mut self, fault: Fault) {
+        self.bounded = true;
+        if self.worst().is_none_or(|known| known.rank() < ErrorKind::RevocationUnknown.rank()) {
+            self.failure = Some(Attempt { fault, path: None });
+        }
+    }
+
+    fn walk(&mut self) -> End<'g, 'a> {
+        let Some(leaf) = self.node(0) else { return End::Exhausted };
+        loop {
+            let distances = self.distances();
+            match self.extend(&mut vec![(0, leaf)], &distances) {
+                End::Link => {}
+                end => return end,
+            }
+        }
+    }
+
+    fn node(&self, number: usize) -> Option<&'g Node<'a>> {
+        self.graph.nodes.get(number).filter(|node| self.explaining || node.flaw.is_none())
+    }
+
+    /// For each node, the certificates between it and the next trust anchor over links that are not
+    /// known to be none; `usize::MAX` where none is to be reached.
+    fn distances(&self) -> Vec<usize> {
+        let nodes = &self.graph.nodes;
+        let mut distances = vec![usize::MAX; nodes.len()];
+        let mut queue = VecDeque::new();
+        for (number, distance) in distances.iter_mut().enumerate() {
+            if self.node(number).is_some_and(|node| self.anchors(number, node).next().is_some()) {
+                *distance = 0;
+                queue.push_back(number);
+            }
+        }
+        while let Some(number) = queue.pop_front() {
+            let (Some(node), Some(&distance)) = (self.node(number), distances.get(number)) else {
+                continue;
+            };
+            for &below in &node.issued {
+                let reached = self.node(below).is_some_and(|node| self.may_be_issued(node))
+                    && self.may_link(below, node.key);
+                match distances.get_mut(below) {
+                    Some(known) if reached && *known == usize::MAX => {
+                        *known = distance + 1;
+                        queue.push_back(below);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        distances
+    }
+
+    fn may_be_issued(&self, node: &Node<'a>) -> bool {
+        self.explaining || !node.self_signed
+    }
+
+    /// Whether it is not known that a node was not signed with a key.
+    fn may_link(&self, number: usize, key: usize) -> bool {
+        matches!(self.signatures.known(number, key), None | Some(Link::Good))
+    }
+
+    /// The trust anchors that may have issued a node.
+    fn anchors(&self, number: usize, node: &'g Node<'a>) -> impl Iterator<Item = usize> {
+        let may = self.may_be_issued(node);
+        node.anchors.iter().copied().filter(move |&anchor| {
+            may && self.graph.anchors.get(anchor).is_some_and(|anchor| {
+                (self.explaining || anchor.refusal.is_none()) && self.may_link(number, anchor.key)
             })
-        }) {
-            path.push(next);
-        }
-        let depth = path.len() - 1;
-        let mut fault = checks::missing_path(path.last().unwrap_or(&self.leaf), depth);
-        if !self.sets.iter().any(|set| set.has_usable(self.config.purpose, self.time)) {
-            fault.kind = ErrorKind::NoTrustAnchors;
-        }
-        let mut failure: Box<Failure> = fault.into();
-        failure.path = path.into_iter().map(Cert::summary).collect();
-        failure
+        })
     }
 
-    fn near_miss(&mut self, entry: &StoreEntry, reason: Refusal) {
-        let miss = NearMiss::new(entry, reason);
-        if !self.near_misses.contains(&miss) {
-            self.near_misses.push(miss);
+    /// Tries every path that begins with this one, the shortest first.
+    fn extend(
+        &mut self,
+        path: &mut Vec<(usize, &'g Node<'a>)>,
+        distances: &[usize],
+    ) -> End<'g, 'a> {
+        let Some(&(number, head)) = path.last() else { return End::Exhausted };
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            let cause = Cause::TooManySteps { limit: MAX_STEPS };
+            self.bound(Fault::new(ErrorKind::ChainTooComplex).because(cause));
+            return End::Enough;
+        }
+        // Trust anchors first: a root that the store has ends the path, even where the peer sends
+        // a cross-certificate of it that leads elsewhere (OpenSSL's X509_V_FLAG_TRUSTED_FIRST).
+        for anchor in self.anchors(number, head).collect::<Vec<_>>() {
+            let Some(anchored) = self.graph.anchors.get(anchor) else { continue };
+            let complete = Path { nodes: path.clone(), anchor: (anchor, anchored) };
+            match self.complete(complete) {
+                End::Exhausted => {}
+                end => return end,
+            }
+        }
+        if path.len() > MAX_INTERMEDIATES || !self.may_be_issued(head) {
+            return End::Exhausted;
+        }
+        let distance = |number: &usize| distances.get(*number).copied().unwrap_or(usize::MAX);
+        let mut issuers = head.issuers.clone();
+        issuers.sort_by_key(distance);
+        for issuer in issuers.into_iter().filter(|issuer| distance(issuer) < usize::MAX) {
+            let Some(node) = self.node(issuer) else { continue };
+            if !self.may_link(number, node.key) || has(path, node) {
+                continue;
+            }
+            path.push((issuer, node));
+            let end = self.extend(path, distances);
+            path.pop();
+            match end {
+                End::Exhausted => {}
+                end => return end,
+            }
+        }
+        End::Exhausted
+    }
+
+    /// A path that has reached a trust anchor.
+    fn complete(&mut self, path: Path<'g, 'a>) -> End<'g, 'a> {
+        let verdict = match self.explaining {
+            false => self.validate(&path),
+            true => self.flawed(&path),
+        };
+        match verdict {
+            Ok(revocation) => End::Accepted(path, revocation),
+            Err(Rejected::Link(fault)) => {
+                self.fail(fault, &path);
+                End::Link
+            }
+            Err(Rejected::Path(fault)) => {
+                self.fail(fault, &path);
+                self.explained += usize::from(self.explaining);
+                if self.explained < MAX_EXPLAINED { End::Exhausted } else { End::Enough }
+            }
+            Err(Rejected::Bound(fault)) => {
+                self.bound(fault);
+                End::Enough
+            }
         }
     }
+
+    /// What is wrong with a path that has a flawed certificate: the anchor, where it cannot be one,
+    /// or else the lowest. Its links must be real ones, or it would not matter.
+    fn flawed(&mut self, path: &Path<'g, 'a>) -> Result<RevocationOutcome, Rejected> {
+        let unusable = |kind| matches!(kind, ErrorKind::WeakKey | ErrorKind::UnsupportedAlgorithm);
+        let (_, anchored) = path.anchor;
+        let refused = anchored.refusal.as_ref().and_then(|(refusal, entry)| {
+            Some(Fault::refused_anchor(entry, refusal.clone())?.at(path.nodes.len()))
+        });
+        let flaws = path
+            .nodes
+            .iter()
+            .enumerate()
+            .filter_map(|(depth, (_, node))| node.flaw.clone().map(|flaw| flaw.at(depth)));
+        let faults: Vec<_> = refused.into_iter().chain(flaws).collect();
+        // Signatures of keys that are not accepted are not verified at all.
+        if !faults.iter().any(|fault| unusable(fault.kind)) {
+            self.signed(path)?;
+        }
+        match faults.into_iter().next() {
+            Some(first) => Err(first.into()),
+            None => self.validate(path),
+        }
+    }
+}
+
+/// Whether a path has this name and key already: cross-signs make loops, and the same CA twice
+/// proves nothing more (RFC 5280 section 6.1: a certificate appears at most once).
+fn has(path: &[(usize, &Node<'_>)], node: &Node<'_>) -> bool {
+    path.iter()
+        .any(|(_, seen)| seen.key == node.key && same_name(seen.cert.subject, node.cert.subject))
+}
+
+/// The failure where no path reaches a trust anchor, whatever its certificates are like: names are
+/// followed as far as the chain goes, to say whose issuer is missing.
+fn no_path(given: &Given<'_, '_>, graph: &Graph<'_>) -> Box<Failure> {
+    let mut path: Vec<&Node<'_>> = graph.nodes.first().into_iter().collect();
+    while let Some(next) = path.last().and_then(|head| {
+        let mut issuers = head.issuers.iter().filter_map(|&issuer| graph.nodes.get(issuer));
+        let goes_on = !head.self_signed;
+        issuers.find(|issuer| {
+            let same = |seen: &&Node<'_>| {
+                seen.key == issuer.key && same_name(seen.cert.subject, issuer.cert.subject)
+            };
+            goes_on && !path.iter().any(same)
+        })
+    }) {
+        path.push(next);
+    }
+    let certs: Vec<_> = path.iter().map(|node| &node.cert).collect();
+    let mut fault = match certs.split_last() {
+        Some((last, below)) => checks::missing_path(last, below.len()),
+        None => Fault::new(ErrorKind::UnknownIssuer),
+    };
+    if !given.sets.iter().any(|set| set.has_usable(given.config.purpose, given.time)) {
+        fault.kind = ErrorKind::NoTrustAnchors;
+    }
+    let mut failure: Box<Failure> = fault.into();
+    failure.path = certs.into_iter().map(Cert::summary).collect();
+    failure
+}
+
+/// The store entries that have the name of an issuer and were not used, with the reason.
+fn near_misses(walk: &Walk<'_, '_>) -> Vec<NearMiss> {
+    let graph = walk.graph;
+    let refused = graph.anchors.iter().filter_map(|anchor| {
+        anchor.refusal.as_ref().map(|(refusal, entry)| NearMiss::new(entry, refusal.clone()))
+    });
+    let wrong_key = graph.anchors.iter().filter(|anchor| {
+        anchor.refusal.is_none()
+            && (0..graph.nodes.len()).any(|node| {
+                walk.signatures.known(node, anchor.key).is_some_and(|link| link != Link::Good)
+            })
+    });
+    let strangers = graph.strangers.iter().copied().chain(wrong_key.map(|anchor| anchor.entry));
+    let strangers = strangers.map(|entry| NearMiss::new(entry, Refusal::DifferentKey));
+    let mut out: Vec<NearMiss> = Vec::new();
+    for miss in refused.chain(strangers) {
+        if out.len() < MAX_NEAR_MISSES && !out.contains(&miss) {
+            out.push(miss);
+        }
+    }
+    out
 }

@@ -1,210 +1,187 @@
-//! One path from the end entity to a vetted trust anchor: signatures, name constraints and CRLs, by
-//! `webpki`.
+//! One path from the end entity to a trust anchor, by RFC 5280 section 6.1.
+//!
+//! Section 6.1.3 and 6.1.4 walk from the trust anchor down and carry state along. All of that state
+//! only ever shrinks what is allowed, so that the same verdict is a conjunction over certificates
+//! and pairs of them, and each part can be decided where it costs least:
+//!
+//! | RFC 5280 | where |
+//! |---|---|
+//! | 6.1.1 (c), (d): initial policies, trust anchor | policies are not processed; the anchor is a certificate and is checked like one |
+//! | 6.1.3 (a) (1): signature | [`Walk::validate`], from the anchor down |
+//! | 6.1.3 (a) (2): validity period | [`checks`], once for each certificate |
+//! | 6.1.3 (a) (3): revocation | `revocation`, once the path stands |
+//! | 6.1.3 (a) (4): names chain | `graph` |
+//! | 6.1.3 (b), (c), 6.1.4 (g): name constraints | [`Walk::name_constraints`] |
+//! | 6.1.3 (d) to (f), 6.1.4 (a), (b), (h) to (j): policies | not processed, as in OpenSSL |
+//! | 6.1.4 (c) to (f): the working key | the key of the next certificate up; keys inherit no parameters |
+//! | 6.1.4 (k), (n): CA, keyCertSign | [`checks::issuer`], once for each certificate |
+//! | 6.1.4 (l), (m): path length | [`path_lengths`] |
+//! | 6.1.4 (o), 6.1.5 (f): critical extensions | [`checks`], once for each certificate |
+//! | 6.1.5 (a), (b), (g): policies | not processed |
+//!
+//! Tests: the table in `tests/cases`, `tests/openssl.rs`, and `tests/differential` against OpenSSL.
 
-use std::sync::Arc;
-
-use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use webpki::{EndEntityCert, KeyUsage};
-
-use crate::cert::der::{self, Reader};
-use crate::cert::{self, Cert};
+use super::graph::{Anchored, Given, Node};
+use super::name_constraints::Constraints;
+use super::search::Walk;
+use super::signatures::{Link, oid_of};
+use crate::cert::Cert;
+use crate::cert::der::Malformed;
 use crate::checks;
-use crate::fault::{Cause, Fault};
+use crate::fault::{Cause, Fault, Violation};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationOutcome};
-use crate::revocation::{self, BadSignature, Known, Provider, Signatures};
-use crate::settings::Config;
-use crate::store::StoreEntry;
+use crate::revocation::{self, Known};
 
-/// One path.
-pub(super) struct Candidate<'c, 'a> {
-    pub(super) config: &'c Config,
-    pub(super) time: UnixTime,
-    /// The peer's OCSP response.
-    pub(super) staple: &'c [u8],
-    pub(super) leaf: &'c Cert<'a>,
-    /// From the end entity's issuer up, without the trust anchor.
-    pub(super) issuers: &'c [&'c Cert<'a>],
-    pub(super) anchor: &'c TrustAnchor<'c>,
-    pub(super) entry: &'c StoreEntry,
+/// A path, with the numbers that the graph has for its certificates.
+#[derive(Clone)]
+pub(super) struct Path<'g, 'a> {
+    /// End entity first.
+    pub(super) nodes: Vec<(usize, &'g Node<'a>)>,
+    pub(super) anchor: (usize, &'g Anchored<'a>),
 }
 
-impl Candidate<'_, '_> {
-    /// What was found about revocation, or what is wrong with the path.
-    pub(super) fn validate(&self) -> Result<RevocationOutcome, Fault> {
-        self.attempt().map_err(|error| self.explain(&error))?;
-        let anchor = Cert::parse(self.entry.certificate()).map_err(checks::malformed)?;
-        let path: Vec<_> = std::iter::once(self.leaf)
-            .chain(self.issuers.iter().copied())
-            .chain([&anchor])
-            .collect();
-        revocation(&path, self.config, self.time, self.staple)
+impl<'g, 'a> Path<'g, 'a> {
+    /// End entity first, trust anchor last.
+    pub(super) fn certs(&self) -> impl DoubleEndedIterator<Item = &'g Cert<'a>> {
+        let nodes = self.nodes.iter().map(|(_, node)| &node.cert);
+        nodes.chain([&self.anchor.1.cert])
+    }
+}
+
+/// Why a path is not accepted.
+pub(super) enum Rejected {
+    /// A link of it is none; other paths are to be found without it.
+    Link(Fault),
+    /// Something else is wrong with it.
+    Path(Fault),
+    /// The work has met its bound.
+    Bound(Fault),
+}
+
+impl From<Fault> for Rejected {
+    fn from(fault: Fault) -> Self {
+        Self::Path(fault)
+    }
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// Everything that a path must satisfy beyond what each of its certificates must.
+    pub(super) fn validate(&mut self, path: &Path<'_, 'a>) -> Result<RevocationOutcome, Rejected> {
+        self.signed(path)?;
+        path_lengths(path)?;
+        self.name_constraints(path)?;
+        if self.given.config.strict {
+            strict(path)?;
+        }
+        self.revocation(path)
     }
 
-    /// Verifies exactly this path with `webpki`.
-    fn attempt(&self) -> Result<(), webpki::Error> {
-        let leaf = CertificateDer::from(self.leaf.der);
-        let leaf = EndEntityCert::try_from(&leaf)?;
-        let intermediates: Vec<_> =
-            self.issuers.iter().map(|cert| CertificateDer::from(cert.der)).collect();
-        let usage = match self.config.purpose {
-            Purpose::ServerAuth => KeyUsage::server_auth(),
-            Purpose::ClientAuth => KeyUsage::client_auth(),
-        };
-        let exactly = |found: &webpki::VerifiedPath<'_>| {
-            let found = found.intermediate_certificates().map(|cert| cert.der());
-            if found.eq(intermediates.iter().cloned()) {
-                Ok(())
-            } else {
-                Err(webpki::Error::UnknownIssuer)
+    /// RFC 5280 section 6.3, once all else is in order: only now is it known whose key may sign.
+    fn revocation(&mut self, path: &Path<'_, 'a>) -> Result<RevocationOutcome, Rejected> {
+        let Given { config, time, .. } = *self.given;
+        let certs: Vec<_> = path.certs().collect();
+        let known = Known { crls: &config.crls, staple: self.staple, purpose: config.purpose };
+        let signatures = &mut self.signatures;
+        revocation::check(&certs, &known, &config.revocation, time, signatures).map_err(|fault| {
+            match fault.kind {
+                ErrorKind::ChainTooComplex => Rejected::Bound(fault),
+                _ => Rejected::Path(fault),
             }
-        };
-        leaf.verify_for_usage(
-            &self.config.algorithms,
-            std::slice::from_ref(self.anchor),
-            &intermediates,
-            self.time,
-            usage,
-            None,
-            Some(&exactly),
-        )
-        .map(|_| ())
+        })
     }
 
-    /// `webpki`'s error as ours, with the certificate at fault where that can be found out.
-    fn explain(&self, error: &webpki::Error) -> Fault {
-        use webpki::Error as E;
-        let kind = kind_of(error);
-        let fault = match error {
-            E::UnsupportedSignatureAlgorithmContext(context) => {
-                let algorithm = Reader::new(&context.signature_algorithm_id).expect(der::OID, "");
-                checks::unsupported_signature(der::dotted(algorithm.unwrap_or_default()))
-            }
-            E::UnsupportedCertVersion => Fault::new(kind).because(Cause::OldVersion),
-            _ => match kind {
-                ErrorKind::BadEncoding | ErrorKind::CannotCheck => {
-                    Fault::new(kind).because(Cause::Library(format!("{error:?}")))
+    /// RFC 5280 section 6.1.3 (a) (1), from the trust anchor down: who has no trusted key makes
+    /// nobody verify more than one signature for each certificate.
+    pub(super) fn signed(&mut self, path: &Path<'_, 'a>) -> Result<(), Rejected> {
+        let anchor = path.anchor.1;
+        let mut issuer = (anchor.key, anchor.cert.spki);
+        for (depth, &(number, node)) in path.nodes.iter().enumerate().rev() {
+            let link = self.signatures.link((number, &node.cert), issuer).map_err(|_| {
+                let cause = Cause::TooManySignatures;
+                Rejected::Bound(Fault::new(ErrorKind::ChainTooComplex).because(cause))
+            })?;
+            let fault = match link {
+                Link::Good => {
+                    issuer = (node.key, node.cert.spki);
+                    continue;
                 }
-                _ => Fault::new(kind),
-            },
-        };
-        Fault { depth: self.depth_of(kind), ..fault }
-    }
-
-    /// The certificate that has such a fault.
-    fn depth_of(&self, kind: ErrorKind) -> Option<usize> {
-        match kind {
-            ErrorKind::BadSignature | ErrorKind::UnsupportedAlgorithm => self.first_bad_link(),
-            ErrorKind::CaAsEndEntity | ErrorKind::NameConstraints => Some(0),
-            _ => None,
+                Link::Wrong if node.cert.algorithms_differ => {
+                    checks::malformed(Malformed("signature algorithm (inner and outer differ)"))
+                }
+                Link::Wrong => Fault::new(ErrorKind::BadSignature),
+                Link::Unsupported => {
+                    checks::unsupported_signature(oid_of(node.cert.signature_algorithm))
+                }
+            };
+            return Err(Rejected::Link(fault.at(depth)));
         }
+        Ok(())
     }
 
-    /// The depth of the first certificate, from the end entity up, whose signature was not made
-    /// with the key of the next. Only asked after `webpki` refused the path.
-    fn first_bad_link(&self) -> Option<usize> {
-        let anchor = Cert::parse(self.entry.certificate()).ok()?;
-        let certs: Vec<_> = std::iter::once(self.leaf)
-            .chain(self.issuers.iter().copied())
-            .chain([&anchor])
-            .collect();
-        certs.windows(2).position(|pair| match pair {
-            [cert, issuer] => !signed_by(cert, issuer, &self.config.algorithms),
-            _ => false,
-        })
-    }
-}
-
-/// Whether the issuer's key made the signature.
-pub(super) fn signed_by(
-    cert: &Cert<'_>,
-    issuer: &Cert<'_>,
-    algorithms: &[&dyn SignatureVerificationAlgorithm],
-) -> bool {
-    let Ok((key_algorithm, key)) = cert::split_spki(issuer.spki) else { return false };
-    algorithms
-        .iter()
-        .filter(|algorithm| {
-            algorithm.signature_alg_id().as_ref() == cert.signature_algorithm
-                && algorithm.public_key_alg_id().as_ref() == key_algorithm
-        })
-        .any(|algorithm| algorithm.verify_signature(key, cert.tbs, cert.signature).is_ok())
-}
-
-fn kind_of(error: &webpki::Error) -> ErrorKind {
-    use webpki::Error as E;
-    match error {
-        E::CaUsedAsEndEntity => ErrorKind::CaAsEndEntity,
-        E::CertDistrusted => ErrorKind::Distrusted,
-        E::CertExpired { .. } => ErrorKind::Expired,
-        E::CertNotValidYet { .. } => ErrorKind::NotYetValid,
-        E::EndEntityUsedAsCa => ErrorKind::NotACa,
-        E::InvalidSignatureForPublicKey => ErrorKind::BadSignature,
-        E::MaximumNameConstraintComparisonsExceeded
-        | E::MaximumPathBuildCallsExceeded
-        | E::MaximumPathDepthExceeded
-        | E::MaximumSignatureChecksExceeded => ErrorKind::ChainTooComplex,
-        E::NameConstraintViolation
-        | E::InvalidNetworkMaskConstraint
-        | E::MalformedNameConstraint => ErrorKind::NameConstraints,
-        E::PathLenConstraintViolated => ErrorKind::PathLengthExceeded,
-        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => ErrorKind::WrongPurpose,
-        E::UnsupportedCriticalExtension => ErrorKind::UnknownCriticalExtension,
-        E::UnsupportedSignatureAlgorithmContext(_)
-        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ErrorKind::UnsupportedAlgorithm,
-        E::UnsupportedCertVersion
-        | E::BadDer
-        | E::BadDerTime
-        | E::ExtensionValueInvalid
-        | E::InvalidCertValidity
-        | E::InvalidSerialNumber
-        | E::MalformedDnsIdentifier
-        | E::MalformedExtensions
-        | E::SignatureAlgorithmMismatch
-        | E::TrailingData(_) => ErrorKind::BadEncoding,
-        _ => ErrorKind::CannotCheck,
-    }
-}
-
-/// Whether a verified path is revoked.
-fn revocation(
-    path: &[&Cert<'_>],
-    config: &Config,
-    time: UnixTime,
-    staple: &[u8],
-) -> Result<RevocationOutcome, Fault> {
-    let mut signatures = Algorithms(&config.algorithms);
-    let known = Known { crls: &config.crls, staple, purpose: config.purpose };
-    revocation::check(path, &known, &config.revocation, time, &mut signatures)
-}
-
-struct Algorithms<'a>(&'a Arc<[&'static dyn SignatureVerificationAlgorithm]>);
-
-impl Signatures for Algorithms<'_> {
-    fn provider(&self) -> &Provider {
-        self.0
-    }
-
-    fn verify(
-        &mut self,
-        spki: &[u8],
-        algorithm: &[u8],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), BadSignature> {
-        let Ok((key_algorithm, key)) = cert::split_spki(spki) else {
-            return Err(BadSignature::Unsupported);
-        };
-        let mut verdict = Err(BadSignature::Unsupported);
-        for candidate in self.0.iter().filter(|candidate| {
-            candidate.signature_alg_id().as_ref() == algorithm
-                && candidate.public_key_alg_id().as_ref() == key_algorithm
-        }) {
-            match candidate.verify_signature(key, message, signature) {
-                Ok(()) => return Ok(()),
-                Err(_) => verdict = Err(BadSignature::Wrong),
+    /// RFC 5280 section 6.1.3 (b) and (c) with 6.1.4 (g): every certificate below a CA with name
+    /// constraints, but for self-issued ones that are not the end entity. The anchor's constraints
+    /// are heeded like those of any other CA.
+    fn name_constraints(&mut self, path: &Path<'_, 'a>) -> Result<(), Fault> {
+        // OpenSSL takes the common name for a DNS name where it would match it with the peer's,
+        // and always in client certificates, whose names are not matched.
+        let config = self.given.config;
+        let common_names = config.common_name || config.purpose == Purpose::ClientAuth;
+        let (anchor, anchored) = path.anchor;
+        let issuers = path.nodes.iter().map(|&(number, node)| (number, &node.cert));
+        let issuers = issuers.chain([(self.graph.nodes.len() + anchor, &anchored.cert)]);
+        for (depth, (number, issuer)) in issuers.enumerate().skip(1) {
+            let Some(contents) = issuer.extensions.name_constraints else { continue };
+            let mut constraints = None;
+            for (below, &(subject, node)) in path.nodes.iter().enumerate().take(depth) {
+                if below != 0 && node.self_issued {
+                    continue;
+                }
+                let comparisons = &mut self.comparisons;
+                let verdict = self.constrained.entry((subject, number)).or_insert_with(|| {
+                    constraints.get_or_insert_with(|| Constraints::new(contents)).check(
+                        &node.cert,
+                        common_names && below == 0,
+                        comparisons,
+                    )
+                });
+                if let Err(violation) = *verdict {
+                    let kind = match violation {
+                        Violation::TooMany => ErrorKind::ChainTooComplex,
+                        _ => ErrorKind::NameConstraints,
+                    };
+                    let cause = Cause::NameConstraints { violation, by: depth };
+                    let fault = Fault::new(kind).at(below).because(cause);
+                    return Err(fault.code(violation.openssl_code()));
+                }
             }
         }
-        verdict
+        Ok(())
     }
+}
+
+/// RFC 5280 section 6.1.4 (l) and (m), counted from below: a certificate's constraint is on the
+/// intermediates between it and the end entity that are not self-issued. The anchor's own is heeded
+/// too, as in OpenSSL (section 6.1.1 (d) leaves that open).
+fn path_lengths(path: &Path<'_, '_>) -> Result<(), Fault> {
+    let mut below = 0;
+    for (depth, cert) in path.certs().enumerate().skip(1) {
+        if checks::exceeds(cert.path_length(), below) {
+            return Err(Fault::new(ErrorKind::PathLengthExceeded).at(depth));
+        }
+        below += usize::from(!cert.is_self_issued());
+    }
+    Ok(())
+}
+
+/// The strict profile holds for the whole path, the trust anchor included: that has to be a CA by
+/// basicConstraints as well.
+fn strict(path: &Path<'_, '_>) -> Result<(), Fault> {
+    let last = path.nodes.len();
+    if !path.anchor.1.cert.is_ca() {
+        return Err(Fault::new(ErrorKind::NotACa).at(last));
+    }
+    path.certs()
+        .enumerate()
+        .try_for_each(|(depth, cert)| checks::strict(cert, depth, depth == last))
 }

@@ -6,24 +6,24 @@
 use pki_types::UnixTime;
 
 use crate::cert::Cert;
-use crate::fault::{Failure, NearMiss, PlaceSearched};
+use crate::fault::{Failure, NearMiss, Searched};
 use crate::kind::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::{Refusal, Source, StoreEntry};
 
 /// A place about which nothing is known yet but that it was searched.
-pub(super) fn place(source: Source, usable: Option<usize>) -> PlaceSearched {
-    PlaceSearched { source, usable, refused: 0, problems: Vec::new() }
+pub(super) fn place(source: Source, usable: Option<usize>) -> Searched {
+    Searched { source, usable, refused: 0, problems: Vec::new() }
 }
 
 /// Every place that was searched, with what it has: the places that are known, and those that the
 /// entries come from.
 pub(super) fn searched<'e>(
-    mut places: Vec<PlaceSearched>,
+    mut places: Vec<Searched>,
     entries: impl IntoIterator<Item = &'e StoreEntry>,
     purpose: Purpose,
     time: UnixTime,
-) -> Vec<PlaceSearched> {
+) -> Vec<Searched> {
     for entry in entries {
         let found = places.iter().position(|place| match (&place.source, entry.source()) {
             (place, Source::File(path)) => place.holds(path),

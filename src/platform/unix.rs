@@ -4,7 +4,7 @@
 
 use super::{Platform, evidence};
 use crate::cert::Cert;
-use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, PlaceSearched};
+use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
 use crate::path::Search;
 use crate::peer::{Peer, Verified};
@@ -48,7 +48,7 @@ impl Platform for Engine {
 }
 
 /// Where the system store was searched, with the problems met there.
-fn places(store: &SystemStore) -> Vec<PlaceSearched> {
+fn places(store: &SystemStore) -> Vec<Searched> {
     let place = |source: &Source| evidence::place(source.clone(), Some(0));
     let mut out: Vec<_> = store.places.iter().map(|searched| place(&searched.source)).collect();
     for problem in &store.problems {

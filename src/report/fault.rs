@@ -1,7 +1,7 @@
 //! The facts behind a fault in words.
 
 use crate::error::Parts;
-use crate::fault::{AppleCas, AppleRule, Cause, StrictRule};
+use crate::fault::{AppleCas, AppleRule, Cause, StrictRule, Violation};
 
 /// What the facts are; `None` where the kind says it all.
 pub(super) fn words(parts: &Parts) -> Option<String> {
@@ -16,7 +16,9 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
             format!("{sent} bytes of certificates were sent, the limit is {limit}")
         }
         Cause::TooManySteps { limit } => format!("more than {limit} steps"),
-        Cause::TooManySignatures { limit } => format!("more than {limit} signatures"),
+        Cause::TooManySignatures => {
+            "its signatures take longer to verify than is allowed for one chain".to_owned()
+        }
         Cause::NoAlgorithms => {
             "no signature algorithms: turn on the feature aws-lc-rs or ring, or give them to \
              signature_algorithms"
@@ -43,6 +45,7 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::AnchorRefused { subject, source, refusal } => {
             format!("'{subject}' in {source}: {refusal}")
         }
+        Cause::NameConstraints { violation, by } => name_constraints(*violation, *by),
         Cause::NoCrl => "no CRL covers this certificate".to_owned(),
         Cause::Ocsp(why) => super::ocsp::words(why),
         Cause::Crl { issuer, issued, why } => super::crl::words(issuer.as_deref(), *issued, why),
@@ -60,6 +63,27 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         }
         Cause::Call(function) => format!("{function} failed"),
     })
+}
+
+/// How a name breaks the constraints of the CA at this depth.
+fn name_constraints(violation: Violation, by: usize) -> String {
+    let ca = format!("the name constraints of the CA at depth {by}");
+    match violation {
+        Violation::NotPermitted(form) => format!("{ca} do not permit its {form}"),
+        Violation::Excluded(form) => format!("{ca} exclude its {form}"),
+        Violation::Bounds(form) => {
+            format!("{ca} have a minimum or maximum for the form {form}, which is not supported")
+        }
+        Violation::UnsupportedForm(form) => {
+            format!(
+                "{ca} are about the form {form}, which is not supported, and it has such a name"
+            )
+        }
+        Violation::Malformed(form) => {
+            format!("{ca} cannot be compared with its {form}: one of the two is malformed")
+        }
+        Violation::TooMany => format!("{ca} and its names are too many to compare"),
+    }
 }
 
 /// What the end entity is valid for instead.

@@ -100,7 +100,7 @@ fn by_kind(parts: &Parts) -> &'static str {
         }
         ErrorKind::NotYetValid => "Check this machine's clock; it may be behind.",
         ErrorKind::NameMismatch => {
-            "Connect with a name the certificate is for, or have the peer's certificate reissued \
+            "Connect with a name the certificate is valid for, or have the peer's certificate reissued \
              with this name as a subject alternative name."
         }
         ErrorKind::Revoked => {

@@ -18,7 +18,7 @@ use crate::cert::Cert;
 use crate::cert::der::Malformed;
 use crate::cert::time::Timestamp;
 use crate::error::VerifyError;
-use crate::fault::{NearMiss, OsCode, PlaceProblem, PlaceSearched, Searched};
+use crate::fault::{NearMiss, OsCode, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
 use crate::peer::Verified;
 use crate::policy::Purpose;
@@ -141,6 +141,15 @@ impl fmt::Display for Searched {
     }
 }
 
+impl fmt::Display for PlaceProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(problem) => problem.fmt(f),
+            Self::Empty => f.write_str("it cannot be opened or is empty"),
+        }
+    }
+}
+
 impl fmt::Display for NearMiss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "'{}' in {}: {}", self.subject, self.source, self.reason)
@@ -167,16 +176,6 @@ impl fmt::Display for Verified {
         writeln!(f, "anchor: {}", anchor.as_deref().unwrap_or("(malformed)"))?;
         write!(f, "source: {}", self.anchor.source)
     }
-}
-
-/// A place that was searched, with its problems in words.
-pub(crate) fn searched(place: PlaceSearched) -> Searched {
-    let PlaceSearched { source, usable, refused, problems } = place;
-    let problems = problems.into_iter().map(|problem| match problem {
-        PlaceProblem::Store(problem) => problem.to_string(),
-        PlaceProblem::Empty => "it cannot be opened or is empty".to_owned(),
-    });
-    Searched { source, usable, refused, problems: problems.collect() }
 }
 
 /// The operating system's code, with a text where it gave none.

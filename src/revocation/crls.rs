@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 
 use pki_types::CertificateRevocationListDer;
 
-use super::scope::{self, Scope};
+use super::scope::Scope;
 use super::{BadSignature, Provider, Signatures};
 use crate::cert::der::{self, Malformed, Reader};
 use crate::cert::time::{self, Timestamp};
@@ -77,15 +77,13 @@ impl Crl {
         if let Some(known) = self.inner.memo.get(spki, &provider) {
             return known;
         }
-        let verdict = signatures.verify(
+        let verdict = signatures.verify_known(
             spki,
             self.bytes(contents.algorithm),
             self.bytes(contents.tbs),
             self.bytes(contents.signature),
         );
-        if verdict != Err(BadSignature::TooMany) {
-            self.inner.memo.put(spki, provider, verdict);
-        }
+        self.inner.memo.put(spki, provider, verdict);
         verdict
     }
 
@@ -378,7 +376,7 @@ impl<'a> Extension<'a> {
         let oid = fields.expect(der::OID, "extnID")?;
         let critical = match fields.optional(der::BOOLEAN, "critical")? {
             None => false,
-            Some(value) => scope::flag(value, "critical")?,
+            Some(value) => der::boolean(value, "critical")?,
         };
         let value = fields.expect(der::OCTET_STRING, "extnValue")?;
         fields.end("extension")?;

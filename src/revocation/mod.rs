@@ -20,7 +20,7 @@ use self::ocsp::Answer;
 use self::scope::{ALL_REASONS, extension, reasons_covered};
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
-use crate::cert::{CRL_SIGN, Cert, name_text};
+use crate::cert::{CRL_SIGN, Cert, name_text, same_name};
 use crate::fault::{Cause, CrlFault, CrlProblem, Fault, OcspFault};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
@@ -33,9 +33,18 @@ pub(crate) trait Signatures {
     /// What one list of algorithms knows another may not.
     fn provider(&self) -> &Provider;
 
-    /// `spki` and `algorithm` are the contents of a SubjectPublicKeyInfo and of an
-    /// AlgorithmIdentifier.
+    /// A signature of the peer's choice, within a bound. `spki` and `algorithm` are the contents of
+    /// a SubjectPublicKeyInfo and of an AlgorithmIdentifier.
     fn verify(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature>;
+
+    /// A signature that the caller gave, outside any bound: it is verified once and remembered.
+    fn verify_known(
         &mut self,
         spki: &[u8],
         algorithm: &[u8],
@@ -159,8 +168,6 @@ enum Opinion {
     Weak(CrlFault),
     /// It cannot be used, and may have said something: nothing else proves the certificate good.
     Dropped(CrlFault),
-    /// The bound on signatures is met.
-    TooMany,
 }
 
 impl Query<'_, '_> {
@@ -231,9 +238,6 @@ impl Query<'_, '_> {
                 Opinion::Dropped(why) => {
                     dropped.get_or_insert((crl, why));
                     continue;
-                }
-                Opinion::TooMany => {
-                    return Status::Unknown(Fault::new(ErrorKind::ChainTooComplex));
                 }
             };
             if weak.as_ref().is_none_or(|(_, known)| rank(&why) > rank(known)) {
@@ -326,7 +330,6 @@ impl Query<'_, '_> {
                     Ok(()) => {
                         return Ok(Signer { cert: signer, named: *named != KeyNamed::Another });
                     }
-                    Err(BadSignature::TooMany) => return Err(Opinion::TooMany),
                     Err(reason) => {
                         worst.get_or_insert((*named, reason));
                     }
@@ -387,11 +390,6 @@ fn key_named(crl: &Crl, contents: &Contents, signer: &Cert<'_>) -> KeyNamed {
         Some(name) if !same_name(name, signer.issuer) => KeyNamed::Another,
         _ => out,
     }
-}
-
-/// Whether two names, the contents of their SEQUENCEs, are the same (RFC 5280 section 7.1).
-fn same_name(a: &[u8], b: &[u8]) -> bool {
-    a == b
 }
 
 /// Whether the certificate says that its server staples a response: status_request among the TLS

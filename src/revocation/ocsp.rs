@@ -5,10 +5,10 @@
 
 use super::crls::{extensions, minimal};
 use super::digest::Digest;
-use super::{BadSignature, Query, Signatures, same_name};
+use super::{BadSignature, Query, Signatures};
 use crate::cert::der::{self, Malformed, Reader};
 use crate::cert::time::{self, Timestamp};
-use crate::cert::{Cert, DIGITAL_SIGNATURE, oids, split_spki};
+use crate::cert::{Cert, DIGITAL_SIGNATURE, oids, same_name, split_spki};
 use crate::fault::OcspFault;
 
 /// What a stapled response says.

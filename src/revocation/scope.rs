@@ -2,9 +2,8 @@
 //! distribution points (RFC 5280 sections 4.2.1.13, 5.2.5 and 6.3.3 (b)).
 
 use super::crls::{Crl, Span, extensions};
-use super::same_name;
-use crate::cert::Cert;
 use crate::cert::der::{self, Malformed, Reader};
+use crate::cert::{Cert, same_name};
 
 /// The reasons for a revocation (RFC 5280 section 4.2.1.13, ReasonFlags), one bit each.
 pub(super) const ALL_REASONS: u16 = 0x807f;
@@ -33,7 +32,8 @@ impl Scope {
             None => Ok(None),
             Some(value) => Ok(Some(value)),
         };
-        let is_set = |value: Option<&[u8]>| value.map_or(Ok(false), |value| flag(value, WHAT));
+        let is_set =
+            |value: Option<&[u8]>| value.map_or(Ok(false), |value| der::boolean(value, WHAT));
         out.only_users = is_set(next(1)?)?;
         out.only_cas = is_set(next(2)?)?;
         out.some_reasons = next(3)?.is_some();
@@ -81,14 +81,6 @@ pub(super) fn reasons_covered(crl: &Crl, scope: Option<&Scope>, cert: &Cert<'_>)
         }
     }
     if point.is_none() { ALL_REASONS } else { 0 }
-}
-
-/// A BOOLEAN's contents; TRUE is anything but 0, as in BER and OpenSSL.
-pub(super) fn flag(value: &[u8], what: &'static str) -> Result<bool, Malformed> {
-    match value {
-        [byte] => Ok(*byte != 0),
-        _ => Err(Malformed(what)),
-    }
 }
 
 /// The contents of a certificate's extension with this object identifier.

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
-use pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use pki_types::{CertificateDer, UnixTime};
 
 use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
@@ -30,9 +30,6 @@ pub struct StoreEntry {
 /// What does not depend on the time or the purpose, computed once, when first needed.
 #[derive(Debug)]
 pub(crate) struct Vetted {
-    pub(crate) anchor: TrustAnchor<'static>,
-    pub(crate) path_length: Option<u32>,
-    pub(crate) constrains_names: bool,
     not_before: Timestamp,
     not_after: Timestamp,
     server_auth: bool,
@@ -104,7 +101,8 @@ impl StoreEntry {
         // RFC 5280 section 6.1 leaves the validity of a trust anchor to local policy; OpenSSL
         // checks it like that of any other certificate, and so do we.
         let now = Timestamp::from(time);
-        if !allowed {
+        // Settings that name the purpose overrule the certificate's own, as in OpenSSL.
+        if !allowed && !self.grants(purpose) {
             Err(Refusal::WrongPurpose)
         } else if now < vetted.not_before {
             Err(Refusal::NotYetValid { not_before: vetted.not_before.to_unix() })
@@ -113,6 +111,11 @@ impl StoreEntry {
         } else {
             Ok(vetted)
         }
+    }
+
+    /// Whether the trust settings name the purpose.
+    pub(crate) fn grants(&self, purpose: Purpose) -> bool {
+        self.trust.as_ref().is_some_and(|trust| trust.names(purpose))
     }
 
     /// What the trust settings alone say against the purpose.
@@ -132,7 +135,7 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
     // says of itself explains more than its length.
     let unfit = if let Some(oid) = cert.extensions.unknown_critical {
         Some(Refusal::UnknownCriticalExtension(der::dotted(oid)))
-    } else if !cert.is_ca() {
+    } else if !cert.is_anchor_ca() {
         Some(Refusal::NotACa)
     } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
         Some(Refusal::NoCertSign)
@@ -142,13 +145,6 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         None
     };
     Ok(Vetted {
-        anchor: TrustAnchor {
-            subject: cert.subject.to_vec().into(),
-            subject_public_key_info: cert.spki.to_vec().into(),
-            name_constraints: cert.extensions.name_constraints.map(|names| names.to_vec().into()),
-        },
-        path_length: cert.path_length(),
-        constrains_names: cert.extensions.name_constraints.is_some(),
         not_before: cert.not_before,
         not_after: cert.not_after,
         server_auth: cert.extended_key_usage_allows(Purpose::ServerAuth),
@@ -169,6 +165,7 @@ struct Index {
     /// Hash of the subject and place in `entries`, sorted.
     by_subject: Vec<(u64, usize)>,
     any_rejected: bool,
+    any_settings: bool,
 }
 
 /// An [`AnchorSet`] that is being filled.
@@ -214,7 +211,8 @@ impl AnchorSetBuilder {
         }
         self.seen.insert(key, index.entries.len());
         index.any_rejected |= entry.trust.as_ref().is_some_and(|trust| !trust.rejected.is_empty());
-        index.by_subject.push((hash(&entry.raw_subject()), index.entries.len()));
+        index.by_subject.push((cert::name_hash(entry.raw_subject()), index.entries.len()));
+        index.any_settings |= entry.trust.is_some();
         index.entries.push(entry);
         Ok(())
     }
@@ -233,7 +231,7 @@ impl Index {
     fn spread_rejections(&mut self) {
         let identity = |entry: &StoreEntry| {
             let cert = Cert::parse(&entry.certificate).ok()?;
-            Some((cert.subject.to_vec(), cert.spki.to_vec()))
+            Some((cert::canonical(cert.subject)?, cert.spki.to_vec()))
         };
         // Only the purposes that somebody can ask for: the work does not grow with those that the
         // settings list.
@@ -278,7 +276,7 @@ impl AnchorSet {
 
     /// The entries with this subject (contents of the Name), in the order of reading.
     pub(crate) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &StoreEntry> {
-        let wanted = hash(&subject);
+        let wanted = cert::name_hash(subject);
         let start = self.index.by_subject.partition_point(|(hash, _)| *hash < wanted);
         self.index
             .by_subject
@@ -286,37 +284,38 @@ impl AnchorSet {
             .skip(start)
             .take_while(move |(hash, _)| *hash == wanted)
             .filter_map(|(_, index)| self.index.entries.get(*index))
-            .filter(move |entry| entry.raw_subject() == subject)
+            .filter(move |entry| cert::same_name(entry.raw_subject(), subject))
     }
 
     /// Whether any entry can be a trust anchor for the purpose at the time.
     pub(crate) fn has_usable(&self, purpose: Purpose, time: UnixTime) -> bool {
         self.entries().iter().any(|entry| entry.refusal(purpose, time).is_none())
     }
+}
 
-    /// The entry that rejects the subject and key of an entry, of this set or another one.
-    pub(crate) fn rejects_anchor(
-        &self,
-        entry: &StoreEntry,
-        purpose: Purpose,
-    ) -> Option<&StoreEntry> {
-        if !self.index.any_rejected {
-            return None;
-        }
-        self.rejects(&Cert::parse(entry.certificate()).ok()?, purpose)
+/// The entry whose trust settings say that this subject and key must not be trusted for the purpose,
+/// under whatever certificate: one that rejects it, or else one that lists other purposes only,
+/// where no entry says otherwise.
+pub(crate) fn distrusting<'s>(
+    sets: &[&'s AnchorSet],
+    cert: &Cert<'_>,
+    purpose: Purpose,
+) -> Option<&'s StoreEntry> {
+    if sets.iter().all(|set| !set.index.any_settings) {
+        return None;
     }
-
-    /// Whether trust settings reject this subject and key for the purpose, under whatever
-    /// certificate.
-    pub(crate) fn rejects(&self, cert: &Cert<'_>, purpose: Purpose) -> Option<&StoreEntry> {
-        if !self.index.any_rejected {
-            return None;
+    let (mut other_purposes, mut otherwise) = (None, false);
+    for entry in sets.iter().flat_map(|set| set.with_subject(cert.subject)) {
+        if !Cert::parse(&entry.certificate).is_ok_and(|other| other.spki == cert.spki) {
+            continue;
         }
-        self.with_subject(cert.subject).find(|entry| {
-            entry.distrust(purpose) == Some(Refusal::Rejected)
-                && Cert::parse(&entry.certificate).is_ok_and(|other| other.spki == cert.spki)
-        })
+        match entry.distrust(purpose) {
+            Some(Refusal::Rejected) => return Some(entry),
+            Some(_) => other_purposes = other_purposes.or(Some(entry)),
+            None => otherwise = true,
+        }
     }
+    other_purposes.filter(|_| !otherwise)
 }
 
 fn hash(value: &impl Hash) -> u64 {

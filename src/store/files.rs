@@ -125,7 +125,7 @@ mod tests {
         // A subject that can be read in a certificate that cannot.
         let mut broken = cert.clone();
         let version = broken.windows(5).position(|five| five == [0xa0, 3, 2, 1, 2]).unwrap();
-        broken[version + 4] = 9;
+        broken[version + 4] = 0xff;
         let text = [
             pem("CERTIFICATE", &cert),
             pem("X509 CRL", &[0x30, 0]),

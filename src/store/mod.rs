@@ -32,7 +32,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use anchor::StoreEntry;
-pub(crate) use anchor::{AnchorSet, Vetted};
+pub(crate) use anchor::{AnchorSet, distrusting};
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
 #[cfg(windows)]

@@ -53,6 +53,7 @@ pub struct Block {
 #[non_exhaustive]
 pub enum Item {
     /// `CERTIFICATE`, `X509 CERTIFICATE` or `TRUSTED CERTIFICATE`.
+    #[non_exhaustive]
     Certificate {
         /// The certificate.
         certificate: CertificateDer<'static>,

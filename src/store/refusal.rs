@@ -18,11 +18,13 @@ use crate::policy::Purpose;
 #[non_exhaustive]
 pub enum Refusal {
     /// Its validity period is over.
+    #[non_exhaustive]
     Expired {
         /// The end of the period.
         not_after: UnixTime,
     },
     /// Its validity period has not begun.
+    #[non_exhaustive]
     NotYetValid {
         /// The beginning of the period; 1970 if it is earlier.
         not_before: UnixTime,
@@ -138,12 +140,22 @@ impl TrustSettings {
     /// As OpenSSL's `X509_check_trust` for the TLS purposes: rejection wins, a list of trusted
     /// purposes excludes all others, `anyExtendedKeyUsage` stands for every purpose.
     pub(super) fn refusal(&self, purpose: Purpose) -> Option<Refusal> {
-        let (wanted, any) = (der::dotted(purpose.oid()), der::dotted(EKU_ANY));
-        let lists = |list: &[String]| list.iter().any(|oid| *oid == wanted || *oid == any);
-        match &self.trusted {
-            _ if lists(&self.rejected) => Some(Refusal::Rejected),
-            Some(trusted) if !lists(trusted) => Some(Refusal::NotTrustedForPurpose),
-            _ => None,
+        if lists(&self.rejected, purpose) {
+            Some(Refusal::Rejected)
+        } else if self.trusted.as_ref().is_some_and(|trusted| !lists(trusted, purpose)) {
+            Some(Refusal::NotTrustedForPurpose)
+        } else {
+            None
         }
     }
+
+    /// Whether the purpose is trusted explicitly.
+    pub(super) fn names(&self, purpose: Purpose) -> bool {
+        self.refusal(purpose).is_none() && self.trusted.is_some()
+    }
+}
+
+fn lists(list: &[String], purpose: Purpose) -> bool {
+    let (wanted, any) = (der::dotted(purpose.oid()), der::dotted(EKU_ANY));
+    list.iter().any(|oid| *oid == wanted || *oid == any)
 }

@@ -60,12 +60,10 @@ pub(crate) fn verify(data: &[u8]) -> bool {
         rest = after;
     }
     let first = data.first().copied().unwrap_or_default();
-    let revocation = Revocation {
-        check: if crls.is_empty() { RevocationCheck::Off } else { RevocationCheck::Chain },
-        unknown: if first & 1 == 0 { UnknownRevocation::Allow } else { UnknownRevocation::Reject },
-        crls,
-        ..Revocation::default()
-    };
+    let revocation = Revocation::default()
+        .check(if crls.is_empty() { RevocationCheck::Off } else { RevocationCheck::Chain })
+        .unknown(if first & 1 == 0 { UnknownRevocation::Allow } else { UnknownRevocation::Reject })
+        .crls(crls);
     let builder = Verifier::builder()
         .system_roots(false)
         .strict(first & 4 != 0)
@@ -89,7 +87,7 @@ pub(crate) fn verify(data: &[u8]) -> bool {
     for verifier in verifiers.into_iter().flatten() {
         for name in [None, ServerName::try_from("server.test").ok()] {
             let time = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
-            let peer = Peer { time, ocsp_response: data, ..Peer::new(&chain, name) };
+            let peer = Peer::new(&chain, name).time(time).ocsp_response(data);
             match verifier.verify(&peer) {
                 Ok(verified) => {
                     trusted = true;

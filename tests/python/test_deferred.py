@@ -224,7 +224,7 @@ def test_objects_keep_the_client_certificate(context, system_ca, untrusted):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_sessions_carry_no_trust(context, untrusted, version):
-    """A session that was not verified is judged when it is resumed."""
+    """A session that was not verified is not resumed where it would have to be."""
     context.minimum_version = context.maximum_version = version
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -274,7 +274,7 @@ def test_resumed_sessions_keep_their_chain(context, localhost, version):
         assert caught.value.verify_code == 62
         # A session whose chain has been forgotten is not resumed.
         session, _, _ = connect()
-        context._mode.chains.clear()
+        context._mode.sessions._known.clear()
         _, reused, _ = connect(session=session)
         assert not reused
         # A session of another context, forgotten as well, is refused as in `ssl`.
@@ -301,8 +301,10 @@ def test_a_remembered_chain_belongs_to_its_session(context, localhost, untrusted
     with Server(server_context(localhost)) as good, Server(server_context(untrusted)) as bad:
         trusted, stranger = session(good), session(bad)
         context.verify_mode = ssl.CERT_REQUIRED
-        key = trustbridge._guard.session_id
-        context._mode.chains[key(stranger)] = context._mode.chains[key(trusted)]
+        sessions = context._mode.sessions
+        known = sessions.find(trusted)
+        known.terms = (int(ssl.CERT_REQUIRED), *known.terms[1:])
+        sessions.remember(stranger, known)
         # From CPython 3.14 on a session keeps its own chain.
         words = "not available|issuer is not known"
         with pytest.raises(ssl.SSLCertVerificationError, match=words):

@@ -45,7 +45,7 @@ def test_suite(tmp_path):
     copy(tmp_path)
     here = Path(__file__).parent
     about = ("context", "handshake", "inject", "threads", "trust_source")
-    about += ("parity_attributes", "parity_handshake", "parity_injection")
+    about += ("parity_attributes", "parity_handshake", "parity_injection", "verified")
     files = [f"test_{name}.py" for name in about]
     finished = subprocess.run(
         [

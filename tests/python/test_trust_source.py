@@ -407,6 +407,7 @@ def test_what_is_loaded_need_not_be_usable(respect, system_ca, other_ca, tmp_pat
             context = ssl.create_default_context(cafile=path)
             assert context.system_trust is False, name
             assert both(context) == (False, False), name
+            context = ssl.create_default_context(cafile=path)
             context.load_default_certs()
             assert context.system_trust is True, name
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -414,8 +415,8 @@ def test_what_is_loaded_need_not_be_usable(respect, system_ca, other_ca, tmp_pat
             context.load_verify_locations(path)
             assert context.system_trust is True, name
         # A file that could not be loaded, and a program that went on.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         for wrong in {{"cafile": EMPTY + "/missing"}}, {{"cadata": "nothing"}}:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             try:
                 context.load_verify_locations(**wrong)
             except OSError:

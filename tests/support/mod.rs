@@ -26,20 +26,20 @@ pub(crate) fn builder(case: &Case) -> VerifierBuilder {
             trustbridge_cases::Purpose::Server => Purpose::ServerAuth,
             trustbridge_cases::Purpose::Client => Purpose::ClientAuth,
         })
-        .revocation(Revocation {
-            check: match case.check {
-                Check::Off => RevocationCheck::Off,
-                Check::Leaf => RevocationCheck::Leaf,
-                Check::Chain => RevocationCheck::Chain,
-            },
-            unknown: if case.reject_unknown {
-                UnknownRevocation::Reject
-            } else {
-                UnknownRevocation::Allow
-            },
-            network: false,
-            crls: case.crls.iter().cloned().map(CertificateRevocationListDer::from).collect(),
-        })
+        .revocation(
+            Revocation::default()
+                .check(match case.check {
+                    Check::Off => RevocationCheck::Off,
+                    Check::Leaf => RevocationCheck::Leaf,
+                    Check::Chain => RevocationCheck::Chain,
+                })
+                .unknown(if case.reject_unknown {
+                    UnknownRevocation::Reject
+                } else {
+                    UnknownRevocation::Allow
+                })
+                .crls(case.crls.iter().cloned().map(CertificateRevocationListDer::from)),
+        )
         .danger_match_common_name(case.common_name)
         .strict(case.strict);
     certificates(&case.pinned).into_iter().fold(builder, VerifierBuilder::pinned_leaf)

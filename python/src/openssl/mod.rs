@@ -1,5 +1,5 @@
 //! The way from an `_ssl._SSLContext` to OpenSSL's certificate-verify callback: the only unsafe
-//! file of the binding.
+//! room of the binding.
 //!
 //! Nothing here links to OpenSSL. Every function comes from the libssl and libcrypto that
 //! CPython's `_ssl` itself loaded, so that the structures and the code that reads them belong
@@ -9,7 +9,7 @@
 //!
 //! * **Signatures.** Each function pointer has the type that OpenSSL 3's public headers give the
 //!   function of that name; [`Library::open`] refuses every other major version.
-//! * **The callback's context.** OpenSSL calls [`on_verify`] with a live `X509_STORE_CTX` whose
+//! * **The callback's context.** OpenSSL calls [`on_verify`](callbacks::on_verify) with a live `X509_STORE_CTX` whose
 //!   certificates, chain and `SSL` stay alive until it returns.
 //! * **The argument.** A context's [`Trust`] is owned by the `SSL_CTX` through its ex_data, which
 //!   OpenSSL frees with the `SSL_CTX`; a connection holds a reference to its `SSL_CTX`.
@@ -24,23 +24,19 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-use std::ffi::{CStr, c_int, c_long, c_ulong, c_void};
-use std::net::IpAddr;
+use std::ffi::{c_int, c_long, c_ulong, c_void};
 use std::path::PathBuf;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock};
 
 use pki_types::CertificateDer;
-use pyo3::exceptions::PyImportError;
+use pyo3::exceptions::{PyImportError, PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyAnyMethods;
+use pyo3::types::PyType;
 
-use crate::connection::{self, Connection};
-use crate::trust::{Set, Trust};
-use crate::verdict::Rejected;
+use crate::trust::Trust;
 use anchors::{AnchorCache, OwnedX509};
-use callbacks::{on_connection, on_connection_copied, on_connection_freed, on_free, on_verify};
-use symbols::{Ssl, SslCtx, Stack, Symbols, VerifyParam, X509, X509StoreCtx};
+use symbols::{SslCtx, Stack, Symbols, X509};
 #[cfg(unix)]
 use unix as loader;
 #[cfg(windows)]
@@ -54,20 +50,19 @@ const CRYPTO_EX_INDEX_SSL: c_int = 0;
 const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
 const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
 const SSL_CTRL_GET_MAX_PROTO_VERSION: c_int = 131;
-const X509_V_ERR_OUT_OF_MEM: c_int = 17;
 
 /// The OpenSSL of this interpreter, proven to be the right one.
 pub(crate) struct Library {
     symbols: Symbols,
     /// Index of the ex_data of `SSL_CTX` that holds a [`Trust`].
     trust_index: c_int,
-    /// Index of the ex_data of `SSL` that holds the [`Set`] it was made with.
-    set_index: c_int,
+    /// Index of the ex_data of `SSL` that holds its `Connection`.
+    connection_index: c_int,
     /// Index of the ex_data of `X509_STORE_CTX` that holds the `SSL`.
     ssl_index: c_int,
     /// Size of a Python object's header: where `SSL_CTX *` lies in an `_ssl._SSLContext`.
     header: usize,
-    context_type: Py<PyAny>,
+    context_type: Py<PyType>,
     anchors: AnchorCache,
 }
 
@@ -121,54 +116,46 @@ impl Library {
         if version >> 28 != 3 {
             return Err(refuse(format!("needs OpenSSL 3, this is {version:#x}")));
         }
-        // SAFETY: Signatures; NULL stands for "none" in every argument. The index is never
-        // given back: this module cannot be unloaded.
-        let trust_index = unsafe {
-            (symbols.CRYPTO_get_ex_new_index)(
-                CRYPTO_EX_INDEX_SSL_CTX,
-                0,
-                ptr::null_mut(),
-                None,
-                None,
-                Some(on_free),
-            )
-        };
-        // SAFETY: as above.
-        let set_index = unsafe {
-            (symbols.CRYPTO_get_ex_new_index)(
-                CRYPTO_EX_INDEX_SSL,
-                0,
-                ptr::null_mut(),
-                Some(on_connection),
-                Some(on_connection_copied),
-                Some(on_connection_freed),
-            )
-        };
+        let trust_index =
+            symbols.new_index(CRYPTO_EX_INDEX_SSL_CTX, None, None, callbacks::on_context_freed);
+        let connection_index = symbols.new_index(
+            CRYPTO_EX_INDEX_SSL,
+            Some(callbacks::on_connection),
+            Some(callbacks::on_connection_copied),
+            callbacks::on_connection_freed,
+        );
         // SAFETY: Signatures; the function takes nothing.
         let ssl_index = unsafe { (symbols.SSL_get_ex_data_X509_STORE_CTX_idx)() };
-        if trust_index < 0 || set_index < 0 || ssl_index < 0 {
+        if trust_index < 0 || connection_index < 0 || ssl_index < 0 {
             return Err(refuse("OpenSSL has no room for application data".to_owned()));
         }
         let header = py.get_type::<PyAny>().getattr("__basicsize__")?.extract()?;
-        let context_type = module.getattr("_SSLContext")?.unbind();
+        let context_type = module.getattr("_SSLContext")?.cast_into::<PyType>()?.unbind();
         let anchors = AnchorCache::default();
-        let library =
-            Self { symbols, trust_index, set_index, ssl_index, header, context_type, anchors };
+        let library = Self {
+            symbols,
+            trust_index,
+            connection_index,
+            ssl_index,
+            header,
+            context_type,
+            anchors,
+        };
         Ok(LIBRARY.get_or_init(|| library))
     }
 
     /// The `SSL_CTX *` of a Python context, which stays alive as long as `context` does.
     fn ssl_ctx(&self, context: &Bound<'_, PyAny>) -> PyResult<NonNull<SslCtx>> {
-        if !context.is_instance(self.context_type.bind(context.py()))? {
-            return Err(pyo3::exceptions::PyTypeError::new_err("not an ssl.SSLContext"));
+        // The real type: `isinstance` believes what an object says in `__class__`.
+        if !context.get_type().is_subclass(self.context_type.bind(context.py()))? {
+            return Err(PyTypeError::new_err("not an ssl.SSLContext"));
         }
         let field = context.as_ptr().cast::<u8>().wrapping_add(self.header).cast::<*mut SslCtx>();
         // SAFETY: the object is an `_ssl._SSLContext`, whose structure begins with the object
         // header followed by `SSL_CTX *ctx` in every CPython on the tested list. The pointer is
         // set before the object is handed out and never changes.
         let pointer = unsafe { field.read() };
-        NonNull::new(pointer)
-            .ok_or_else(|| pyo3::exceptions::PyValueError::new_err("context has no SSL_CTX"))
+        NonNull::new(pointer).ok_or_else(|| PyValueError::new_err("context has no SSL_CTX"))
     }
 
     /// What OpenSSL says of a context.
@@ -196,29 +183,31 @@ impl Library {
     pub(crate) fn attach(&self, context: &Bound<'_, PyAny>, trust: Arc<Trust>) -> PyResult<()> {
         let ctx = self.ssl_ctx(context)?.as_ptr();
         let trust = Arc::into_raw(trust).cast_mut().cast::<c_void>();
-        // SAFETY: Signatures; `ctx` is alive. The data is what `on_free` expects; the caller
+        // SAFETY: Signatures; `ctx` is alive. The data is what `on_context_freed` expects; the caller
         // attaches to a new context only, so nothing older is overwritten and leaked.
         let stored = unsafe { (self.symbols.SSL_CTX_set_ex_data)(ctx, self.trust_index, trust) };
         if stored != 1 {
             // SAFETY: the pointer came from `into_raw` and was not stored.
             drop(unsafe { Arc::from_raw(trust.cast::<Trust>()) });
-            return Err(pyo3::exceptions::PyMemoryError::new_err("SSL_CTX_set_ex_data failed"));
+            return Err(PyMemoryError::new_err("SSL_CTX_set_ex_data failed"));
         }
         // SAFETY: Signatures; the argument lives as long as `ctx`.
-        unsafe { (self.symbols.SSL_CTX_set_cert_verify_callback)(ctx, Some(on_verify), trust) };
+        unsafe {
+            (self.symbols.SSL_CTX_set_cert_verify_callback)(ctx, Some(callbacks::on_verify), trust)
+        };
         Ok(())
     }
 
     /// The certificate in DER.
-    fn der(&self, cert: *const X509) -> Option<CertificateDer<'static>> {
+    fn der(&self, cert: NonNull<X509>) -> Option<CertificateDer<'static>> {
         // SAFETY: Signatures; `cert` is alive. NULL asks for the length only.
-        let length = unsafe { (self.symbols.i2d_X509)(cert, ptr::null_mut()) };
+        let length = unsafe { (self.symbols.i2d_X509)(cert.as_ptr(), ptr::null_mut()) };
         let length = usize::try_from(length).ok().filter(|length| *length > 0)?;
         let mut der = vec![0_u8; length];
         let mut end = der.as_mut_ptr();
         // SAFETY: Signatures; the buffer has the length the same function just asked for, and
         // the certificate cannot change in between: OpenSSL keeps its encoding.
-        let written = unsafe { (self.symbols.i2d_X509)(cert, &raw mut end) };
+        let written = unsafe { (self.symbols.i2d_X509)(cert.as_ptr(), &raw mut end) };
         (usize::try_from(written) == Ok(length)).then(|| CertificateDer::from(der))
     }
 
@@ -251,155 +240,5 @@ impl Library {
             NonNull::new(unsafe { (self.symbols.OPENSSL_sk_value)(stack, index) }.cast::<X509>())
         };
         (0..count).filter_map(member).collect()
-    }
-
-    /// What a handshake asks for. `None` if it cannot be read.
-    fn connection(&self, param: *mut VerifyParam, sent: &[NonNull<X509>]) -> Option<Connection> {
-        if param.is_null() {
-            return None;
-        }
-        let chain = sent.iter().map(|cert| self.der(cert.as_ptr())).collect::<Option<_>>()?;
-        // SAFETY: Signatures; the parameters belong to the live connection. Index 0 is the
-        // first name; NULL means none.
-        let host = unsafe { (self.symbols.X509_VERIFY_PARAM_get0_host)(param, 0) };
-        let host = (!host.is_null()).then(|| {
-            // SAFETY: a NUL-terminated string that belongs to the parameters; copied at once.
-            unsafe { CStr::from_ptr(host) }.to_bytes().to_vec()
-        });
-        // SAFETY: Signatures; the parameters belong to the live connection.
-        let address = unsafe { (self.symbols.X509_VERIFY_PARAM_get1_ip_asc)(param) };
-        let address = if address.is_null() {
-            None
-        } else {
-            // SAFETY: a NUL-terminated string made for the caller.
-            let text = unsafe { CStr::from_ptr(address) }.to_string_lossy().into_owned();
-            // SAFETY: Signatures; `get1` hands the string over, nothing refers to it any more.
-            unsafe { (self.symbols.CRYPTO_free)(address.cast(), c"trustbridge".as_ptr(), 0) };
-            // An address that cannot be read must not look like no address.
-            Some(text.parse::<IpAddr>().ok()?)
-        };
-        Some(Connection {
-            chain,
-            host,
-            address,
-            // SAFETY: Signatures; the parameters belong to the live connection.
-            flags: unsafe { (self.symbols.X509_VERIFY_PARAM_get_flags)(param) },
-            // SAFETY: as above.
-            host_flags: unsafe { (self.symbols.X509_VERIFY_PARAM_get_hostflags)(param) },
-        })
-    }
-
-    /// Reads the connection, asks for the verdict and hands it to OpenSSL. `Ok` only for a chain
-    /// that is trusted.
-    fn judge(&self, ctx: *mut X509StoreCtx, ssl: *mut Ssl, trust: &Trust) -> Result<(), Rejected> {
-        // SAFETY: The callback's context; Signatures.
-        let leaf = unsafe { (self.symbols.X509_STORE_CTX_get0_cert)(ctx) };
-        // SAFETY: as above.
-        let untrusted = unsafe { (self.symbols.X509_STORE_CTX_get0_untrusted)(ctx) };
-        let Some(leaf) = NonNull::new(leaf) else { return Err(Rejected::unreadable()) };
-        // libssl gives the whole list that the peer sent, the end entity first.
-        let mut sent = vec![leaf];
-        sent.extend(self.members(untrusted).into_iter().filter(|cert| *cert != leaf));
-        // SAFETY: The callback's context; Signatures.
-        let param = unsafe { (self.symbols.SSL_get0_param)(ssl) };
-        let connection = self.connection(param, &sent).ok_or_else(Rejected::unreadable)?;
-
-        // SAFETY: The callback's context; Signatures.
-        let set = unsafe { (self.symbols.SSL_get_ex_data)(ssl, self.set_index) }.cast::<Set>();
-        let current = trust.current();
-        // SAFETY: NULL, or what `on_connection` stored; the connection is alive. One that was not
-        // made by the package's own `_wrap_socket` or `_wrap_bio` has none.
-        let set = unsafe { set.as_ref() }.unwrap_or(&current);
-        let verified = connection::judge(set, &connection).inspect_err(|rejected| {
-            let at_fault = rejected.depth.and_then(|depth| sent.get(depth)).unwrap_or(&leaf);
-            // SAFETY: The callback's context; Signatures. The certificate stays with `ctx`.
-            unsafe { (self.symbols.X509_STORE_CTX_set_current_cert)(ctx, at_fault.as_ptr()) };
-        })?;
-
-        let mut chain = Vec::with_capacity(verified.chain.len());
-        for der in &verified.chain {
-            let known = connection.chain.iter().zip(&sent).find(|(sent, _)| *sent == der);
-            let cert = match known {
-                Some((_, cert)) => self.share(*cert),
-                None => self.anchors.get(self, der),
-            };
-            chain.push(cert.ok_or_else(|| Rejected::internal(X509_V_ERR_OUT_OF_MEM))?);
-        }
-        // SAFETY: The callback's context; Signatures.
-        let store_param = unsafe { (self.symbols.X509_STORE_CTX_get0_param)(ctx) };
-        self.check_security_level(store_param, &chain)?;
-        self.hand_over(ctx, chain)
-    }
-
-    /// Security levels above 2 ask for more than the core does by itself
-    /// ([SSL_CTX_set_security_level(3)](https://docs.openssl.org/3.0/man3/SSL_CTX_get_security_level/)).
-    fn check_security_level(
-        &self,
-        param: *const VerifyParam,
-        chain: &[OwnedX509],
-    ) -> Result<(), Rejected> {
-        // SAFETY: The callback's context; Signatures.
-        let level = unsafe { (self.symbols.X509_VERIFY_PARAM_get_auth_level)(param) };
-        let wanted = match level {
-            ..=2 => return Ok(()),
-            3 => 128,
-            4 => 192,
-            _ => 256,
-        };
-        for (depth, cert) in chain.iter().enumerate() {
-            let cert = cert.cert.as_ptr();
-            // SAFETY: Signatures; `cert` is alive, the key belongs to it. NULL gives 0 bits.
-            let key = unsafe { (self.symbols.X509_get0_pubkey)(cert) };
-            let key_bits = if key.is_null() {
-                0
-            } else {
-                // SAFETY: as above.
-                unsafe { (self.symbols.EVP_PKEY_get_security_bits)(key) }
-            };
-            if key_bits < wanted {
-                let code = if depth == 0 { 66 } else { 67 }; // EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL
-                return Err(Rejected::security_level(code, depth, level, "public key"));
-            }
-            let mut signature_bits = -1;
-            // SAFETY: Signatures; NULL for what is not asked for.
-            unsafe {
-                (self.symbols.X509_get_signature_info)(
-                    cert,
-                    ptr::null_mut(),
-                    ptr::null_mut(),
-                    &raw mut signature_bits,
-                    ptr::null_mut(),
-                )
-            };
-            // Nobody relies on the signature of the trust anchor.
-            if depth + 1 < chain.len() && signature_bits < wanted {
-                return Err(Rejected::security_level(68, depth, level, "signature")); // CA_MD_TOO_WEAK
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the chain the verified chain of the connection.
-    fn hand_over(&self, ctx: *mut X509StoreCtx, chain: Vec<OwnedX509>) -> Result<(), Rejected> {
-        let out_of_memory = || Rejected::internal(X509_V_ERR_OUT_OF_MEM);
-        // SAFETY: Signatures.
-        let stack = unsafe { (self.symbols.OPENSSL_sk_new_null)() };
-        if stack.is_null() {
-            return Err(out_of_memory());
-        }
-        for cert in chain {
-            // SAFETY: Signatures; the stack takes over one reference if it answers more than 0.
-            let pushed =
-                unsafe { (self.symbols.OPENSSL_sk_push)(stack, cert.cert.as_ptr().cast()) };
-            if pushed <= 0 {
-                // SAFETY: Signatures; frees the stack with the references it holds.
-                unsafe { (self.symbols.OPENSSL_sk_pop_free)(stack, self.symbols.X509_free) };
-                return Err(out_of_memory());
-            }
-            std::mem::forget(cert);
-        }
-        // SAFETY: The callback's context; Signatures. `ctx` takes the stack over.
-        unsafe { (self.symbols.X509_STORE_CTX_set0_verified_chain)(ctx, stack) };
-        Ok(())
     }
 }

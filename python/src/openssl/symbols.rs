@@ -1,7 +1,7 @@
 //! OpenSSL's functions, found by name, and the types they work on.
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::loader;
 
@@ -98,4 +98,21 @@ symbols! {
     ) -> c_int;
     CRYPTO_set_ex_data: fn(*mut ExData, c_int, *mut c_void) -> c_int;
     SSL_get_ex_data: fn(*const Ssl, c_int) -> *mut c_void;
+}
+
+impl Symbols {
+    /// An index for data of the program's own in every object of `class`; negative if there is
+    /// no room. It is never given back: this module cannot be unloaded.
+    pub(super) fn new_index(
+        &self,
+        class: c_int,
+        made: Option<ExCallback>,
+        copied: Option<DupCallback>,
+        freed: ExCallback,
+    ) -> c_int {
+        // SAFETY: Signatures; the callbacks have no argument to live on.
+        unsafe {
+            (self.CRYPTO_get_ex_new_index)(class, 0, ptr::null_mut(), made, copied, Some(freed))
+        }
+    }
 }

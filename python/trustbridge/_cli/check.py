@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def check(parsed: argparse.Namespace) -> int:
     """Connects, verifies and prints; the exit status."""
-    from .. import SSLContext, verify
+    from .. import SSLContext
 
     default = starttls.PROTOCOLS[parsed.starttls][1] if parsed.starttls else 443
     try:
@@ -39,14 +39,9 @@ def check(parsed: argparse.Namespace) -> int:
         parsed.parser.error("--only needs --cafile")
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     context = SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=not parsed.only)
-    roots: list[bytes] = []
     if parsed.cafile:
         try:
             context.load_verify_locations(parsed.cafile)
-            # A context of its own tells what was loaded.
-            loaded = SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=False)
-            loaded.load_verify_locations(parsed.cafile)
-            roots = loaded.get_ca_certs(True)
         except (OSError, ValueError) as error:
             parsed.parser.error(f"--cafile {parsed.cafile}: {words(error)}")
     answer: dict[str, Any] = {"host": host, "port": port, "trusted": False}
@@ -55,11 +50,8 @@ def check(parsed: argparse.Namespace) -> int:
             if parsed.starttls:
                 starttls.start(parsed.starttls, connection)
             with context.wrap_socket(connection, server_hostname=host) as secured:
-                chain = verified_chain(secured)
+                verified = secured.verified
                 answer.update(tls=secured.version(), cipher=secured.cipher())
-        # The handshake has been accepted. This second look at its chain is for the names and
-        # the source, which OpenSSL does not keep.
-        verified = verify(chain, host, extra_roots=roots, system_trust=not parsed.only)
     except ssl.SSLCertVerificationError as error:
         return refused(parsed, answer, error)
     except (OSError, UnicodeError, ValueError) as error:
@@ -68,6 +60,7 @@ def check(parsed: argparse.Namespace) -> int:
             print_json(answer)
         print(f"no connection to {shown}: {words(error)}", file=sys.stderr)
         return NO_CONNECTION
+    assert verified is not None
     if parsed.json:
         answer.update(
             trusted=True,
@@ -117,33 +110,25 @@ def refused(parsed: argparse.Namespace, answer: dict[str, Any], error: ssl.SSLEr
     return NOT_TRUSTED
 
 
-def verified_chain(secured: ssl.SSLSocket) -> list[bytes]:
-    """The chain of a connection, DER, end entity first."""
-    if sys.version_info >= (3, 13):
-        return secured.get_verified_chain()
-    chain = secured._sslobj.get_verified_chain()  # type: ignore[attr-defined,unused-ignore]
-    encoding_der = 2  # _ssl.ENCODING_DER
-    return [certificate.public_bytes(encoding_der) for certificate in chain]
-
-
 def certificates(verified: Verified) -> list[dict[str, str]]:
     """The certificates of a chain, for JSON."""
     import hashlib
 
-    # "  0: SUBJECT", "     issued by ISSUER", "     valid FROM to UNTIL"
-    lines = [line.strip() for line in str(verified).splitlines()]
-    found = []
-    for index, der in enumerate(verified.chain):
-        subject, issuer, valid = lines[3 * index : 3 * index + 3]
-        since, _, until = valid.removeprefix("valid ").partition(" to ")
-        found.append(
-            {
-                "subject": subject.partition(": ")[2],
-                "issuer": issuer.removeprefix("issued by "),
-                "not_before": since,
-                "not_after": until,
-                "sha256": hashlib.sha256(der).hexdigest(),
-                "pem": ssl.DER_cert_to_PEM_cert(der),
-            }
-        )
-    return found
+    return [
+        {
+            "subject": certificate.subject,
+            "issuer": certificate.issuer,
+            "not_before": moment(certificate.not_before),
+            "not_after": moment(certificate.not_after),
+            "sha256": hashlib.sha256(certificate.der).hexdigest(),
+            "pem": ssl.DER_cert_to_PEM_cert(certificate.der),
+        }
+        for certificate in verified.certificates
+    ]
+
+
+def moment(seconds: int) -> str:
+    """A time of a certificate, which can be before 1970, in UTC."""
+    from datetime import datetime, timedelta
+
+    return f"{datetime(1970, 1, 1) + timedelta(seconds=seconds)} UTC"

@@ -1,4 +1,6 @@
 //! What the codes and the texts of Apple's verifier mean.
+//!
+//! Tests: `rules/tests.rs`.
 
 use crate::kind::ErrorKind;
 use crate::text::escape;

@@ -1,5 +1,5 @@
-//! The verifier of Apple systems: the calls, and what their answers mean. The second is compiled
-//! and tested on every system.
+//! The verifier of Apple systems: the calls (`sectrust`), and what is asked and what the answers
+//! mean (`rules`, `codes`, `profile`). All but the calls is compiled and tested on every system.
 
 mod codes;
 mod profile;

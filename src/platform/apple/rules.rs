@@ -87,7 +87,7 @@ pub(super) fn check_settings(config: &Config) -> Result<(), BadSetting> {
 }
 
 /// The caller's trust anchors. The system's store always has some, so that `fallback_roots`
-/// count only where the system's are not wanted at all.
+/// are trusted only where the system's are not wanted at all.
 pub(super) fn roots(config: &Config) -> impl Iterator<Item = &StoreEntry> {
     let fallback = config.fallback.entries().iter().filter(|_| config.system.is_none());
     config.extra.entries().iter().chain(fallback)
@@ -156,7 +156,7 @@ pub(super) fn verify(
     for only in tries.into_iter().flatten() {
         let question = question(config, peer, only);
         let verdict =
-            ask(&question).and_then(|answer| judge(config, leaf, peer, &question, answer));
+            ask(&question).and_then(|answer| answered(config, leaf, peer, &question, answer));
         let error = match verdict {
             Ok(verified) => return Ok(verified),
             Err(error) => error,
@@ -174,7 +174,7 @@ pub(super) fn verify(
     if failure.as_ref().is_none_or(|failure| yields_to_trusted_end_entity(failure.kind())) {
         let same = |entry: &&StoreEntry| entry.certificate().as_ref() == leaf.der;
         if let Some(entry) = roots(config).find(same) {
-            return checks::trusted_end_entity(leaf, config, peer, Anchor::from(entry))
+            return checks::trusted_end_entity(leaf, config, peer, Anchor::from(entry), false)
                 .map_err(Into::into);
         }
     }
@@ -199,7 +199,7 @@ fn usable(config: &Config, leaf: &Cert<'_>, time: UnixTime) -> Vec<usize> {
 }
 
 /// The system's answer as a verdict. Whatever is missing or does not fit together is a failure.
-fn judge(
+fn answered(
     config: &Config,
     leaf: &Cert<'_>,
     peer: &Peer<'_>,
@@ -250,7 +250,7 @@ fn accepted(
         return Err(Fault::new(ErrorKind::CannotCheck).because(cause).into());
     };
     // Older systems compare the common name too, and a user can let a wrong name pass.
-    checks::name(leaf, config, peer, true)?;
+    checks::name(leaf, config, peer)?;
     Ok(Verified { chain, anchor, revocation: revocation_outcome(&config.revocation) })
 }
 
@@ -344,7 +344,7 @@ fn seen(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>, failure: &Failure) ->
     let system = config.system.iter().map(|_| Source::System(TRUST_STORE.into()));
     let system = system.map(|source| evidence::place(source, None)).collect();
     let near_misses = if evidence::near_misses_matter(failure) {
-        let sent = peer.chain.iter().skip(1).chain(&config.intermediates);
+        let sent = peer.chain.iter().skip(1).chain(config.intermediates.iter());
         let sent = sent.filter_map(|der| Cert::parse(der).ok());
         let certs: Vec<_> = std::iter::once(leaf.clone()).chain(sent).collect();
         let others = roots(config).filter(|entry| entry.certificate().as_ref() != leaf.der);

@@ -1,6 +1,8 @@
 //! What a verdict of Windows means, in this crate's terms. Pure functions over the error bits and
 //! codes that the engine hands over, compiled and tested on every system.
 //!
+//! Tests: in this file.
+//!
 //! Sources: [`CERT_TRUST_STATUS`](https://learn.microsoft.com/windows/win32/api/wincrypt/ns-wincrypt-cert_trust_status)
 //! and [`CertVerifyCertificateChainPolicy`](https://learn.microsoft.com/windows/win32/api/wincrypt/nf-wincrypt-certverifycertificatechainpolicy).
 
@@ -35,7 +37,7 @@ const UNKNOWN_REVOCATION: u32 = REVOCATION_STATUS_UNKNOWN | IS_OFFLINE_REVOCATIO
 
 /// Every error bit of wincrypt.h, with its name without `CERT_TRUST_`. Of several bits the first
 /// of this list gives the kind of error: what is final, then the missing path, then what is wrong
-/// with a certificate, and last what merely could not be found out.
+/// with a certificate, and last what is merely not known.
 pub(crate) const TRUST_BITS: &[(u32, &str, ErrorKind)] = &[
     (IS_EXPLICIT_DISTRUST, "IS_EXPLICIT_DISTRUST", ErrorKind::Distrusted),
     (IS_REVOKED, "IS_REVOKED", ErrorKind::Revoked),
@@ -138,7 +140,7 @@ impl Status {
             && !matches!(policy, Some(ErrorKind::Revoked | ErrorKind::Distrusted))
     }
 
-    /// The names of the error bits, for people; empty if there are none.
+    /// The names of the error bits, for humans; empty if there are none.
     pub(crate) fn bit_names(&self) -> String {
         let bits = self.bits();
         let known = TRUST_BITS.iter().filter(|(bit, _, _)| bits & bit != 0);
@@ -356,8 +358,8 @@ pub(crate) enum OwnRoots {
     ExtraAndFallback,
 }
 
-/// Fallback roots count while the system store has not a single certificate. Windows fetches
-/// roots on demand, so a store with any certificate in it is at work.
+/// Fallback roots are trusted while the system store has not a single certificate. Windows
+/// fetches roots on demand, so a store with any certificate in it works as expected.
 pub(crate) fn own_roots(
     extra: bool,
     fallback: bool,
@@ -519,7 +521,7 @@ mod tests {
 
     #[test]
     fn fallback_roots_need_an_empty_system() {
-        let unasked = || -> bool { panic!("the store must not be looked at") };
+        let unasked = || -> bool { panic!("the store must not be read") };
         assert_eq!(own_roots(true, false, true, unasked), OwnRoots::Extra);
         assert_eq!(own_roots(false, false, true, unasked), OwnRoots::None);
         assert_eq!(own_roots(true, true, false, unasked), OwnRoots::ExtraAndFallback);

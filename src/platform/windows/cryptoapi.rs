@@ -1,8 +1,9 @@
-//! The calls of CryptoAPI: every `unsafe` block of the Windows verifier.
+//! The calls of CryptoAPI, with an owner for each handle.
+//!
+//! Tests: in this file, and `tests/windows.rs`, under Wine and on Windows.
 
 #![allow(unsafe_code)]
 
-use std::io;
 use std::mem::offset_of;
 use std::ptr;
 
@@ -11,15 +12,12 @@ use schannel::RawPointer;
 use schannel::cert_chain::CertChainContext;
 use schannel::cert_context::CertContext;
 use schannel::cert_store::{CertStore, Memory};
-use windows_sys::Win32::Foundation::{FILETIME, GetLastError};
+use windows_sys::Win32::Foundation::FILETIME;
 use windows_sys::Win32::Security::Cryptography as crypt;
-use windows_sys::Win32::System::Diagnostics::Debug as debug;
-use windows_sys::core::BOOL;
 
 use super::codes::{self, Status};
+use super::os_error::{OsError, check};
 use crate::cert::{Cert, KEY_CERT_SIGN};
-use crate::fault::{Failure, Fault, OsCode};
-use crate::kind::ErrorKind;
 use crate::peer::Peer;
 use crate::policy::Purpose;
 use crate::settings::Config;
@@ -318,7 +316,7 @@ pub(super) fn add_all<'c>(
 
 pub(super) fn add_crl(store: &CertStore, crl: &[u8]) -> Result<(), OsError> {
     // SAFETY: the store is live, the pointer and the length are those of `crl`, and no context
-    // is asked for.
+    // is requested.
     check(unsafe {
         crypt::CertAddEncodedCRLToStore(
             raw_store(store),
@@ -396,79 +394,12 @@ fn length(bytes: &[u8]) -> Result<u32, OsError> {
     u32::try_from(bytes.len()).map_err(|_| OsError::INVALID_ARGUMENT)
 }
 
-/// An error code of Windows, where a call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OsError(u32);
-
-impl OsError {
-    /// `E_INVALIDARG`.
-    const INVALID_ARGUMENT: Self = Self(0x8007_0057);
-
-    fn last() -> Self {
-        // SAFETY: reads a number of this thread.
-        Self(unsafe { GetLastError() })
-    }
-
-    /// Nothing was decided: a call failed.
-    pub(super) fn cannot_check(self) -> Box<Failure> {
-        let kind = match codes::code_kind(self.0) {
-            Some(ErrorKind::BadEncoding) => ErrorKind::BadEncoding,
-            _ => ErrorKind::CannotCheck,
-        };
-        let mut failure: Box<Failure> = Fault::new(kind).into();
-        failure.os = Some(self.code());
-        failure
-    }
-
-    pub(super) fn code(self) -> OsCode {
-        os_code(self.0, "")
-    }
-}
-
-impl From<io::Error> for OsError {
-    fn from(error: io::Error) -> Self {
-        let code = error.raw_os_error().unwrap_or_default();
-        Self(u32::from_ne_bytes(code.to_ne_bytes()))
-    }
-}
-
-/// The one place where the BOOL of a call becomes a `Result`.
-fn check(ok: BOOL) -> Result<(), OsError> {
-    if ok == 0 { Err(OsError::last()) } else { Ok(()) }
-}
-
-/// The code with a name of ours, if there is one, and the text of Windows.
-pub(super) fn os_code(code: u32, name: &str) -> OsCode {
-    let name = if name.is_empty() { codes::code_name(code) } else { name };
-    let text = match (name, system_text(code)) {
-        (name, None) => name.to_owned(),
-        ("", Some(text)) => text,
-        (name, Some(text)) => format!("{name}: {text}"),
-    };
-    OsCode::new(i64::from(code), text)
-}
-
-/// What Windows says about a code, in the user's language, on one line.
-fn system_text(code: u32) -> Option<String> {
-    const UNITS: u32 = 1024;
-    let mut buffer = [0_u16; UNITS as usize];
-    let flags = debug::FORMAT_MESSAGE_FROM_SYSTEM | debug::FORMAT_MESSAGE_IGNORE_INSERTS;
-    // SAFETY: the size is the number of UTF-16 units that the buffer can take, not of bytes; the
-    // message has no inserts.
-    let written = unsafe {
-        debug::FormatMessageW(flags, ptr::null(), code, 0, buffer.as_mut_ptr(), UNITS, ptr::null())
-    };
-    let text = buffer.get(..usize::try_from(written).ok()?)?;
-    let text = String::from_utf16_lossy(text);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    (!text.is_empty()).then(|| text.trim_end_matches('.').to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use windows_sys::Win32::Foundation as found;
 
     use super::*;
+    use crate::kind::ErrorKind;
 
     /// The numbers in the tables are those of the headers.
     #[test]
@@ -585,25 +516,12 @@ mod tests {
     }
 
     #[test]
-    fn codes_have_text() {
-        let error = os_code(0x800b_0109, "CERT_E_UNTRUSTEDROOT");
-        assert_eq!(error.code, 0x800b_0109);
-        assert!(error.text.starts_with("CERT_E_UNTRUSTEDROOT"), "{error:?}");
-        // ERROR_FILE_NOT_FOUND has a text everywhere, on one line.
-        let text = system_text(2).unwrap();
-        assert!(!text.is_empty() && !text.contains(['\r', '\n']), "{text:?}");
-        // Nothing has this code.
-        assert_eq!(system_text(0x2fff_ffff), None);
-        assert!(os_code(0x2fff_ffff, "").text.is_empty());
-    }
-
-    #[test]
     fn failed_calls_are_failures() {
         assert_eq!(check(1), Ok(()));
         assert!(check(0).is_err());
         assert!(ChainEngine::create(&crypt::CERT_CHAIN_ENGINE_CONFIG::default()).is_err());
         let garbage = OsError::from(CertContext::new(b"garbage").unwrap_err());
-        assert_ne!(garbage.0, 0);
+        assert_ne!(garbage.code().code, 0);
         assert_eq!(OsError::INVALID_ARGUMENT.cannot_check().kind(), ErrorKind::CannotCheck);
     }
 }

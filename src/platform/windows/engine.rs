@@ -1,5 +1,5 @@
 //! Windows decides: `CertGetCertificateChain` builds the chain and
-//! `CertVerifyCertificateChainPolicy` applies the SSL policy to it. Both must be content.
+//! `CertVerifyCertificateChainPolicy` applies the SSL policy to it. Both must accept it.
 //!
 //! The system's engine is asked first. Only if it knows no path to a trusted root, a second
 //! engine is asked that trusts nothing but the caller's own roots. ROOT is never listed to verify:
@@ -15,14 +15,12 @@ use schannel::cert_store::{CertStore, CertStoreBuilder, Memory};
 
 use super::super::{Platform, evidence};
 use super::codes::{self, OwnRoots};
-use super::cryptoapi::{
-    Answer, ChainEngine, OsError, Question, add_all, add_crl, may_be_shown, os_code,
-};
+use super::cryptoapi::{Answer, ChainEngine, Question, add_all, add_crl, may_be_shown};
+use super::os_error::{OsError, os_code};
 use crate::cert::{Cert, Summary, subject_of};
 use crate::checks;
 use crate::fault::{
-    BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, PlaceSearched, Unreadable,
-    Unsupported,
+    BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched, Unreadable, Unsupported,
 };
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
@@ -117,7 +115,7 @@ impl<'a> Search<'a> {
         let mut refusal: Box<Failure> = Fault::new(ErrorKind::NoTrustAnchors).at(0).into();
         if self.config.system.is_some() {
             let answer = self.ask(&question, None)?;
-            match self.judge(&answer) {
+            match self.answered(&answer) {
                 Ok(()) => {
                     return self.verified(answer, Source::System(STORE.into()));
                 }
@@ -142,8 +140,14 @@ impl<'a> Search<'a> {
         if refusal.kind().rank() < ErrorKind::RevocationUnknown.rank() {
             if let Some(entry) = self.own_entry(self.leaf.der) {
                 let anchor = Anchor::from(entry);
-                return checks::trusted_end_entity(self.leaf, self.config, self.peer, anchor)
-                    .map_err(Into::into);
+                return checks::trusted_end_entity(
+                    self.leaf,
+                    self.config,
+                    self.peer,
+                    anchor,
+                    false,
+                )
+                .map_err(Into::into);
             }
         }
         if refusal.kind().is_missing_path() && self.no_anchor_at_all() {
@@ -165,7 +169,7 @@ impl<'a> Search<'a> {
             Err(error) => return Some(Err(error.cannot_check())),
         };
         Some(self.ask(question, Some(engine)).and_then(|answer| {
-            let verdict = self.judge(&answer);
+            let verdict = self.answered(&answer);
             if verdict.as_ref().is_err_and(|e| e.kind().rank() >= ErrorKind::Revoked.rank()) {
                 return verdict.and_then(|()| Err(unexpected()));
             }
@@ -196,7 +200,7 @@ impl<'a> Search<'a> {
 
     /// The verdict of Windows and, where that is no worse, of the peer's name: Windows compares
     /// it with the common name too, this crate does not (RFC 9525 section 2).
-    fn judge(&self, answer: &Answer) -> Result<(), Box<Failure>> {
+    fn answered(&self, answer: &Answer) -> Result<(), Box<Failure>> {
         let certs = answer.certs();
         let ignored = codes::ignored_bits(&self.config.revocation);
         let verdict = answer.status.verdict(&certs, ignored, self.peer.time);
@@ -222,7 +226,7 @@ impl<'a> Search<'a> {
     }
 
     fn name(&self) -> Result<(), Fault> {
-        checks::name(self.leaf, self.config, self.peer, true)
+        checks::name(self.leaf, self.config, self.peer)
     }
 
     fn verified(&self, answer: Answer, source: Source) -> Result<Verified, Box<Failure>> {
@@ -282,7 +286,7 @@ impl<'a> Search<'a> {
         let (purpose, time) = (self.config.purpose, self.peer.time);
         let mut system = Vec::new();
         if self.config.system.is_some() {
-            let mut place: PlaceSearched = evidence::place(Source::System(STORE.into()), None);
+            let mut place: Searched = evidence::place(Source::System(STORE.into()), None);
             if self.system_is_empty.get() == Some(&true) {
                 place.problems.push(PlaceProblem::Empty);
             }

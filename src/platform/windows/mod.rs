@@ -1,11 +1,13 @@
-//! The verifier of Windows: the calls, and what their answers mean. The second is compiled and
-//! tested on every system.
+//! The verifier of Windows: what it is asked (`engine`), the calls (`cryptoapi`, `os_error`), and
+//! what their answers mean (`codes`). The last is compiled and tested on every system.
 
 mod codes;
 #[cfg(windows)]
 mod cryptoapi;
 #[cfg(windows)]
 mod engine;
+#[cfg(windows)]
+mod os_error;
 
 #[cfg(windows)]
 pub(crate) use engine::Engine;

@@ -43,7 +43,7 @@ pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
         Trusted(2),
         "Windows leaves the key usage of an end entity to the TLS library",
     ),
-    ("ca-as-end-entity", Trusted(2), "Windows does not tell CAs from end entities at depth 0"),
+    ("version-1-root", Refused("NotACa"), "Windows needs basicConstraints in a CA"),
     (
         "leaf-may-sign",
         Refused("WrongPurpose"),
@@ -57,14 +57,4 @@ pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
     ("crl-outdated-allowed", Refused("RevocationUnknown"), UNKNOWN),
     ("crl-outdated-rejected", Refused("RevocationUnknown"), NO_REASON),
     ("crl-of-an-impostor", Refused("RevocationUnknown"), NO_REASON),
-    (
-        "mesh",
-        Refused("UnknownIssuer"),
-        "Windows has its own bounds and follows one path to its end",
-    ),
-    (
-        "mesh-of-wrong-keys",
-        Refused("UnknownIssuer"),
-        "Windows has its own bounds and follows one path to its end",
-    ),
 ];

@@ -47,7 +47,7 @@ pub(super) fn rows(table: &mut Table) {
     let below = server().names(&[]).common_name("example.com").issued_by(&constrained);
     let mut asked = row([&below, &constrained], [&root]);
     asked.common_name = true;
-    table.refused("name-common-name-below-constraints", "NameMismatch", asked);
+    table.refused("name-common-name-below-constraints", "NameConstraints", asked);
     let partial = issue(server().names(&["w*.example.com"]));
     table.refused(
         "name-partial-wildcard",

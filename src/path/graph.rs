@@ -1,0 +1,239 @@
+//! Which certificates may be in a path: everything that leads from the end entity upwards by name,
+//! with what is wrong with each. No signature is verified for it.
+//!
+//! Tests: the table in `tests/cases`, `tests/verifier.rs`.
+
+use std::collections::HashMap;
+
+use pki_types::{CertificateDer, UnixTime};
+
+use crate::cert::{Cert, name_hash, same_name};
+use crate::checks;
+use crate::fault::Fault;
+use crate::settings::Config;
+use crate::store::{AnchorSet, Refusal, StoreEntry, distrusting};
+
+/// Most pairs of a certificate and one that may have issued it.
+pub(super) const MAX_LINKS: usize = 20_000;
+
+/// The end entity, number 0, and the intermediates that may be above it.
+pub(super) struct Graph<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
+    pub(super) anchors: Vec<Anchored<'a>>,
+    /// Store entries with the name of an issuer and another key.
+    pub(super) strangers: Vec<&'a StoreEntry>,
+    /// Whether there were more than [`MAX_LINKS`].
+    pub(super) cut: bool,
+}
+
+/// A certificate that is not trusted by itself.
+pub(super) struct Node<'a> {
+    pub(super) cert: Cert<'a>,
+    /// The number of its key: equal keys have equal numbers.
+    pub(super) key: usize,
+    pub(super) self_issued: bool,
+    /// Whether it looks self-signed. Then it is trusted itself or not at all: what else has its
+    /// name only explains a rejection.
+    pub(super) self_signed: bool,
+    /// What is wrong with it, wherever it stands in a path. The depth is not yet known.
+    pub(super) flaw: Option<Fault>,
+    /// The nodes that may have issued it, and that it may have issued.
+    pub(super) issuers: Vec<usize>,
+    pub(super) issued: Vec<usize>,
+    /// The trust anchors that may have issued it.
+    pub(super) anchors: Vec<usize>,
+}
+
+/// A store entry.
+pub(super) struct Anchored<'a> {
+    pub(super) entry: &'a StoreEntry,
+    pub(super) cert: Cert<'a>,
+    pub(super) key: usize,
+    /// Why it cannot be a trust anchor, and the entry that says so.
+    pub(super) refusal: Option<(Refusal, &'a StoreEntry)>,
+}
+
+/// What a graph is made from.
+pub(super) struct Given<'g, 'a> {
+    pub(super) config: &'a Config,
+    pub(super) time: UnixTime,
+    pub(super) leaf: &'g Cert<'a>,
+    /// What the peer sent besides the end entity.
+    pub(super) sent: &'a [CertificateDer<'a>],
+    pub(super) sets: &'g [&'a AnchorSet],
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn new(given: &Given<'_, 'a>) -> Self {
+        let graph =
+            Self { nodes: Vec::new(), anchors: Vec::new(), strangers: Vec::new(), cut: false };
+        let mut builder = Builder {
+            given,
+            graph,
+            pool: Vec::new(),
+            keys: HashMap::new(),
+            known_entries: HashMap::new(),
+            links: 0,
+        };
+        builder.build();
+        builder.graph
+    }
+}
+
+/// What the peer sent.
+struct Sent<'a> {
+    cert: Cert<'a>,
+    /// Of the subject.
+    hash: u64,
+    /// Its number, once it has one.
+    node: Option<usize>,
+}
+
+struct Builder<'g, 'a> {
+    given: &'g Given<'g, 'a>,
+    graph: Graph<'a>,
+    pool: Vec<Sent<'a>>,
+    keys: HashMap<&'a [u8], usize>,
+    known_entries: HashMap<*const StoreEntry, Option<usize>>,
+    links: usize,
+}
+
+impl<'a> Builder<'_, 'a> {
+    fn build(&mut self) {
+        let given = self.given;
+        // The order in which a peer sends its certificates is of no importance. One that cannot be
+        // read is of no use and does no harm.
+        let readable = given.sent.iter().filter_map(|der| Cert::parse(der).ok());
+        let sent = |cert: Cert<'a>| Sent { hash: name_hash(cert.subject), cert, node: None };
+        self.pool = readable.map(sent).collect();
+        let flaw = checks::end_entity(given.leaf, given.config, given.time).err();
+        self.add(given.leaf.clone(), flaw);
+        let mut next = 0;
+        while next < self.graph.nodes.len() && !self.graph.cut {
+            self.connect(next);
+            next += 1;
+        }
+    }
+
+    fn add(&mut self, cert: Cert<'a>, flaw: Option<Fault>) -> usize {
+        let number = self.keys.len();
+        let node = Node {
+            key: *self.keys.entry(cert.spki).or_insert(number),
+            self_issued: cert.is_self_issued(),
+            self_signed: cert.is_self_signed(),
+            flaw,
+            issuers: Vec::new(),
+            issued: Vec::new(),
+            anchors: Vec::new(),
+            cert,
+        };
+        self.graph.nodes.push(node);
+        self.graph.nodes.len() - 1
+    }
+
+    /// Finds everything that may have issued a node.
+    fn connect(&mut self, number: usize) {
+        let Some(node) = self.graph.nodes.get(number) else { return };
+        let head = node.cert.clone();
+        let mut anchors = Vec::new();
+        for set in self.given.sets {
+            for entry in set.with_subject(head.issuer) {
+                anchors.extend(self.anchor(&head, entry));
+            }
+        }
+        let mut issuers = Vec::new();
+        let wanted = name_hash(head.issuer);
+        let mut pool = std::mem::take(&mut self.pool);
+        let possible = |sent: &&mut Sent<'a>| sent.hash == wanted && issues(&sent.cert, &head);
+        for sent in pool.iter_mut().filter(possible) {
+            if self.count() {
+                let issuer = *sent.node.get_or_insert_with(|| self.intermediate(&sent.cert));
+                issuers.push(issuer);
+            }
+        }
+        self.pool = pool;
+        for der in self.given.config.intermediates.with_subject(head.issuer) {
+            let cert = Cert::parse(der).ok().filter(|cert| issues(cert, &head));
+            if let Some(cert) = cert.filter(|_| self.count()) {
+                issuers.push(self.intermediate(&cert));
+            }
+        }
+        // No certificate is its own issuer here, nor twice.
+        issuers.sort_unstable();
+        issuers.dedup();
+        issuers.retain(|&issuer| issuer != 0 && issuer != number);
+        for &issuer in &issuers {
+            if let Some(issuer) = self.graph.nodes.get_mut(issuer) {
+                issuer.issued.push(number);
+            }
+        }
+        if let Some(node) = self.graph.nodes.get_mut(number) {
+            (node.issuers, node.anchors) = (issuers, anchors);
+        }
+    }
+
+    /// Counts a link; `false` once there are too many.
+    fn count(&mut self) -> bool {
+        self.links += 1;
+        self.graph.cut = self.links > MAX_LINKS;
+        !self.graph.cut
+    }
+
+    /// The number of an intermediate; the certificate is added if it is new.
+    fn intermediate(&mut self, cert: &Cert<'a>) -> usize {
+        let known = self.graph.nodes.iter().position(|node| same_certificate(&node.cert, cert));
+        known.unwrap_or_else(|| {
+            let Given { config, time, sets, .. } = *self.given;
+            let flaw = match distrusting(sets, cert, config.purpose) {
+                Some(entry) => Some(Fault::distrusted(entry)),
+                None => checks::issuer(cert, 0, 0, config, time).err(),
+            };
+            self.add(cert.clone(), flaw)
+        })
+    }
+
+    /// The number of a trust anchor, if it may have issued the head of a path.
+    fn anchor(&mut self, head: &Cert<'_>, entry: &'a StoreEntry) -> Option<usize> {
+        // A certificate does not vouch for itself here.
+        if entry.certificate().as_ref() == head.der || !self.count() {
+            return None;
+        }
+        let known = self.known_entries.get(&std::ptr::from_ref(entry)).copied();
+        let number = known.unwrap_or_else(|| self.add_anchor(entry))?;
+        let anchor = self.graph.anchors.get(number)?;
+        if issues(&anchor.cert, head) {
+            return Some(number);
+        }
+        self.graph.strangers.push(entry);
+        None
+    }
+
+    fn add_anchor(&mut self, entry: &'a StoreEntry) -> Option<usize> {
+        let Given { config, time, sets, .. } = *self.given;
+        let number = Cert::parse(entry.certificate()).ok().map(|cert| {
+            // Another entry may reject what this one has without trust settings.
+            let judged = distrusting(sets, &cert, config.purpose).unwrap_or(entry);
+            let refusal = judged.vet(config.purpose, time).err().map(|refusal| (refusal, judged));
+            let key = self.keys.len();
+            let key = *self.keys.entry(cert.spki).or_insert(key);
+            self.graph.anchors.push(Anchored { entry, cert, key, refusal });
+            self.graph.anchors.len() - 1
+        });
+        self.known_entries.insert(std::ptr::from_ref(entry), number);
+        number
+    }
+}
+
+/// Whether one certificate may have issued another: RFC 5280 section 6.1 (a), the authority key
+/// identifier of section 4.2.1.1, and the kind of the key. As in OpenSSL, the signature of any other
+/// is not even verified.
+fn issues(issuer: &Cert<'_>, cert: &Cert<'_>) -> bool {
+    same_name(issuer.subject, cert.issuer)
+        && cert.names_as_issuer(issuer)
+        && cert.can_be_signed_by(issuer)
+}
+
+fn same_certificate(one: &Cert<'_>, other: &Cert<'_>) -> bool {
+    let end = |cert: &Cert<'_>| cert.der.last_chunk::<8>().copied();
+    one.der.len() == other.der.len() && end(one) == end(other) && one.der == other.der
+}

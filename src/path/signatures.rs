@@ -1,0 +1,164 @@
+//! The signatures of one verification: each is verified once, and all of them come out of one
+//! budget, whatever the peer sends.
+//!
+//! Tests: the table in `tests/cases` (hostile chains), `tests/verifier.rs`.
+
+use std::collections::HashMap;
+
+use crate::cert::der::{self, Reader};
+use crate::cert::{Cert, Key, split_spki};
+use crate::revocation::{self, BadSignature, Provider};
+
+/// What one verification may spend on signatures, in the units of [`cost`]: about as many
+/// microseconds. Enough for 100 intermediates with P-384.
+pub(super) const BUDGET: u32 = 24_000;
+
+/// What is known about a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Good,
+    /// Not made with this key.
+    Wrong,
+    /// Its algorithm, or the key's, is not supported.
+    Unsupported,
+}
+
+/// No more signatures are verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exhausted;
+
+pub(super) struct Signatures<'a> {
+    algorithms: &'a Provider,
+    spent: u32,
+    /// By the numbers of the certificate and of the key.
+    memo: HashMap<(usize, usize), Link>,
+}
+
+impl<'a> Signatures<'a> {
+    pub(super) fn new(algorithms: &'a Provider) -> Self {
+        Self { algorithms, spent: 0, memo: HashMap::new() }
+    }
+
+    /// Whether a certificate was signed with this key (contents of a SubjectPublicKeyInfo). Both
+    /// come with their numbers.
+    pub(super) fn link(
+        &mut self,
+        (number, cert): (usize, &Cert<'_>),
+        (key_number, spki): (usize, &[u8]),
+    ) -> Result<Link, Exhausted> {
+        if let Some(known) = self.known(number, key_number) {
+            return Ok(known);
+        }
+        // RFC 5280 section 4.1.1.2: both fields name one algorithm.
+        let link = if cert.algorithms_differ {
+            Link::Wrong
+        } else {
+            self.verify(spki, cert.signature_algorithm, cert.tbs, cert.signature)?
+        };
+        self.memo.insert((number, key_number), link);
+        Ok(link)
+    }
+
+    /// What is known already.
+    pub(super) fn known(&self, number: usize, key_number: usize) -> Option<Link> {
+        self.memo.get(&(number, key_number)).copied()
+    }
+
+    /// Whether a message was signed with a key. Takes the contents of a SubjectPublicKeyInfo and of
+    /// an AlgorithmIdentifier.
+    pub(super) fn verify(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<Link, Exhausted> {
+        self.judge(spki, algorithm, message, signature, true)
+    }
+
+    fn judge(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+        charged: bool,
+    ) -> Result<Link, Exhausted> {
+        let Ok((key_algorithm, key)) = split_spki(spki) else { return Ok(Link::Unsupported) };
+        let matching = self.algorithms.iter().filter(|candidate| {
+            candidate.signature_alg_id().as_ref() == algorithm
+                && candidate.public_key_alg_id().as_ref() == key_algorithm
+        });
+        let mut link = Link::Unsupported;
+        for candidate in matching {
+            self.spent = self.spent.saturating_add(if charged { cost(spki) } else { 0 });
+            if charged && self.spent > BUDGET {
+                return Err(Exhausted);
+            }
+            match candidate.verify_signature(key, message, signature) {
+                Ok(()) => return Ok(Link::Good),
+                Err(_) => link = Link::Wrong,
+            }
+        }
+        Ok(link)
+    }
+}
+
+impl revocation::Signatures for Signatures<'_> {
+    fn provider(&self) -> &Provider {
+        self.algorithms
+    }
+
+    fn verify(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        bad(self.judge(spki, algorithm, message, signature, true))
+    }
+
+    fn verify_known(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        bad(self.judge(spki, algorithm, message, signature, false))
+    }
+}
+
+fn bad(link: Result<Link, Exhausted>) -> Result<(), BadSignature> {
+    match link {
+        Ok(Link::Good) => Ok(()),
+        Ok(Link::Wrong) => Err(BadSignature::Wrong),
+        Ok(Link::Unsupported) => Err(BadSignature::Unsupported),
+        Err(Exhausted) => Err(BadSignature::TooMany),
+    }
+}
+
+/// What a signature with this key costs to verify, right or wrong: microseconds on a machine of
+/// 2020, and no less than twice what an adversary could save by a faster one.
+fn cost(spki: &[u8]) -> u32 {
+    match Key::parse(spki) {
+        // The square of the length, for a small exponent; a large one makes it the cube, and no
+        // library that is in use here takes one of more than 33 bits.
+        Key::Rsa(bits) => {
+            let kilobits = u32::try_from(bits.div_ceil(1024)).unwrap_or(u32::MAX);
+            kilobits.saturating_mul(kilobits).saturating_mul(6).max(30)
+        }
+        Key::Ec => match spki.len() {
+            0..=95 => 70,
+            96..=125 => 230,
+            _ => 450,
+        },
+        _ => 100,
+    }
+}
+
+/// The object identifier of an AlgorithmIdentifier's contents, dotted.
+pub(super) fn oid_of(algorithm: &[u8]) -> String {
+    der::dotted(Reader::new(algorithm).expect(der::OID, "").unwrap_or_default())
+}
