@@ -32,6 +32,7 @@ help:
 	@echo '  make test-install     pip install from a checkout and from the sdist'
 	@echo '  make test-pip         pip with trustbridge in the place of its own library'
 	@echo '  make test-windows     the Windows backend, cross-built and run under Wine'
+	@echo '  make test-windows-python  the Python tests on CPython for Windows, under Wine'
 	@echo '  make test-targets     compile and lint for other systems'
 	@echo '  make test-release     the checks of a release, each with what it must catch'
 	@echo 'make bench              speed and memory beside peers, into benches/'
@@ -39,10 +40,10 @@ help:
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean              removes what all of these made'
 	@echo 'Now and then, for minutes or hours (tests/occasional/README.md):'
-	@echo '  make test-stress test-interpreters test-pip-own preview-wheels'
+	@echo '  make test-stress test-interpreters test-windows-python-all test-pip-own preview-wheels'
 
 .PHONY: test
-test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-targets test-release
+test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets test-release
 
 # Set-up ---------------------------------------------------------------------------------------
 
@@ -104,6 +105,11 @@ test-pip: setup
 test-windows:
 	tests/windows/run
 
+.PHONY: test-windows-python
+test-windows-python: setup
+	@$(PY) tests/windows/python/run --prepare
+	$(CLEAN) $(PY) tests/windows/python/run
+
 .PHONY: test-targets
 test-targets:
 	scripts/check-targets
@@ -147,6 +153,11 @@ test-stress: setup-python
 .PHONY: test-interpreters
 test-interpreters: setup
 	tests/occasional/interpreters
+
+.PHONY: test-windows-python-all
+test-windows-python-all: setup
+	@$(PY) tests/windows/python/run --prepare
+	$(CLEAN) $(PY) tests/windows/python/run --all
 
 .PHONY: test-pip-own
 test-pip-own: setup

@@ -1,6 +1,6 @@
 //! What a certificate says about itself.
 
-#![allow(clippy::unwrap_used, clippy::cast_possible_wrap, missing_docs)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::cast_possible_wrap, missing_docs)]
 
 use trustbridge::CertificateSummary;
 use trustbridge_cases::NOW;

@@ -54,14 +54,6 @@ impl PyTrust {
         PyConnection { connection: Arc::new(Connection::new(self.trust.current())) }
     }
 
-    fn offer(&self) {
-        self.begin_connection();
-    }
-
-    fn judge(&self) -> PyConnection {
-        self.connection()
-    }
-
     /// Whether this file has been added and is unchanged since.
     fn has_file(&self, path: PathBuf) -> bool {
         self.trust.has(&path)
@@ -74,10 +66,6 @@ impl PyTrust {
 
     /// Trusts what was read, a bundle of certifi, while the system is not trusted.
     fn add_certifi(&self, batch: &Batch) {
-        self.trust.add_certifi(batch);
-    }
-
-    fn add_bundle(&self, batch: &Batch) {
         self.trust.add_certifi(batch);
     }
 
@@ -94,10 +82,6 @@ impl PyTrust {
 
     /// Reads the environment variables of the system store again.
     fn reload_environment(&self, py: Python<'_>) -> PyResult<()> {
-        self.renew(py)
-    }
-
-    fn renew(&self, py: Python<'_>) -> PyResult<()> {
         self.trust.reload_environment(environment::builder(py)?);
         Ok(())
     }
@@ -178,17 +162,6 @@ impl PyConnection {
         let verdict = Verdict::from(verdict);
         self.connection.keep(verdict.clone());
         verdict
-    }
-
-    fn __call__(
-        &self,
-        py: Python<'_>,
-        chain: Vec<Vec<u8>>,
-        name: Option<&str>,
-        flags: c_ulong,
-        common_name: bool,
-    ) -> Verdict {
-        self.verify(py, chain, name, flags, common_name)
     }
 
     /// What was accepted. None before the verdict, after a rejection, with CERT_NONE, and in a

@@ -29,14 +29,14 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::sync::PyOnceLock;
 
+    use crate::connection;
     use crate::openssl::Library;
     use crate::verdict::check_word;
-    use crate::{connection, handoff};
 
     #[pymodule_export]
     use crate::context::{PyConnection, PyTrust};
     #[pymodule_export]
-    use crate::handoff::{end_connection, withdraw};
+    use crate::handoff::end_connection;
     #[pymodule_export]
     use crate::load::{Batch, read_der, read_directory, read_file, read_pem};
     #[pymodule_export]
@@ -45,12 +45,6 @@ mod _native {
     use crate::verdict::{Certificate, Failure, Verified};
     #[pymodule_export]
     use crate::verify::verify;
-
-    /// As `read_settings`.
-    #[pyfunction]
-    fn peek(context: &Bound<'_, PyAny>) -> PyResult<(u64, c_int, c_long, c_long, c_ulong)> {
-        read_settings(context)
-    }
 
     /// Options, verify_mode, minimum_version, maximum_version and verify_flags of a context,
     /// read from OpenSSL itself.
@@ -71,24 +65,8 @@ mod _native {
         ))
     }
 
-    /// Takes the reason why the last handshake of this thread was refused, if it was.
-    #[pyfunction]
-    fn take_failure() -> Option<Failure> {
-        handoff::take_rejection()?.failure()
-    }
-
-    /// As `requested_checks`.
-    #[pyfunction]
-    fn asked_for(
-        flags: c_ulong,
-        host_flags: u32,
-        system_decides: bool,
-    ) -> (&'static str, bool, bool) {
-        requested_checks(flags, host_flags, system_decides)
-    }
-
-    /// What flags of OpenSSL request from the core: a revocation check ("off", "leaf" or "chain"), the
-    /// strict profile, the common name. For tests, which run only where the core decides.
+    /// What flags of OpenSSL request from the core: a revocation check ("off", "leaf" or "chain"),
+    /// the strict profile, the common name. For tests, which run only where the core decides.
     #[pyfunction]
     fn requested_checks(
         flags: c_ulong,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from . import _certifi, _environment, _native
+from . import _certifi, _environment, _native, _select
 from ._context_base import ContextBase, Mode, c_context
 from ._mode import DEFERRED, HANDSHAKE_MODE
 from ._std import StdContext
@@ -106,6 +106,20 @@ class SSLContext(ContextBase):
     def options(self, value: Any) -> None:
         # Not by way of the mode, or the warnings of `ssl` would name that line.
         c_context.options.__set__(self, self._mode.kept_options(value))
+
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """False here unless it is set, which raises ValueError where the system's own verifier
+        decides: it does not match the common name."""
+        return super().hostname_checks_common_name
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: bool) -> None:
+        if value and _select.SYSTEM_DECIDES and self._verifies_servers:
+            raise ValueError(
+                "hostname_checks_common_name: the system's verifier cannot match the common name"
+            )
+        StdContext.hostname_checks_common_name.__set__(self, value)  # type: ignore[attr-defined]
 
     # From Python 3.13 on.
     if hasattr(StdContext, "set_psk_client_callback"):

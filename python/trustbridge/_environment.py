@@ -7,19 +7,18 @@ there the certificates that they name take the place of the system's, as they do
 from __future__ import annotations
 
 import os
-import sys
 
 from . import _native
 from ._files import absolute
-from ._select import NATIVE_ONLY
+from ._select import SYSTEM_DECIDES
 
-#: Whether the variables are looked at here.
-looks = sys.platform in NATIVE_ONLY
+#: Whether the variables are read here.
+replaces_system = SYSTEM_DECIDES
 
 
 def apply(trust: _native.Trust) -> list[str]:
-    """Looks at the variables, now, and says what they name and what it gave."""
-    if not looks:
+    """Reads the variables, now. Returns each place that one names, and what was found there."""
+    if not replaces_system:
         return []
     batches, searched = [], []
     for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):

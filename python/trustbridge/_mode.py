@@ -44,7 +44,7 @@ def _decide() -> tuple[str, dict[str, str]]:
     reasons = {}
     for mode in _MODES:
         if forced is not None and mode != forced:
-            reasons[mode] = f"{forced} was asked for"
+            reasons[mode] = f"{forced} was requested"
             continue
         reason = _unavailable(mode)
         if reason is None:

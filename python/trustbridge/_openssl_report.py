@@ -21,30 +21,80 @@ if TYPE_CHECKING:
         problems: list[str]
 
 
-#: OpenSSL's X509_V_ERR_* codes for what has a name: our word, and words for people.
-_KINDS = {
-    2: ("UnknownIssuer", "issuer is not known"),
-    3: ("RevocationUnknown", "revocation status is unknown"),
-    7: ("BadSignature", "certificate signature is wrong"),
-    9: ("NotYetValid", "certificate is not yet valid"),
-    10: ("Expired", "certificate has expired"),
-    12: ("RevocationOutdated", "revocation list is out of date"),
-    18: ("SelfSignedLeaf", "self-signed certificate is not trusted"),
-    19: ("UntrustedRoot", "root certificate is not trusted"),
-    20: ("UnknownIssuer", "issuer is not known"),
-    21: ("UnknownIssuer", "issuer is not known"),
-    23: ("Revoked", "certificate has been revoked"),
-    24: ("NotACa", "issuer is not a CA"),
-    25: ("PathLengthExceeded", "too many intermediates for a CA's path length"),
-    26: ("WrongPurpose", "certificate may not be used for this purpose"),
-    28: ("Distrusted", "certificate is explicitly distrusted"),
-    32: ("KeyUsage", "issuer may not sign certificates"),
-    34: ("UnknownCriticalExtension", "unknown critical extension"),
-    47: ("NameConstraints", "name outside a CA's name constraints"),
-    62: ("NameMismatch", "certificate is for another name"),
-    64: ("NameMismatch", "certificate is for another name"),
-    66: ("WeakKey", "public key is too short"),
-    79: ("NotACa", "issuer is not a CA"),
+#: A few words for each kind of fault that OpenSSL can name: the words of src/report/kind.rs.
+WORDS = {
+    "BadEncoding": "malformed certificate",
+    "ChainTooComplex": "certificate chain too long or too complex",
+    "Expired": "certificate has expired",
+    "NotYetValid": "certificate is not yet valid",
+    "NameMismatch": "certificate is not valid for this name",
+    "UnknownIssuer": "issuer is not known",
+    "SelfSignedLeaf": "self-signed certificate is not trusted",
+    "UntrustedRoot": "root certificate is not trusted",
+    "NoTrustAnchors": "no usable trust anchor was found",
+    "BadSignature": "certificate signature is wrong",
+    "UnsupportedAlgorithm": "unsupported algorithm",
+    "WeakKey": "public key is too short",
+    "NotACa": "issuer is not a CA",
+    "KeyUsage": "issuer may not sign certificates",
+    "PathLengthExceeded": "too many intermediates for a CA's path length",
+    "WrongPurpose": "certificate may not be used for this purpose",
+    "NameConstraints": "name outside a CA's name constraints",
+    "UnknownCriticalExtension": "unknown critical extension",
+    "Distrusted": "certificate is explicitly distrusted",
+    "Revoked": "certificate has been revoked",
+    "RevocationUnknown": "revocation status is unknown",
+    "RevocationOutdated": "revocation list is out of date",
+    "BadRevocationData": "revocation list is not usable",
+    "NotStandardsCompliant": "certificate breaks a required rule",
+    "CannotCheck": "certificate could not be checked",
+}
+#: The kinds of OpenSSL's X509_V_ERR_* codes. For some faults OpenSSL has one code only.
+KINDS = {
+    2: "UnknownIssuer",
+    3: "RevocationUnknown",
+    7: "BadSignature",
+    8: "BadRevocationData",
+    9: "NotYetValid",
+    10: "Expired",
+    11: "BadRevocationData",
+    12: "RevocationOutdated",
+    18: "SelfSignedLeaf",
+    19: "UntrustedRoot",
+    20: "UnknownIssuer",
+    21: "UnknownIssuer",
+    22: "ChainTooComplex",
+    23: "Revoked",
+    24: "NotACa",
+    25: "PathLengthExceeded",
+    26: "WrongPurpose",
+    27: "UntrustedRoot",
+    28: "Distrusted",
+    32: "KeyUsage",
+    34: "UnknownCriticalExtension",
+    35: "BadRevocationData",
+    36: "BadRevocationData",
+    37: "NotACa",
+    41: "BadEncoding",
+    44: "BadRevocationData",
+    47: "NameConstraints",
+    48: "NameConstraints",
+    49: "NameConstraints",
+    51: "NameConstraints",
+    52: "NameConstraints",
+    53: "NameConstraints",
+    54: "BadRevocationData",
+    62: "NameMismatch",
+    64: "NameMismatch",
+    66: "WeakKey",
+    67: "WeakKey",
+    68: "UnsupportedAlgorithm",
+    76: "UnsupportedAlgorithm",
+    77: "BadSignature",
+    78: "BadEncoding",
+    79: "NotACa",
+    # The rules of X509_V_FLAG_X509_STRICT.
+    **dict.fromkeys(range(80, 95), "NotStandardsCompliant"),
 }
 _ENCODING_DER = 2
 _MISSING_PATH = (2, 18, 19, 20, 21)
@@ -106,17 +156,22 @@ def explain(
     anchors -- how many certificates that has given
     reason -- why the native module is not in use
     """
-    kind, words = _KINDS.get(error.verify_code, ("CannotCheck", error.verify_message))
+    kind = KINDS.get(error.verify_code, "CannotCheck")
     sent = _sent(connection)
     depth, missing = None, ""
     if error.verify_code in _MISSING_PATH:
         if not anchors:
-            kind, words = "NoTrustAnchors", "no usable trust anchor was found"
+            kind = "NoTrustAnchors"
         depth, issuer = _missing_issuer(sent)
         missing = f": '{issuer}'" if issuer else ""
         missing += f"; searched {', '.join(map(str, searched)) or 'nothing'}"
+    line = WORDS[kind] if error.verify_code in KINDS else error.verify_message
     host = connection.server_hostname
-    line = (f"{escape(host)}: {words}" if host else words) + missing
+    if host:
+        if kind == "NameMismatch":
+            line = f"certificate is not valid for '{escape(host)}'"
+        line = f"{escape(host)}: {line}"
+    line += missing
     add_words(error, line)
     add_report(error, kind, depth, _report(line, sent, searched, reason))
 

@@ -53,6 +53,10 @@ DIRECTORIES = (
     "/var/ssl/certs",
 )
 
+#: What names another store than the system's default.
+VARIABLES = ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "SSL_CERT_DIR")
+_AUXILIARY_VECTOR, _AT_SECURE = "/proc/self/auxv", 23
+
 _MAX_FILE_BYTES = 256 << 20
 # Compiled when they are used: that takes longer than the rest of the import.
 HASHED = r"(?a:[0-9a-f]{8}\.[0-9]+)"
@@ -112,8 +116,27 @@ def system_places() -> list[Place]:
     global _places
     # No lock: two threads find the same, and the child of a fork would wait for the other one.
     if _places is None:
-        _places = places()
+        # As OpenSSL, which reads its variables with secure_getenv.
+        named = any(os.environ.get(name) for name in VARIABLES)
+        _places = places({} if named and has_raised_privileges() else os.environ)
     return _places
+
+
+def has_raised_privileges() -> bool:
+    """Whether the program has privileges that its caller does not have: set-user-ID, set-group-ID,
+    or capabilities of its file. Then the caller's variables do not decide what is trusted."""
+    if (os.getuid(), os.getgid()) != (os.geteuid(), os.getegid()):
+        return True
+    try:
+        with open(_AUXILIARY_VECTOR, "rb") as file:
+            vector = memoryview(file.read()).cast("L")
+    except PermissionError:
+        return True  # exactly such programs cannot read their own
+    except (OSError, TypeError):
+        return False  # not Linux
+    return any(
+        kind == _AT_SECURE and value for kind, value in zip(vector[::2], vector[1::2], strict=False)
+    )
 
 
 class Source:

@@ -29,6 +29,9 @@ FOLDER = "native"
 #: Systems whose own verifier only the native module can ask.
 NATIVE_ONLY = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
 
+#: Whether the system's own verifier gives the verdicts: it has no settings but its own.
+SYSTEM_DECIDES = sys.platform in NATIVE_ONLY
+
 #: `python -X trustbridge-mode=…`, for the tests.
 OPTION = "trustbridge-mode"
 

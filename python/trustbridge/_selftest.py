@@ -70,7 +70,7 @@ def compare() -> str | None:
             maximum,
             context.verify_flags,
         )
-        options, *rest = _native.peek(context)
+        options, *rest = _native.read_settings(context)
         found = (options & 0xFFFFFFFF, *rest)
         if found != expected:
             return f"a context with the settings {expected} reads as {found}"

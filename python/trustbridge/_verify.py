@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from . import _environment, _native
+from . import _environment, _native, _select
 from ._errors import refusal
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ class VerificationError(ssl.SSLCertVerificationError):
     kind: str
     #: Which certificate is at fault, 0 being the peer's own; None if none is.
     depth: int | None
-    #: The whole story, on several lines.
+    #: The full report, on several lines.
     report: str
 
 
@@ -50,13 +50,13 @@ def verify(
     purpose -- what the peer's certificate is used for
     time -- when to verify, in seconds since 1970 or as a datetime with a time zone; now if None
     extra_roots -- trust anchors in DER beside the system's
-    fallback_roots -- trust anchors that count only while the system has no usable one
-    system_trust -- with False the system's trust anchors do not count
+    fallback_roots -- trust anchors that are trusted only while the system has no usable one
+    system_trust -- with False the system's trust anchors are not trusted
     intermediates -- certificates that may help to build a path; not trusted
     pinned -- accept exactly these certificates of peers, and nothing else
     crls -- revocation lists in DER; nothing is ever fetched
-    revocation -- which certificates are looked up in them
-    unknown_revocation -- what happens to a certificate that no list speaks about
+    revocation -- which certificates are checked against them
+    unknown_revocation -- what happens to a certificate that no list covers
     strict -- also require what VERIFY_X509_STRICT requires
     common_name -- match the common name where there is no DNS subject alternative name
 
@@ -71,6 +71,10 @@ def verify(
             name = name.encode("idna").decode("ascii")
         except UnicodeError as error:
             raise ValueError(f"name: {name!r} is not a DNS name: {error}") from error
+    if _select.SYSTEM_DECIDES:
+        for setting, value in (("strict", strict), ("common_name", common_name)):
+            if value:
+                raise ValueError(f"{setting}: the system's own verifier has no such setting")
     if time is not None and not isinstance(time, (int, float)):
         if time.tzinfo is None:
             raise ValueError("time: a datetime needs a time zone")

@@ -1,4 +1,6 @@
 //! The facts behind a fault in words.
+//!
+//! Tests: in this file.
 
 use crate::error::Parts;
 use crate::fault::{AppleCas, AppleRule, Cause, StrictRule, Violation};
@@ -148,6 +150,68 @@ fn apple_rule(rule: &AppleRule) -> String {
         AppleRule::NoAltName => format!("it has no subject alternative name ({PAGE})"),
         AppleRule::PurposeNotListed => {
             format!("its extended key usage does not list serverAuth ({PAGE})")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cert::time::Timestamp;
+    use crate::fault::Fault;
+    use crate::kind::ErrorKind;
+
+    fn told(cause: Cause, subject: Option<&str>) -> Option<String> {
+        let parts = Parts {
+            subject: subject.map(str::to_owned),
+            ..Parts::from(Fault::new(ErrorKind::CannotCheck).because(cause))
+        };
+        words(&parts)
+    }
+
+    #[test]
+    fn a_fault_names_the_certificate_where_it_is_known() {
+        let expired = || Cause::Expired { not_after: Timestamp(0) };
+        let date = "expired on 1970-01-01 00:00:00 UTC";
+        assert_eq!(told(expired(), Some("CN=a")), Some(format!("'CN=a' {date}")));
+        assert_eq!(told(expired(), None), Some(format!("it {date}")));
+        assert_eq!(
+            told(Cause::Purpose, Some("CN=a")).unwrap(),
+            "'CN=a' is not valid for serverAuth"
+        );
+        assert_eq!(told(Cause::Kind, Some("CN=a")), None);
+    }
+
+    #[test]
+    fn names_are_listed_up_to_a_number() {
+        let names = |count, common_name: Option<&str>| {
+            let presented = (0..count).map(|n| format!("{n}.example")).collect();
+            told(Cause::Names { presented, common_name: common_name.map(str::to_owned) }, None)
+        };
+        assert_eq!(names(0, None).unwrap(), "it has no subject alternative name");
+        assert_eq!(
+            names(0, Some("a.example")).unwrap(),
+            "it has no subject alternative name, only the common name 'a.example'"
+        );
+        assert_eq!(names(1, None).unwrap(), "it is valid for 0.example");
+        assert!(names(6, None).unwrap().ends_with(", 5.example"));
+        assert!(names(8, None).unwrap().ends_with(", 5.example and 2 more"));
+    }
+
+    #[test]
+    fn what_a_system_reports_has_words_everywhere() {
+        for cause in [
+            Cause::UnknownTrustBits(0x8000_0000),
+            Cause::ForeignChain,
+            Cause::TrustedWithError,
+            Cause::RejectedWithoutError,
+            Cause::TrustedWithoutAnchor,
+            Cause::Call("SecTrustSetVerifyDate".to_owned()),
+            Cause::NoAlgorithms,
+            Cause::OldVersion,
+        ] {
+            let text = told(cause, None).unwrap();
+            assert!(text.len() > 10 && !text.contains('\n'), "{text}");
         }
     }
 }

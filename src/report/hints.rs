@@ -1,4 +1,6 @@
 //! What to do about a failed verification.
+//!
+//! Tests: `tests/verifier.rs`.
 
 use crate::error::Parts;
 use crate::fault::{Cause, NearMiss};

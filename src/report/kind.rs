@@ -1,4 +1,6 @@
 //! Each kind of fault in a few words.
+//!
+//! Tests: `tests/verifier.rs`.
 
 use std::fmt;
 

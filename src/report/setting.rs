@@ -1,4 +1,6 @@
 //! Settings that no verifier can be built from, in words.
+//!
+//! Tests: in this file; `tests/verifier.rs` and `tests/windows.rs` for what each system refuses.
 
 use std::fmt;
 
@@ -71,4 +73,34 @@ fn unsupported(why: Unsupported) -> String {
 fn os_text(code: OsCode) -> String {
     let OsCode { code, text } = os_code(code);
     format!("{text} ({code:#x})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_is_kept_with_its_code() {
+        let certificate = |why| BadSetting::Certificate { given_to: "extra_roots", index: 2, why };
+        let of = |setting: BadSetting| BuildError::from(setting).to_string();
+        assert_eq!(
+            of(certificate(Unreadable::Os(OsCode::new(0x8009_310b, "ASN1 bad tag value met")))),
+            "certificate 2 given to extra_roots: ASN1 bad tag value met (0x8009310b)"
+        );
+        assert_eq!(
+            of(certificate(Unreadable::Os(OsCode::new(5, " ")))),
+            "certificate 2 given to extra_roots: unknown code 0x5 (0x5)"
+        );
+        for why in [
+            Unsupported::NotOnWindows,
+            Unsupported::NoMemoryStore(OsCode::new(8, "not enough memory")),
+            Unsupported::AppleTakesNoCrls,
+            Unsupported::AppleRequiresNoChain,
+            Unsupported::AppleHasOneProfile,
+            Unsupported::AppleComparesNoCommonName,
+        ] {
+            let text = of(BadSetting::Unsupported { setting: "strict", why });
+            assert!(text.starts_with("strict: ") && text.len() > 20, "{text}");
+        }
+    }
 }

@@ -227,7 +227,7 @@ def test_help(command):
 
 def test_help_of_check_documents_the_status():
     words = " ".join(call("check", "--help").stdout.split())
-    assert "Exit status: 0 trusted, 1 not trusted, 2 wrong usage or nowhere to write to, " in words
+    assert "Exit status: 0 trusted, 1 not trusted, 2 usage error or unwritable output, " in words
     assert ", 3 no connection." in words
 
 
@@ -250,7 +250,7 @@ def odd_store(system_ca, tmp_path):
 def test_store(system_file, odd_store):
     done = call("store")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usable trust anchors: 1 of 1 certificate\nLooked at:\n")
+    assert done.stdout.startswith("usable trust anchors: 1 of 1 certificate\nSearched:\n")
     assert f"  {system_file} (SSL_CERT_FILE): 1 certificate\n" in done.stdout
     assert "not used" not in done.stdout
 
@@ -258,7 +258,7 @@ def test_store(system_file, odd_store):
     assert done.returncode == 0
     assert done.stdout.startswith("usable trust anchors: 1 of 2 certificates\n")
     assert f"Problems:\n  {odd_store}, line 2" in done.stdout
-    refused = "Found, but not used:\n  CN=an old root\n     expired on 2001-01-01 00:00:00 UTC\n"
+    refused = "Candidates rejected:\n  CN=an old root\n     expired on 2001-01-01 00:00:00 UTC\n"
     assert refused + f"     from {odd_store}\n" in done.stdout
 
 

@@ -318,6 +318,25 @@ def test_is_an_ssl_context(context):
         assert getattr(context, attribute) == getattr(reference, attribute), attribute
 
 
+def test_common_names_where_the_system_decides(monkeypatch):
+    """As on Windows and Apple: their verifiers have no such setting, and no connection is made
+    that could not be verified as requested."""
+    from trustbridge import _select
+
+    monkeypatch.setattr(_select, "SYSTEM_DECIDES", True)
+    context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    assert context.hostname_checks_common_name is False
+    context.hostname_checks_common_name = False
+    with pytest.raises(ValueError, match=r"^hostname_checks_common_name: "):
+        context.hostname_checks_common_name = True
+    assert context.hostname_checks_common_name is False
+    server = trustbridge.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.hostname_checks_common_name = True
+    for setting in ("strict", "common_name"):
+        with pytest.raises(ValueError, match=f"^{setting}: "):
+            trustbridge.verify([b""], "localhost", **{setting: True})
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize(
     "protocol", ["PROTOCOL_TLS", "PROTOCOL_TLSv1_2", "PROTOCOL_TLS_SERVER", "PROTOCOL_TLS_CLIENT"]

@@ -6,6 +6,7 @@ import _ssl
 import os
 import re
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -96,6 +97,39 @@ def test_places(tmp_path):
     assert paths({"SSL_CERT_DIR": ":/a::/b:/a:"}, bundles, directories) == [default, *folders]
     relative = {"SSL_CERT_FILE": "ca.pem"}
     assert paths(relative) == [(os.path.abspath("ca.pem"), "SSL_CERT_FILE", False)]
+
+
+def test_raised_privileges_ignore_the_variables(monkeypatch, tmp_path, system_file):
+    """The caller of a set-user-ID program must not decide what it trusts."""
+    assert not _openssl_store.has_raised_privileges()
+
+    def named():
+        monkeypatch.setattr(_openssl_store, "_places", None)
+        return [place.path for place in _openssl_store.system_places() if place.variable]
+
+    assert named()[0] == system_file
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        assert named() == []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getegid", lambda: os.getgid() + 1)
+        assert named() == []
+    vector = tmp_path / "auxv"
+    monkeypatch.setattr(_openssl_store, "_AUXILIARY_VECTOR", str(vector))
+    for secure, expected in ((0, [system_file]), (1, [])):
+        words = [6, 4096, 23, secure, 0, 0]
+        vector.write_bytes(
+            b"".join(word.to_bytes(struct.calcsize("L"), sys.byteorder) for word in words)
+        )
+        assert named()[:1] == expected
+    vector.unlink()
+    assert named()[0] == system_file
+
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(_openssl_store, "open", forbidden, raising=False)
+    assert named() == []
 
 
 def test_read_once_and_late(monkeypatch, context, trusted_server):
@@ -308,6 +342,22 @@ def test_words(context, untrusted, system_file, monkeypatch):
     assert error.report.endswith("the native module is not in use: a reason")
     if sys.version_info >= (3, 11):
         assert error.__notes__ == [error.report]
+
+
+def test_kinds_and_words_are_the_cores():
+    from trustbridge._openssl_report import KINDS, WORDS
+
+    words = re.findall(r'Self::(\w+) => "([^"]*)"', (ROOT / "src/report/kind.rs").read_text())
+    assert len(words) > 20
+    assert WORDS.items() <= dict(words).items()
+    assert {*KINDS.values()} <= WORDS.keys()
+    source = (ROOT / "src/kind.rs").read_text().partition("fn rank")[0]
+    codes = re.findall(r"^ +((?:Self::\w+ ?\|? ?)+) => (\d+),$", source, re.MULTILINE)
+    assert len(codes) > 20
+    native_only = {"1", "50"}  # OpenSSL never says these of a chain
+    for kinds, code in codes:
+        if code not in native_only and "PinMismatch" not in kinds:
+            assert KINDS[int(code)] in kinds.replace("Self::", "").split(" | "), code
 
 
 def test_words_of_names_are_safe(context):

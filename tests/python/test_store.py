@@ -111,5 +111,5 @@ def test_refused_anchor_is_named(tmp_path, empty, fault):
         environment = {"SSL_CERT_FILE": str(path), "SSL_CERT_DIR": empty}
         kind, report = outcome(server, environment)
     assert kind != "trusted"
-    assert "Found, but not used:" in report
+    assert "Candidates rejected:" in report
     assert fault in report

@@ -650,8 +650,8 @@ def elsewhere(request, monkeypatch):
 
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.delenv("SSL_CERT_DIR")
-    monkeypatch.setattr(environment, "looks", request.param == "as elsewhere")
-    return environment.looks
+    monkeypatch.setattr(environment, "replaces_system", request.param == "as elsewhere")
+    return environment.replaces_system
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
@@ -682,7 +682,7 @@ def test_variable_with_a_directory(both, other_ca, system_file, tmp_path, monkey
 def test_empty_variables_count_as_unset(monkeypatch):
     from trustbridge import _environment as environment
 
-    monkeypatch.setattr(environment, "looks", True)
+    monkeypatch.setattr(environment, "replaces_system", True)
     monkeypatch.setenv("SSL_CERT_FILE", "")
     monkeypatch.setenv("SSL_CERT_DIR", "")
     trust = _native.Trust()
@@ -743,15 +743,15 @@ ASKED_FOR = {
 def test_what_the_core_is_asked_for(flags, system_decides):
     """On Windows and Apple the core refuses to be asked for more than their verifiers have."""
     expected = ASKED_FOR[flags][system_decides]
-    assert _native.asked_for(flags, 0x20, system_decides) == (*expected, False)
-    assert _native.asked_for(flags, 0, system_decides) == (*expected, True)
+    assert _native.requested_checks(flags, 0x20, system_decides) == (*expected, False)
+    assert _native.requested_checks(flags, 0, system_decides) == (*expected, True)
 
 
 @needs_native
 def test_default_contexts_ask_for_nothing_refused_anywhere():
     """`create_default_context` of Python 3.13 sets two flags more."""
     context = ssl.create_default_context()
-    asked = _native.asked_for(context.verify_flags, 0x20, True)
+    asked = _native.requested_checks(context.verify_flags, 0x20, True)
     assert asked == ("off", False, False)
     ours = make()
     ours.verify_flags = context.verify_flags

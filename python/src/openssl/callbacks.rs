@@ -54,9 +54,7 @@ pub(super) unsafe extern "C" fn on_verify(ctx: *mut X509StoreCtx, arg: *mut c_vo
         .unwrap_or_else(|_| Err(Rejected::internal(X509_V_ERR_UNSPECIFIED)));
     asked.report(&verdict);
     let accepted = verdict.is_ok();
-    let verdict = Verdict::from(verdict);
-    handoff::remember((!accepted).then(|| verdict.clone()));
-    connection.keep(verdict);
+    connection.keep(Verdict::from(verdict));
     c_int::from(accepted)
 }
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 20.0
 
-WRONG_USE = "2 wrong usage or nowhere to write to"
+WRONG_USE = "2 usage error or unwritable output"
 EXIT_CODES = f"Exit status: 0 trusted, 1 not trusted, {WRONG_USE}, 3 no connection."
 
 
@@ -29,17 +29,47 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def parser() -> argparse.ArgumentParser:
     top = Parser(
         prog="python -m trustbridge",
-        description="Asks the operating system's trust store for its verdict.",
+        description="Verifies TLS servers with the operating system's trust store.",
         epilog="Each command has its own --help.",
     )
     top.add_argument("--version", action="version", version=f"trustbridge {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_check(commands)
+    one = commands.add_parser(
+        "store",
+        help="show the system's store: places, problems, rejected certificates",
+        description="Shows where the system's certificates were searched for, how many there are, "
+        "what went wrong, and which of them cannot be trust anchors for servers, and why.",
+        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
+    )
+    one.add_argument("--json", action="store_true", help="print one JSON object")
+    one = commands.add_parser(
+        "export",
+        help="write the usable trust anchors as PEM",
+        description="Writes the system's certificates that can be trust anchors for servers now, "
+        "for programs that take a file. The file loses which certificates the store distrusts or "
+        "restricts, and it does not follow later changes.",
+        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
+    )
+    one.add_argument("file", metavar="FILE", nargs="?", help="instead of the standard output")
+    one = commands.add_parser(
+        "run",
+        usage="%(prog)s [-h] (SCRIPT | -m MODULE) [ARGS ...]",
+        help="run a Python program with injected contexts",
+        description="Calls trustbridge.inject_into_ssl() and runs the script or module as python "
+        "would. Processes that it starts are not injected.",
+        epilog="Exit status: the program's own; 2 usage error.",
+    )
+    one.set_defaults(parser=one)
+    return top
 
+
+def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
     one = commands.add_parser(
         "check",
         help="connect to a TLS server and verify it",
         description="Connects to a TLS server and verifies it. Prints the chain, the trust anchor "
-        "and where that came from, or a report of what is wrong.",
+        "and its source, or a report of what is wrong.",
         epilog=EXIT_CODES,
     )
     one.add_argument(
@@ -51,12 +81,12 @@ def parser() -> argparse.ArgumentParser:
         "--starttls",
         choices=sorted(PROTOCOLS),
         metavar="PROTOCOL",
-        help="ask for TLS in this protocol first: " + ", ".join(sorted(PROTOCOLS)),
+        help="request TLS in this protocol first: " + ", ".join(sorted(PROTOCOLS)),
     )
     one.add_argument(
         "--cafile",
         metavar="FILE",
-        help="trust the certificates in this PEM file too; its CRLs are loaded, not looked at",
+        help="trust the certificates in this PEM file too; CRLs in it are ignored",
     )
     one.add_argument("--only", action="store_true", help="trust nothing but --cafile")
     one.add_argument("--json", action="store_true", help="print one JSON object")
@@ -68,36 +98,6 @@ def parser() -> argparse.ArgumentParser:
         help=f"for connecting and for each answer (default: {TIMEOUT_SECONDS:g})",
     )
     one.set_defaults(parser=one)
-
-    one = commands.add_parser(
-        "store",
-        help="show the system's store: places, problems, what is refused",
-        description="Shows where the system's certificates were looked for, how many there are, "
-        "what went wrong, and which of them cannot be trust anchors of servers, and why.",
-        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
-    )
-    one.add_argument("--json", action="store_true", help="print one JSON object")
-
-    one = commands.add_parser(
-        "export",
-        help="write the usable trust anchors as PEM",
-        description="Writes the system's certificates that can be trust anchors of servers now, "
-        "for programs that take a file. What they distrust or restrict is lost in it, and so are "
-        "later changes.",
-        epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
-    )
-    one.add_argument("file", metavar="FILE", nargs="?", help="instead of the standard output")
-
-    one = commands.add_parser(
-        "run",
-        usage="%(prog)s [-h] (SCRIPT | -m MODULE) [ARGS ...]",
-        help="run a Python program with injected contexts",
-        description="Calls trustbridge.inject_into_ssl() and runs the script or module as python "
-        "would. Processes that it starts are not injected.",
-        epilog="Exit status: the program's own; 2 wrong usage.",
-    )
-    one.set_defaults(parser=one)
-    return top
 
 
 def seconds(text: str) -> float:

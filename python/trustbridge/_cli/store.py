@@ -42,12 +42,12 @@ def store(parsed: argparse.Namespace) -> int:
             }
         )
     else:
-        lines = [f"usable trust anchors: {usable} of {count(len(entries))}", "Looked at:"]
+        lines = [f"usable trust anchors: {usable} of {count(len(entries))}", "Searched:"]
         lines += [f"  {source} ({reason}): {count(number)}" for source, reason, number in places]
         if problems:
             lines += ["Problems:", *(f"  {problem}" for problem in problems)]
         if rejects:
-            lines.append("Found, but not used:")
+            lines.append("Candidates rejected:")
         for _, subject, source, refusal in rejects:
             lines += [f"  {subject}", f"     {refusal}", f"     from {source}"]
         show(lines, GREEN if usable else RED)

@@ -1,5 +1,7 @@
 //! The verifier of Windows: what it is asked (`engine`), the calls (`cryptoapi`, `os_error`), and
 //! what their answers mean (`codes`). The last is compiled and tested on every system.
+//!
+//! Tests: `tests/windows.rs`, `tests/cases.rs`, and in the files.
 
 mod codes;
 #[cfg(windows)]

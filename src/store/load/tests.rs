@@ -446,7 +446,7 @@ fn entries_that_look_alike_cost_no_more() {
     assert_eq!(set.entries().len(), 40_000);
     let rejected = |entry: &StoreEntry| entry.trust().unwrap().rejected.len();
     assert!(set.entries().iter().all(|entry| rejected(entry) == 2));
-    let text = "a:".repeat(1) + &(0..30_000).map(|n| format!("/{n}:")).collect::<String>();
+    let text = "a:".to_owned() + &(0..30_000).map(|n| format!("/{n}:")).collect::<String>();
     let environment =
         Environment::from_variables(|name| (name == "SSL_CERT_DIR").then(|| text.clone().into()));
     assert_eq!(environment.directories.unwrap().0.len(), 30_001);

@@ -1,0 +1,12 @@
+/* Wine 8 has no bcryptprimitives.dll, from which Rust's standard library takes `ProcessPrng`. */
+#include <windows.h>
+BOOLEAN NTAPI SystemFunction036(PVOID buffer, ULONG length);
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE buffer, SIZE_T length) {
+    while (length > 0) {
+        ULONG part = length > 0x10000 ? 0x10000 : (ULONG)length;
+        if (!SystemFunction036(buffer, part)) return FALSE;
+        buffer += part;
+        length -= part;
+    }
+    return TRUE;
+}
