@@ -38,8 +38,7 @@ impl Question<'_> {
     fn ask(&self) -> Result<Verified, VerifyError> {
         let chain: Vec<_> =
             self.chain.iter().map(|node| CertificateDer::from(node.der.as_slice())).collect();
-        let mut revocation = Revocation::default();
-        (revocation.check, revocation.unknown) = (self.check, self.unknown);
+        let revocation = Revocation::default().check(self.check).unknown(self.unknown);
         let verifier = Verifier::builder()
             .system_roots(false)
             .extra_roots([CertificateDer::from(self.root.der.clone())])
@@ -47,9 +46,8 @@ impl Question<'_> {
             .crls(self.crls.iter().cloned())
             .build()
             .unwrap();
-        let mut peer = Peer::new(&chain, None);
-        peer.time = UnixTime::since_unix_epoch(Duration::from_secs(self.time));
-        peer.ocsp_response = self.staple;
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(self.time));
+        let peer = Peer::new(&chain, None).time(time).ocsp_response(self.staple);
         verifier.verify(&peer)
     }
 
@@ -94,8 +92,16 @@ struct OcspSpec<'a> {
     signer: &'a Node,
     by_key: bool,
     certs: Vec<&'a Node>,
-    /// certID, certStatus, thisUpdate, nextUpdate, extensions.
-    singles: Vec<(Vec<u8>, Vec<u8>, i64, Option<i64>, Vec<u8>)>,
+    singles: Vec<Single>,
+    extensions: Vec<u8>,
+}
+
+#[derive(Clone)]
+struct Single {
+    id: Vec<u8>,
+    status: Vec<u8>,
+    updated: i64,
+    due: Option<i64>,
     extensions: Vec<u8>,
 }
 
@@ -166,7 +172,7 @@ impl<'a> OcspSpec<'a> {
     }
 
     fn dated(mut self, id: Vec<u8>, status: Vec<u8>, updated: i64, due: Option<i64>) -> Self {
-        self.singles.push((id, status, updated, due, Vec::new()));
+        self.singles.push(Single { id, status, updated, due, extensions: Vec::new() });
         self
     }
 
@@ -351,7 +357,7 @@ fn what_cannot_be_used_says_why() {
     let critical = extension(&[0x2a, 3, 4], true, &[5, 0]);
     let harmless = extension(&[0x2a, 3, 4], false, &[5, 0]);
     let mut single = plain.clone();
-    single.singles[0].4 = critical.clone();
+    single.singles[0].extensions = critical.clone();
     let valid = plain.make();
     let mut damaged = valid.clone();
     let last = damaged.len() - 1;

@@ -39,10 +39,9 @@ fn verify(
     unknown: UnknownRevocation,
 ) -> Result<Verified, VerifyError> {
     let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
-    let mut peer = Peer::new(&chain, None);
-    peer.time = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
-    let mut revocation = Revocation::default();
-    (revocation.check, revocation.unknown) = (check, unknown);
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
+    let peer = Peer::new(&chain, None).time(time);
+    let revocation = Revocation::default().check(check).unknown(unknown);
     Verifier::builder()
         .system_roots(false)
         .extra_roots([CertificateDer::from(root.to_vec())])
@@ -328,8 +327,7 @@ fn a_crl_that_cannot_be_read_is_an_error_or_named() {
     let chain = [pki.leaves[0].der.clone(), pki.intermediate.clone()];
     for (bad, what) in [(cut, "CRL"), (pki.sign(&long_date), "entry of revokedCertificates")] {
         assert_eq!(read(&bad).problem(), Some(CrlProblem::Malformed(what)));
-        let mut revocation = Revocation::default();
-        revocation.crls = vec![bad.clone().into()];
+        let revocation = Revocation::default().crls([bad.clone().into()]);
         let error = Verifier::builder().revocation(revocation).build().unwrap_err();
         assert!(matches!(error, BuildError::BadCrl { index: 0, .. }), "{error}");
         assert_eq!(error.to_string(), format!("CRL 0: malformed {what}"));
