@@ -56,8 +56,8 @@
 //!
 //! # What is not checked
 //!
-//! Certificate policies, Certificate Transparency, revocation unless it is required, and, on Unix,
-//! stapled OCSP responses. Proof of possession of the private key is the TLS library's job.
+//! Certificate policies, Certificate Transparency, and revocation unless it is required. Proof of
+//! possession of the private key is the TLS library's job.
 //! With [`Peer::name`] absent, any name is accepted.
 //!
 //! # Limits

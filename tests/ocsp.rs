@@ -188,9 +188,14 @@ impl<'a> OcspSpec<'a> {
             [] => Vec::new(),
             parts => der(tag, &der(0x30, parts)),
         };
-        let singles = self.singles.iter().map(|(id, status, updated, due, extensions)| {
-            let due = due.map(|due| der(0xa0, &time(due))).unwrap_or_default();
-            sequence(&[id.clone(), status.clone(), time(*updated), due, explicit(0xa1, extensions)])
+        let singles = self.singles.iter().map(|single| {
+            sequence(&[
+                single.id.clone(),
+                single.status.clone(),
+                time(single.updated),
+                single.due.map(|due| der(0xa0, &time(due))).unwrap_or_default(),
+                explicit(0xa1, &single.extensions),
+            ])
         });
         let singles: Vec<_> = singles.collect();
         let tbs = sequence(&[
