@@ -341,5 +341,5 @@ fn bytes(value: &[u8]) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
 mod tests;

@@ -162,6 +162,8 @@ fn every_layout_is_found() {
             root.path(path).display()
         );
         assert!(error.report().contains(&text), "{layout}: {}", error.report());
+        let hint = "Have the peer's certificate issued by another CA";
+        assert!(error.report().contains(hint), "{layout}: {}", error.report());
 
         let store = root.store();
         assert_eq!(store.problems(), [], "{layout}");
@@ -391,4 +393,26 @@ fn changes_are_seen() {
     // Another file changes; this one is remembered.
     root.write("/etc/ssl/untrusted/x.pem", pem("CERTIFICATE", &pki.leaf));
     assert!(distrusted());
+}
+
+#[cfg(feature = "rustls-0_23")]
+#[test]
+fn rustls_is_told() {
+    use rustls::client::danger::ServerCertVerifier;
+    let pki = pki("Root for rustls");
+    let root = Root::new(&[&pki.root]);
+    let verified = || {
+        let verifier = root.builder().build().unwrap();
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let verifier = crate::rustls_0_23::ServerChainVerifier::with_provider(verifier, &provider);
+        let name = ServerName::try_from(HOST).unwrap();
+        let leaf = CertificateDer::from(&*pki.leaf);
+        let intermediates = [CertificateDer::from(&*pki.intermediate)];
+        verifier.unwrap().verify_server_cert(&leaf, &intermediates, &name, &[], time())
+    };
+    verified().unwrap();
+    let date = "nss-server-distrust-after: \"241130235959Z\"";
+    root.write(LAYOUTS[0].1, object(&[date], &pki.root));
+    let error = verified().unwrap_err().to_string();
+    assert!(error.contains("when this root stopped being trusted for new certificates"), "{error}");
 }
