@@ -390,6 +390,20 @@ fn changes_are_seen() {
     assert!(!distrusted());
     root.write(LAYOUTS[0].1, object(&["x-distrusted: true"], &pki.root));
     assert!(distrusted(), "a file that changes");
+    // In the middle of being replaced.
+    let whole = object(&["x-distrusted: true"], &pki.root);
+    for part in [&whole[..whole.len() / 2], &whole[..40]] {
+        root.write(LAYOUTS[0].1, part);
+        assert!(distrusted(), "{part}");
+        let problems = handle.store().problems().to_vec();
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert!(problem.reason.ends_with("; keeping what was read earlier"), "{problem}");
+    }
+    handle.wait(4);
+    assert!(!distrusted(), "for some seconds");
+    root.write(LAYOUTS[0].1, whole);
+    handle.wait(-4);
+    assert!(distrusted());
     // Another file changes; this one is remembered.
     root.write("/etc/ssl/untrusted/x.pem", pem("CERTIFICATE", &pki.leaf));
     assert!(distrusted());
