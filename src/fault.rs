@@ -201,6 +201,8 @@ impl Violation {
 /// A rule of OpenSSL's `X509_V_FLAG_X509_STRICT`; the number is its `X509_V_ERR_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StrictRule {
+    AlgorithmsDiffer = 78,
+    CaWithoutBasicConstraints = 79,
     PathLengthWithoutCa = 80,
     PathLengthWithoutCertSign = 81,
     CertSignWithoutCa = 82,
@@ -214,6 +216,7 @@ pub(crate) enum StrictRule {
     AuthorityKeyIdCritical = 90,
     SubjectKeyIdCritical = 91,
     CaWithoutKeyUsage = 92,
+    ExtensionsInOldVersion = 93,
 }
 
 /// A requirement that Apple publishes for TLS certificates.

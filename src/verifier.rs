@@ -263,9 +263,12 @@ impl VerifierBuilder {
     /// purpose out is distrusted for it, wherever it stands in a path.
     pub fn extra_roots_with_trust<'a>(
         mut self,
-        certs: impl IntoIterator<Item = (CertificateDer<'a>, Option<TrustSettings>)>,
+        certs: impl IntoIterator<Item = (impl Borrow<CertificateDer<'a>>, Option<TrustSettings>)>,
     ) -> Self {
-        self.extra.extend(certs.into_iter().map(|(cert, trust)| (cert.into_owned(), trust)));
+        let owned = |(cert, trust): (_, Option<TrustSettings>)| {
+            (Borrow::<CertificateDer<'a>>::borrow(&cert).clone().into_owned(), trust)
+        };
+        self.extra.extend(certs.into_iter().map(owned));
         self
     }
 

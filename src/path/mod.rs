@@ -6,8 +6,6 @@
 mod crls;
 mod graph;
 mod name_constraints;
-mod search;
+pub(crate) mod search;
 mod signatures;
 mod validate;
-
-pub(crate) use search::Search;

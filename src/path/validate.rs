@@ -166,13 +166,9 @@ fn path_lengths(path: &Path<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The strict profile holds for the whole path, the trust anchor included: that has to be a CA by
-/// basicConstraints as well.
+/// The strict profile holds for the whole path, the trust anchor included.
 fn strict(path: &Path<'_, '_>) -> Result<(), Fault> {
     let last = path.nodes.len();
-    if !path.anchor.1.cert.is_ca() {
-        return Err(Fault::new(ErrorKind::NotACa).at(last));
-    }
     path.certs()
         .enumerate()
         .try_for_each(|(depth, cert)| checks::strict(cert, depth, depth == last))

@@ -10,7 +10,7 @@ use crate::fault::{
     BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched, Unreadable,
 };
 use crate::kind::ErrorKind;
-use crate::path::Search;
+use crate::path::search::Search;
 use crate::peer::{Peer, Verified};
 use crate::settings::Config;
 use crate::store::{Source, SystemStore};

@@ -243,7 +243,9 @@ impl<'a> Search<'a> {
     fn refused_root(&self, entry: &StoreEntry, answer: &Answer) -> Option<Box<Failure>> {
         let refusal = entry.refusal(self.config.purpose, self.peer.time)?;
         // Windows may not know the algorithm of a weak key at all.
-        if answer.status.has_bad_signature() && refusal != Refusal::WeakKey {
+        if answer.status.has_bad_signature()
+            && !matches!(refusal, Refusal::WeakKey | Refusal::UnsupportedKey)
+        {
             return None;
         }
         let depth = answer.chain.len().saturating_sub(1);
