@@ -41,4 +41,5 @@ pub(crate) struct Settings {
     pub(crate) revocation: Revocation,
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
+    pub(crate) ignore_validity: bool,
 }

@@ -65,10 +65,11 @@ pub(crate) struct Variant {
     pub(crate) check: RevocationCheck,
     pub(crate) strict: bool,
     pub(crate) common_name: bool,
+    pub(crate) ignore_validity: bool,
 }
 
 impl Variant {
-    const COUNT: usize = 12;
+    const COUNT: usize = 24;
 
     fn index(self) -> usize {
         let check = match self.check {
@@ -76,7 +77,10 @@ impl Variant {
             RevocationCheck::Leaf => 1,
             _ => 2,
         };
-        check + 3 * usize::from(self.strict) + 6 * usize::from(self.common_name)
+        check
+            + 3 * usize::from(self.strict)
+            + 6 * usize::from(self.common_name)
+            + 12 * usize::from(self.ignore_validity)
     }
 }
 
@@ -146,6 +150,7 @@ impl Set {
             .revocation(revocation)
             .strict(variant.strict)
             .danger_match_common_name(variant.common_name)
+            .danger_ignore_validity(variant.ignore_validity)
             .build()
     }
 
