@@ -3,7 +3,6 @@
 //!
 //! Tests: `tests/cases.rs`, `tests/verifier.rs`, `tests/openssl.rs`, `tests/webpki.rs`.
 
-mod crls;
 mod graph;
 mod name_constraints;
 pub(crate) mod search;

@@ -68,8 +68,8 @@ impl Platform for Engine {
             add_all(&mut known, certs).map_err(refused(given_to))?;
         }
         let known = known.into_store();
-        for (index, crl) in config.revocation.crls.iter().enumerate() {
-            add_crl(&known, crl)
+        for (index, crl) in config.crls.iter().enumerate() {
+            add_crl(&known, crl.der())
                 .map_err(|error| BadSetting::Crl { index, why: Unreadable::Os(error.code()) })?;
         }
         Ok(Self { known: Some(known), ..Self::default() })
