@@ -29,6 +29,7 @@ NATIVE_ONLY = (
     "test_parity_attributes.py",
     "test_parity_handshake.py",
     "test_parity_injection.py",
+    "test_native.py",
     "test_openssl_mode.py",
     "test_openssl_report.py",
     "test_openssl_store.py",
