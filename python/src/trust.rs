@@ -283,6 +283,11 @@ impl Trust {
         known.is_some() && Stamp::at(path) == known
     }
 
+    /// The certificates added, without bundles of certifi, from the one with this index on.
+    pub(crate) fn loaded(&self, first: usize) -> Vec<CertificateDer<'static>> {
+        self.state().roots.items.get(first..).unwrap_or_default().to_vec()
+    }
+
     /// How many certificates were added, without bundles of certifi.
     pub(crate) fn roots(&self) -> usize {
         self.state().roots.items.len()

@@ -3,7 +3,7 @@
 //! Tests: `tests/verifier.rs`.
 
 use crate::error::Parts;
-use crate::fault::{Cause, NearMiss};
+use crate::fault::{Cause, NearMiss, OcspFault};
 use crate::kind::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::{Refusal, Source};
@@ -107,6 +107,14 @@ fn by_kind(parts: &Parts) -> &'static str {
         }
         ErrorKind::Revoked => {
             "Do not use this peer until its operator has replaced the certificate."
+        }
+        ErrorKind::RevocationUnknown if parts.fault.cause == Cause::Ocsp(OcspFault::NotStapled) => {
+            "The peer's operator must turn on OCSP stapling, or have the certificate reissued without \
+             the extension that requires it."
+        }
+        ErrorKind::BadRevocationData => {
+            "Give the verifier a CRL of the certificate's issuer that can be used, or allow an unknown \
+             revocation status."
         }
         ErrorKind::RevocationUnknown | ErrorKind::RevocationOutdated => {
             "Give the verifier a current CRL of the certificate's issuer, or allow an unknown \

@@ -16,7 +16,7 @@ use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
-use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN};
+use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN, Weakness};
 use crate::policy::Purpose;
 
 /// A certificate of a store, with where it came from.
@@ -192,10 +192,11 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         Some(Refusal::NotACa)
     } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
         Some(Refusal::NoCertSign)
-    } else if cert.key().weakness().is_some() {
-        Some(Refusal::WeakKey)
     } else {
-        None
+        cert.key().weakness().map(|weakness| match weakness {
+            Weakness::Short { .. } => Refusal::WeakKey,
+            Weakness::Kind => Refusal::UnsupportedKey,
+        })
     };
     Ok(Vetted {
         not_before: cert.not_before,

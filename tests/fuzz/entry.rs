@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pki_types::{CertificateDer, ServerName, UnixTime};
-use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
+use trustbridge::{Crl, Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
 use trustbridge::{files, pem};
 
 /// The PEM reader on arbitrary text, and every kind of block on arbitrary contents: the trust
@@ -37,6 +37,13 @@ fn check(text: &[u8]) -> usize {
         good += usize::from(block.is_ok());
     }
     good
+}
+
+/// The reader of CRLs on arbitrary bytes. Returns whether it could be used.
+pub(crate) fn crl(data: &[u8]) -> bool {
+    let crl = Crl::new(data.to_vec());
+    assert_eq!(crl.der().as_ref(), data);
+    crl.problem().is_none()
 }
 
 /// The verifier on arbitrary bytes as chain, trust anchors, intermediates and CRLs. Pieces are

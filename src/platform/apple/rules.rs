@@ -71,8 +71,8 @@ pub(super) struct OsError {
 
 /// Settings that `SecTrust` has no counterpart for.
 pub(super) fn check_settings(config: &Config) -> Result<(), BadSetting> {
-    let Revocation { check, unknown, crls, .. } = &config.revocation;
-    let (setting, why) = if !crls.is_empty() {
+    let Revocation { check, unknown, .. } = &config.revocation;
+    let (setting, why) = if !config.crls.is_empty() {
         ("Revocation::crls", Unsupported::AppleTakesNoCrls)
     } else if (*check, *unknown) == (RevocationCheck::Chain, UnknownRevocation::Reject) {
         ("Revocation::unknown", Unsupported::AppleRequiresNoChain)
