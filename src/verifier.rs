@@ -97,6 +97,7 @@ impl Verifier {
             algorithms: algorithms::default(),
             common_name: false,
             strict: false,
+            ignore_validity: false,
         }
     }
 
@@ -226,6 +227,7 @@ pub struct VerifierBuilder {
     algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     common_name: bool,
     strict: bool,
+    ignore_validity: bool,
 }
 
 impl VerifierBuilder {
@@ -350,6 +352,15 @@ impl VerifierBuilder {
         self
     }
 
+    /// Ignores the validity periods of certificates and CRLs, as OpenSSL's
+    /// `X509_V_FLAG_NO_CHECK_TIME` does: for devices without a clock. A certificate that expired
+    /// long ago, whose key may be known to anyone by now, is accepted. Only on Unix. Default:
+    /// `false`.
+    pub fn danger_ignore_validity(mut self, yes: bool) -> Self {
+        self.ignore_validity = yes;
+        self
+    }
+
     /// Checks the settings and freezes them. Reads no file.
     ///
     /// # Errors
@@ -405,6 +416,7 @@ impl VerifierBuilder {
             crls,
             common_name: self.common_name,
             strict: self.strict,
+            ignore_validity: self.ignore_validity,
         };
         Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }

@@ -39,9 +39,11 @@ pub(crate) struct Engine {
 
 impl Platform for Engine {
     fn new(config: &Config) -> Result<Self, BadSetting> {
-        for (set, setting) in
-            [(config.common_name, "danger_match_common_name"), (config.strict, "strict")]
-        {
+        for (set, setting) in [
+            (config.common_name, "danger_match_common_name"),
+            (config.strict, "strict"),
+            (config.ignore_validity, "danger_ignore_validity"),
+        ] {
             if set {
                 return Err(BadSetting::Unsupported { setting, why: Unsupported::NotOnWindows });
             }
