@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import ssl
 
 import pytest
 import trustbridge
+from pki import PAST, Authority
 from servers import exchange_socket
 from trust import make
 from trustbridge import _native
@@ -96,3 +98,41 @@ def test_verify_looks_at_variables(untrusted, other_file, tmp_path, monkeypatch,
     with pytest.raises(trustbridge.VerificationError) as caught:
         trustbridge.verify(untrusted.chain_der, "localhost", system_trust=False)
     assert "absent.pem" not in caught.value.report
+
+
+@needs_native
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
+def test_store_and_export_show_what_a_variable_names(
+    monkeypatch, tmp_path, capsys, other_ca, system_ca, variable
+):
+    """Elsewhere, too: what connections trust, under its own name."""
+    from trustbridge import _environment as environment
+    from trustbridge._cli import main
+
+    expired = Authority("früher", not_after=PAST + datetime.timedelta(days=1))
+    intermediate = system_ca.intermediate("issued, and named")
+    path = tmp_path / "named.pem"
+    path.write_bytes(other_ca.pem + expired.pem + intermediate.pem)
+    (tmp_path / "certs").mkdir()
+    monkeypatch.setattr(environment, "replaces_system", True)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "certs"))
+    monkeypatch.setenv(variable, str(path))
+    source = f"{variable} {path}"
+    assert main(["store"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0] == "usable trust anchors: 2 of 3 certificates"
+    assert f"  {source} (set in the environment): 3 certificates\n" in shown
+    assert "certs (set in the environment): 0 certificates\n" in shown
+    assert "Candidates rejected:\n  CN=früher\n     expired on 2000-01-02 00:00:00 UTC\n" in shown
+    text = trustbridge.export_pem()
+    assert text.count("BEGIN CERTIFICATE") == 2
+    assert f"# CN=trustbridge tests: other root\n# from {source}\n" in text
+    assert "# CN=issued, and named\n" in text
+    monkeypatch.setenv(variable, str(tmp_path / "missing"))
+    assert main(["store"]) == 1
+    shown = capsys.readouterr().out
+    assert f"Problems:\n  {variable} {tmp_path}/missing: " in shown
+    monkeypatch.delenv(variable)
+    monkeypatch.delenv("SSL_CERT_DIR")
+    assert isinstance(environment.read_store(), _native.Store)
