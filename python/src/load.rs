@@ -1,5 +1,4 @@
-//! Reading the certificates and CRLs that a context is given. What the core reads of a file is
-//! what counts here too: `trustbridge::files`.
+//! Reading the certificates and CRLs that a context is given, with the core's reader of files.
 
 use std::hash::{Hash, Hasher};
 use std::path::PathBuf;

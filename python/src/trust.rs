@@ -242,7 +242,7 @@ impl Trust {
             let (mut unique, mut sources) = (Unique::default(), HashMap::new());
             for (root, source) in roots {
                 unique.add(&root);
-                // The first place counts, as in the store.
+                // As in the store, of several places the first is named.
                 source.map(|source| sources.entry(root.certificate).or_insert(source));
             }
             Arc::new(Replacement { roots: unique.items, sources, searched })
