@@ -15,10 +15,12 @@ use pki_types::CertificateDer;
 
 pub(crate) use self::der::oids;
 use self::der::{Malformed, Reader, elements, octets};
-pub(crate) use self::extensions::{CRL_SIGN, EKU_ANY, Extensions, KEY_CERT_SIGN};
+pub(crate) use self::extensions::{
+    CRL_SIGN, DIGITAL_SIGNATURE, EKU_ANY, Extensions, KEY_CERT_SIGN,
+};
 use self::extensions::{
-    DIGITAL_SIGNATURE, EKU_SERVER_GATED, KEY_AGREEMENT, KEY_ENCIPHERMENT, NETSCAPE_ANY_CA,
-    NETSCAPE_CLIENT, NETSCAPE_SERVER, NETSCAPE_TLS_CA,
+    EKU_SERVER_GATED, KEY_AGREEMENT, KEY_ENCIPHERMENT, NETSCAPE_ANY_CA, NETSCAPE_CLIENT,
+    NETSCAPE_SERVER, NETSCAPE_TLS_CA,
 };
 pub(crate) use self::general_name::{GeneralName, general_names};
 pub(crate) use self::index::CertIndex;
