@@ -152,7 +152,7 @@ fn a_trusted_end_entity_is_held_to_the_same_rules_wherever_it_is_trusted() {
         (own(|node| node.names(&["other.example"])), false, Some(ErrorKind::NameMismatch)),
         // keyCertSign without basicConstraints: a CA in the old way, which the strict profile rejects.
         (own(may_sign), false, None),
-        (own(may_sign), true, Some(ErrorKind::NotACa)),
+        (own(may_sign), true, Some(ErrorKind::NotStandardsCompliant)),
     ] {
         for builder in [only(&[&itself]), only(&[]).pinned_leaf(der(&itself))] {
             let verdict = verify(&builder.strict(strict).build().unwrap(), &[&itself]);
