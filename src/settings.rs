@@ -8,6 +8,7 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::cert::CertIndex;
+use crate::fault::{BadSetting, CrlProblem, Unreadable};
 use crate::policy::{Purpose, Revocation};
 use crate::revocation::Crl;
 use crate::store::{AnchorSet, Handle};
@@ -45,4 +46,16 @@ pub(crate) struct Settings {
     pub(crate) crls: Vec<Crl>,
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
+}
+
+impl Settings {
+    /// The first of so many CRLs that cannot be read.
+    pub(crate) fn unreadable_crl(&self, of: usize) -> Option<BadSetting> {
+        self.crls.iter().take(of).enumerate().find_map(|(index, crl)| match crl.problem()? {
+            CrlProblem::Malformed(field) => {
+                Some(BadSetting::Crl { index, why: Unreadable::Malformed(field) })
+            }
+            _ => None,
+        })
+    }
 }

@@ -17,7 +17,7 @@ use crate::cert::der::{self, Malformed};
 use crate::cert::{self, Cert, CertIndex, Summary};
 use crate::checks;
 use crate::error::{BuildError, Parts, VerifyError};
-use crate::fault::{BadSetting, Cause, CrlProblem, Failure, Fault, Unreadable};
+use crate::fault::{BadSetting, Cause, Failure, Fault, Unreadable};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
@@ -350,11 +350,7 @@ impl VerifierBuilder {
         let given = self.revocation.crls.len();
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
-        for (index, crl) in config.crls.iter().take(given).enumerate() {
-            if let Some(CrlProblem::Malformed(field)) = crl.problem() {
-                return Err(BadSetting::Crl { index, why: Unreadable::Malformed(field) }.into());
-            }
-        }
+        config.unreadable_crl(given).map_or(Ok(()), Err)?;
         Ok(Verifier::from_parts(config, engine))
     }
 }
