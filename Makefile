@@ -69,6 +69,7 @@ lint: install
 	$(CLEAN) cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 	$(CLEAN) scripts/check-features
 	$(CLEAN) scripts/check-dependencies
+	$(CLEAN) scripts/public-api
 	RUSTDOCFLAGS='-D warnings' $(CLEAN) cargo doc --quiet --locked --no-deps $(CRATES)
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --quiet --check .
@@ -78,6 +79,8 @@ lint: install
 .PHONY: test-rust
 test-rust: setup
 	$(CLEAN) cargo test --locked $(CRATES) --exclude trustbridge-python
+	$(CLEAN) scripts/check-providers
+	$(CLEAN) scripts/check-package
 
 .PHONY: test-python
 test-python: setup-python

@@ -8,6 +8,17 @@
 //!
 //! Exit codes: 0 trusted, 1 not trusted, 2 wrong usage or an unusable file, 3 no verdict because there was no
 //! connection.
+//!
+//! In a project of your own:
+//!
+//! ```toml
+//! [dependencies]
+//! rustls = "0.23"
+//! trustbridge = "0.1"
+//! ```
+//!
+//! On Unix `cargo run` sets `SSL_CERT_FILE` and `SSL_CERT_DIR` for the program, so it may find another
+//! store than it does on its own. Run the program in `target/debug/` to see that.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

@@ -6,6 +6,14 @@
 //! ```
 //!
 //! Every verdict is printed with the chain it rests on, every refusal with its report.
+//!
+//! In a project of your own:
+//!
+//! ```toml
+//! [dependencies]
+//! rustls = "0.23"
+//! trustbridge = "0.1"
+//! ```
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

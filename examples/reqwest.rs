@@ -6,6 +6,19 @@
 //! ```
 //!
 //! With a PEM file, its certificates are trusted as well.
+//!
+//! In a project of your own:
+//!
+//! ```toml
+//! [dependencies]
+//! reqwest = { version = "0.13", default-features = false, features = ["rustls-no-provider"] }
+//! rustls = "0.23"
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+//! trustbridge = "0.1"
+//! ```
+//!
+//! On Unix `cargo run` sets `SSL_CERT_FILE` and `SSL_CERT_DIR` for the program, so it may find another
+//! store than it does on its own. Run the program in `target/debug/` to see that.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

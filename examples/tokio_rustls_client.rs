@@ -8,6 +8,19 @@
 //!
 //! With `ca.pem`, its certificates are trusted as well as the operating system's roots. With
 //! `client.pem` and `client.key`, the client shows this certificate to a server that asks.
+//!
+//! In a project of your own:
+//!
+//! ```toml
+//! [dependencies]
+//! rustls = "0.23"
+//! tokio = { version = "1", features = ["io-util", "macros", "net", "rt-multi-thread"] }
+//! tokio-rustls = { version = "0.26", default-features = false }
+//! trustbridge = "0.1"
+//! ```
+//!
+//! On Unix `cargo run` sets `SSL_CERT_FILE` and `SSL_CERT_DIR` for the program, so it may find another
+//! store than it does on its own. Run the program in `target/debug/` to see that.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

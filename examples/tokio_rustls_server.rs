@@ -8,6 +8,16 @@
 //!
 //! With `client-ca.pem`, clients may show a certificate, and one that is shown must come from
 //! these CAs. The example `mtls_server` insists on one.
+//!
+//! In a project of your own:
+//!
+//! ```toml
+//! [dependencies]
+//! rustls = "0.23"
+//! tokio = { version = "1", features = ["io-util", "macros", "net", "rt-multi-thread"] }
+//! tokio-rustls = { version = "0.26", default-features = false }
+//! trustbridge = "0.1"
+//! ```
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

@@ -7,6 +7,18 @@
 //!
 //! With a PEM file, its certificates are trusted as well. ureq takes no `ClientConfig`, but it
 //! takes a connector; the one below is all it needs, and ureq's own TLS features can stay off.
+//!
+//! In a project of your own:
+//!
+//! ```toml
+//! [dependencies]
+//! rustls = "0.23"
+//! trustbridge = "0.1"
+//! ureq = { version = "3", default-features = false }
+//! ```
+//!
+//! On Unix `cargo run` sets `SSL_CERT_FILE` and `SSL_CERT_DIR` for the program, so it may find another
+//! store than it does on its own. Run the program in `target/debug/` to see that.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

@@ -9,8 +9,8 @@
 // Some facts are found by one operating system only.
 #![cfg_attr(not(any(windows, target_vendor = "apple")), allow(dead_code))]
 
-use crate::cert::Summary;
 use crate::cert::time::Timestamp;
+use crate::cert::{self, Cert, Summary};
 use crate::kind::ErrorKind;
 use crate::store::{Problem, Refusal, Source, StoreEntry};
 
@@ -53,6 +53,13 @@ impl Fault {
     /// The store rejects the certificate, whoever issued it.
     pub(crate) fn distrusted(entry: &StoreEntry) -> Self {
         let (subject, source) = (entry.subject(), entry.source().clone());
+        Self::new(ErrorKind::Distrusted).because(Cause::Rejected { subject, source })
+    }
+
+    /// A file of the distribution distrusts exactly this certificate.
+    pub(crate) fn blocked(cert: &Cert<'_>, source: &Source) -> Self {
+        let subject = cert::name_text(cert.subject);
+        let source = source.clone();
         Self::new(ErrorKind::Distrusted).because(Cause::Rejected { subject, source })
     }
 }
@@ -278,6 +285,8 @@ impl Violation {
 /// A rule of OpenSSL's `X509_V_FLAG_X509_STRICT`; the number is its `X509_V_ERR_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StrictRule {
+    AlgorithmsDiffer = 78,
+    CaWithoutBasicConstraints = 79,
     PathLengthWithoutCa = 80,
     PathLengthWithoutCertSign = 81,
     CertSignWithoutCa = 82,
@@ -291,6 +300,7 @@ pub(crate) enum StrictRule {
     AuthorityKeyIdCritical = 90,
     SubjectKeyIdCritical = 91,
     CaWithoutKeyUsage = 92,
+    ExtensionsInOldVersion = 93,
 }
 
 /// A requirement that Apple publishes for TLS certificates.

@@ -124,7 +124,8 @@ pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use revocation::Crl;
 pub use store::{
-    Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files, pem,
+    DistrustSource, Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files,
+    pem,
 };
 pub use summary::CertificateSummary;
 pub use verifier::{Verifier, VerifierBuilder};

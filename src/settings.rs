@@ -46,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) crls: Vec<Crl>,
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
+    pub(crate) ignore_validity: bool,
 }
 
 impl Settings {

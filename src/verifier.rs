@@ -25,7 +25,7 @@ use crate::policy::{Purpose, Revocation};
 use crate::report;
 use crate::revocation::Crl;
 use crate::settings::{Config, Settings};
-use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore};
+use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore, TrustSettings};
 
 /// Most certificates a chain may have, the end entity included.
 const MAX_CHAIN_LENGTH: usize = 100;
@@ -83,7 +83,7 @@ impl Verifier {
         Self::builder_on(Handle::for_variables(variable))
     }
 
-    fn builder_on(system: Arc<Handle>) -> VerifierBuilder {
+    pub(crate) fn builder_on(system: Arc<Handle>) -> VerifierBuilder {
         VerifierBuilder {
             system,
             system_roots: None,
@@ -97,6 +97,7 @@ impl Verifier {
             algorithms: algorithms::default(),
             common_name: false,
             strict: false,
+            ignore_validity: false,
         }
     }
 
@@ -216,7 +217,7 @@ impl RefUnwindSafe for Verifier {}
 pub struct VerifierBuilder {
     system: Arc<Handle>,
     system_roots: Option<bool>,
-    extra: Vec<CertificateDer<'static>>,
+    extra: Vec<(CertificateDer<'static>, Option<TrustSettings>)>,
     fallback: Vec<CertificateDer<'static>>,
     pinned: Vec<CertificateDer<'static>>,
     intermediates: Vec<CertificateDer<'static>>,
@@ -226,6 +227,7 @@ pub struct VerifierBuilder {
     algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     common_name: bool,
     strict: bool,
+    ignore_validity: bool,
 }
 
 impl VerifierBuilder {
@@ -242,13 +244,36 @@ impl VerifierBuilder {
         self
     }
 
+    /// Whether what the distribution distrusts beside its bundle matters, on Unix: root
+    /// certificates that it trusts only for end entities issued until a date, and certificates
+    /// that it, or the administrator, distrusts. Default: `true`. It never matters where an
+    /// environment variable names the store. [`SystemStore::distrust_sources`] lists the files.
+    pub fn distribution_distrust(mut self, yes: bool) -> Self {
+        self.system = self.system.with_distrust(yes);
+        self
+    }
+
     /// Adds trust anchors. They are vetted like the system's; one that is not a CA is accepted
     /// as an end entity only. Can be called again to add more.
     pub fn extra_roots<'a>(
         mut self,
         certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.extra.extend(owned(certs));
+        self.extra.extend(owned(certs).map(|cert| (cert, None)));
+        self
+    }
+
+    /// As [`extra_roots`](Self::extra_roots), each with the trust settings that it was read with,
+    /// for example by [`files::read`](crate::files::read): a certificate whose settings leave the
+    /// purpose out is distrusted for it, wherever it stands in a path.
+    pub fn extra_roots_with_trust<'a>(
+        mut self,
+        certs: impl IntoIterator<Item = (impl Borrow<CertificateDer<'a>>, Option<TrustSettings>)>,
+    ) -> Self {
+        let owned = |(cert, trust): (_, Option<TrustSettings>)| {
+            (Borrow::<CertificateDer<'a>>::borrow(&cert).clone().into_owned(), trust)
+        };
+        self.extra.extend(certs.into_iter().map(owned));
         self
     }
 
@@ -327,19 +352,29 @@ impl VerifierBuilder {
         self
     }
 
+    /// Ignores the validity periods of certificates and CRLs, as OpenSSL's
+    /// `X509_V_FLAG_NO_CHECK_TIME` does: for devices without a clock. A certificate that expired
+    /// long ago, whose key may be known to anyone by now, is accepted. Only on Unix. Default:
+    /// `false`.
+    pub fn danger_ignore_validity(mut self, yes: bool) -> Self {
+        self.ignore_validity = yes;
+        self
+    }
+
     /// Checks the settings and freezes them. Reads no file.
     ///
     /// # Errors
     ///
     /// [`BuildError`] names the setting, and the certificate or CRL by its place.
     pub fn build(self) -> Result<Verifier, BuildError> {
+        let extra: Vec<_> = self.extra.iter().map(|(cert, _)| cert).collect();
         for (given_to, certs) in [
-            ("extra_roots", &self.extra),
-            ("fallback_roots", &self.fallback),
-            ("pinned_leaf", &self.pinned),
-            ("intermediates", &self.intermediates),
+            ("extra_roots", extra),
+            ("fallback_roots", self.fallback.iter().collect()),
+            ("pinned_leaf", self.pinned.iter().collect()),
+            ("intermediates", self.intermediates.iter().collect()),
         ] {
-            for (index, cert) in certs.iter().enumerate() {
+            for (index, cert) in certs.into_iter().enumerate() {
                 Cert::parse(cert).map_err(|Malformed(field)| BadSetting::Certificate {
                     given_to,
                     index,
@@ -357,11 +392,10 @@ impl VerifierBuilder {
 
 impl VerifierBuilder {
     pub(crate) fn into_config(self) -> Config {
-        let set = |certs: Vec<CertificateDer<'static>>, source: &Source| {
-            AnchorSet::new(
-                certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),
-            )
-        };
+        let extra = self.extra.into_iter();
+        let extra = extra.map(|(cert, trust)| StoreEntry::new(cert, Source::ExtraRoots, trust));
+        let fallback = self.fallback.into_iter();
+        let fallback = fallback.map(|cert| StoreEntry::new(cert, Source::FallbackRoots, None));
         let mut revocation = self.revocation;
         let given = std::mem::take(&mut revocation.crls).into_iter().map(Crl::new);
         let crls = given.chain(self.crls).collect();
@@ -369,8 +403,8 @@ impl VerifierBuilder {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
             #[cfg(feature = "rustls-0_23")]
             system_chosen: self.system_roots.is_some(),
-            extra: set(self.extra, &Source::ExtraRoots),
-            fallback: set(self.fallback, &Source::FallbackRoots),
+            extra: AnchorSet::new(extra),
+            fallback: AnchorSet::new(fallback),
             pinned: self.pinned,
             intermediates: CertIndex::new(self.intermediates),
             purpose: self.purpose,
@@ -378,6 +412,7 @@ impl VerifierBuilder {
             crls,
             common_name: self.common_name,
             strict: self.strict,
+            ignore_validity: self.ignore_validity,
         };
         Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }

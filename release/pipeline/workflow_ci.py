@@ -17,7 +17,15 @@ COMMANDS = {
     *(f"make {target}" for target in ("lint", "test-rust", "test-python", "test-docs")),
     *(
         f"scripts/check-hosted {check}"
-        for check in ("msrv", "semver", "external-types", "deny", "coverage", "fuzz")
+        for check in (
+            "msrv",
+            "examples",
+            "semver",
+            "external-types",
+            "deny",
+            "coverage",
+            "fuzz",
+        )
     ),
 }
 ASSIGNMENT = re.compile(r"[A-Z_]+=[\w.=/-]*\Z")

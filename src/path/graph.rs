@@ -11,7 +11,7 @@ use crate::cert::{Cert, name_hash, same_name};
 use crate::checks;
 use crate::fault::Fault;
 use crate::settings::Config;
-use crate::store::{AnchorSet, Refusal, StoreEntry, distrusting};
+use crate::store::{AnchorSet, Refusal, StoreEntry, blocked_by, distrusting};
 
 /// Most pairs of a certificate and one that may have issued it.
 pub(super) const MAX_LINKS: usize = 20_000;
@@ -186,7 +186,10 @@ impl<'a> Builder<'_, 'a> {
             let Given { config, time, sets, .. } = *self.given;
             let flaw = match distrusting(sets, cert, config.purpose) {
                 Some(entry) => Some(Fault::distrusted(entry)),
-                None => checks::issuer(cert, 0, 0, config, time).err(),
+                None => match blocked_by(sets, cert, config.purpose) {
+                    Some(source) => Some(Fault::blocked(cert, source)),
+                    None => checks::issuer(cert, 0, 0, config, time).err(),
+                },
             };
             self.add(cert.clone(), flaw)
         })
@@ -213,7 +216,19 @@ impl<'a> Builder<'_, 'a> {
         let number = Cert::parse(entry.certificate()).ok().map(|cert| {
             // Another entry may reject what this one has without trust settings.
             let judged = distrusting(sets, &cert, config.purpose).unwrap_or(entry);
-            let refusal = judged.vet(config.purpose, time).err().map(|refusal| (refusal, judged));
+            let issued = self.given.leaf.not_before;
+            let refusal = judged
+                .vet(config.purpose, time)
+                .err()
+                // The validity period comes last in `vet`: nothing else is wrong with it then.
+                .filter(|refusal| !config.ignore_validity || refusal.validity_limit().is_none())
+                .or_else(|| judged.refusal_of_issued(config.purpose, issued))
+                .or_else(|| {
+                    // A caller's own root that the distribution distrusts.
+                    let source = blocked_by(sets, &cert, config.purpose)?.clone();
+                    Some(Refusal::DistrustedBy { source })
+                });
+            let refusal = refusal.map(|refusal| (refusal, judged));
             let key = self.keys.len();
             let key = *self.keys.entry(cert.spki).or_insert(key);
             self.graph.anchors.push(Anchored { entry, cert, key, refusal });

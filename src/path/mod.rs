@@ -5,8 +5,6 @@
 
 mod graph;
 mod name_constraints;
-mod search;
+pub(crate) mod search;
 mod signatures;
 mod validate;
-
-pub(crate) use search::Search;

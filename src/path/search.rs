@@ -20,7 +20,7 @@ use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::policy::RevocationOutcome;
 use crate::settings::Config;
-use crate::store::{AnchorSet, Refusal, StoreEntry, SystemStore, distrusting};
+use crate::store::{AnchorSet, Refusal, StoreEntry, SystemStore, blocked_by, distrusting};
 
 /// Most intermediates in a path, as in OpenSSL.
 const MAX_INTERMEDIATES: usize = 100;
@@ -75,6 +75,9 @@ impl<'a> Search<'a> {
         // A rejection in the store has the last word, before anything is searched.
         if let Some(entry) = distrusting(&self.sets, leaf, config.purpose) {
             return Err(Fault::distrusted(entry).at(0).into());
+        }
+        if let Some(source) = blocked_by(&self.sets, leaf, config.purpose) {
+            return Err(Fault::blocked(leaf, source).at(0).into());
         }
         let sent = peer.chain.get(1..).unwrap_or_default();
         let sets = std::mem::take(&mut self.sets);

@@ -130,8 +130,14 @@ impl<'a> Walk<'_, 'a> {
         let (anchor, anchored) = path.anchor;
         let issuers = path.nodes.iter().map(|&(number, node)| (number, &node.cert));
         let issuers = issuers.chain([(self.graph.nodes.len() + anchor, &anchored.cert)]);
-        for (depth, (number, issuer)) in issuers.enumerate().skip(1) {
-            let Some(contents) = issuer.extensions.name_constraints else { continue };
+        let issuers = issuers.enumerate().skip(1);
+        let own = issuers
+            .map(|(depth, (number, cert))| (depth, number, cert.extensions.name_constraints));
+        // What the distribution attaches to the anchor's key holds beside its own.
+        let number = self.graph.nodes.len() + self.graph.anchors.len() + anchor;
+        let attached = anchored.entry.attached_name_constraints();
+        for (depth, number, contents) in own.chain([(path.nodes.len(), number, attached)]) {
+            let Some(contents) = contents else { continue };
             let mut constraints = None;
             for (below, &(subject, node)) in path.nodes.iter().enumerate().take(depth) {
                 if below != 0 && node.self_issued {
@@ -174,13 +180,9 @@ fn path_lengths(path: &Path<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The strict profile holds for the whole path, the trust anchor included: that has to be a CA by
-/// basicConstraints as well.
+/// The strict profile holds for the whole path, the trust anchor included.
 fn strict(path: &Path<'_, '_>) -> Result<(), Fault> {
     let last = path.nodes.len();
-    if !path.anchor.1.cert.is_ca() {
-        return Err(Fault::new(ErrorKind::NotACa).at(last));
-    }
     path.certs()
         .enumerate()
         .try_for_each(|(depth, cert)| checks::strict(cert, depth, depth == last))

@@ -6,7 +6,7 @@ use super::{Platform, evidence};
 use crate::cert::Cert;
 use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
-use crate::path::Search;
+use crate::path::search::Search;
 use crate::peer::{Peer, Verified};
 use crate::settings::Config;
 use crate::store::{Source, SystemStore};

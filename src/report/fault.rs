@@ -122,6 +122,9 @@ fn strict_rule(rule: StrictRule) -> &'static str {
         StrictRule::AuthorityKeyIdCritical => "a critical authorityKeyIdentifier",
         StrictRule::SubjectKeyIdCritical => "a critical subjectKeyIdentifier",
         StrictRule::CaWithoutKeyUsage => "no keyUsage, but is a CA",
+        StrictRule::CaWithoutBasicConstraints => "signs of a CA, but no basicConstraints",
+        StrictRule::AlgorithmsDiffer => "two different signature algorithms, inside and outside",
+        StrictRule::ExtensionsInOldVersion => "extensions, but is not of version 3",
     }
 }
 

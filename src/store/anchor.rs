@@ -11,11 +11,12 @@ use std::sync::{Arc, OnceLock};
 
 use pki_types::{CertificateDer, UnixTime};
 
+use super::distrust::{DistrustList, Limits};
 use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
-use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN};
+use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN, Weakness};
 use crate::policy::Purpose;
 
 /// A certificate of a store, with where it came from.
@@ -24,6 +25,9 @@ pub struct StoreEntry {
     certificate: CertificateDer<'static>,
     source: Source,
     trust: Option<TrustSettings>,
+    /// What the distribution says against certificates; nothing about those that a caller gave.
+    distrust: Option<Arc<DistrustList>>,
+    limits: OnceLock<Option<Box<Limits>>>,
     vetted: OnceLock<Result<Vetted, Refusal>>,
 }
 
@@ -43,7 +47,8 @@ impl StoreEntry {
         source: Source,
         trust: Option<TrustSettings>,
     ) -> Self {
-        Self { certificate, source, trust, vetted: OnceLock::new() }
+        let (limits, vetted) = (OnceLock::new(), OnceLock::new());
+        Self { certificate, source, trust, distrust: None, limits, vetted }
     }
 
     /// The certificate.
@@ -118,9 +123,57 @@ impl StoreEntry {
         self.trust.as_ref().is_some_and(|trust| trust.names(purpose))
     }
 
-    /// What the trust settings alone say against the purpose.
+    /// Takes the purposes that are trusted from the settings of another entry.
+    fn list_purposes_of(&mut self, first: &Self) {
+        let trusted = first.trust.as_ref().and_then(|trust| trust.trusted.clone());
+        let rejected = self.trust.take().map(|trust| trust.rejected).unwrap_or_default();
+        self.trust = match (trusted, rejected) {
+            (None, rejected) if rejected.is_empty() => None,
+            (trusted, rejected) => Some(TrustSettings { trusted, rejected }),
+        };
+    }
+
+    /// What the trust settings and the distribution say against the purpose.
     pub(crate) fn distrust(&self, purpose: Purpose) -> Option<Refusal> {
-        self.trust.as_ref()?.refusal(purpose)
+        let settings = self.trust.as_ref().and_then(|trust| trust.refusal(purpose));
+        settings.or_else(|| self.limits()?.refusal(purpose))
+    }
+
+    /// The time since when the distribution does not trust it any more for new certificates, and
+    /// the file that says so. A chain that ends here is rejected if its end entity's validity
+    /// period begins later.
+    pub fn distrust_after(&self, purpose: Purpose) -> Option<(UnixTime, &Source)> {
+        let (date, source) = self.limits()?.distrust_after(purpose)?;
+        Some((date.to_unix(), source))
+    }
+
+    /// Why it is no trust anchor for an end entity that was issued at a time.
+    pub(crate) fn refusal_of_issued(
+        &self,
+        purpose: Purpose,
+        not_before: Timestamp,
+    ) -> Option<Refusal> {
+        let (date, source) = self.limits()?.distrust_after(purpose)?;
+        (not_before > date)
+            .then(|| Refusal::DistrustedAfter { date: date.to_unix(), source: source.clone() })
+    }
+
+    /// Name constraints (contents of the SEQUENCE) that the distribution attaches to its key.
+    pub(crate) fn attached_name_constraints(&self) -> Option<&[u8]> {
+        self.limits()?.name_constraints()
+    }
+
+    /// What the distribution says about it, found when first needed.
+    fn limits(&self) -> Option<&Limits> {
+        let distrust = self.distrust.as_ref()?;
+        let limits = match self.limits.get() {
+            Some(limits) => limits,
+            None => {
+                let limits = distrust.limits(&self.certificate);
+                self.limits.get_or_init(|| limits)
+            }
+        };
+        limits.as_deref()
     }
 
     pub(crate) fn raw_subject(&self) -> &[u8] {
@@ -139,10 +192,11 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         Some(Refusal::NotACa)
     } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
         Some(Refusal::NoCertSign)
-    } else if cert.key().weakness().is_some() {
-        Some(Refusal::WeakKey)
     } else {
-        None
+        cert.key().weakness().map(|weakness| match weakness {
+            Weakness::Short { .. } => Refusal::WeakKey,
+            Weakness::Kind => Refusal::UnsupportedKey,
+        })
     };
     Ok(Vetted {
         not_before: cert.not_before,
@@ -166,14 +220,15 @@ struct Index {
     by_subject: Vec<(u64, usize)>,
     any_rejected: bool,
     any_settings: bool,
+    distrust: Option<Arc<DistrustList>>,
 }
 
 /// An [`AnchorSet`] that is being filled.
 #[derive(Debug, Default)]
 pub(crate) struct AnchorSetBuilder {
     index: Index,
-    /// Hash of a certificate's end, or of the whole entry where another one ends alike, and its
-    /// place in `entries`.
+    /// The end of a certificate, or a hash of the whole entry where another one ends alike, and
+    /// its place in `entries`.
     seen: HashMap<u64, usize>,
 }
 
@@ -183,31 +238,36 @@ impl AnchorSetBuilder {
         self.index.entries.len()
     }
 
-    /// Adds an entry, or gives the place of the one that it repeats. Where the same certificate
-    /// comes with and without trust settings, or with different ones, all of them stay and a
-    /// rejection wins.
-    pub(crate) fn insert(&mut self, entry: StoreEntry) -> Result<(), usize> {
+    /// Adds an entry, or gives the place of the one that it repeats.
+    ///
+    /// Where the same certificate comes with different trust settings, the purposes that the first
+    /// one lists are those that count, as in OpenSSL, which keeps the first; but what any of them
+    /// rejects is rejected.
+    pub(crate) fn insert(&mut self, mut entry: StoreEntry) -> Result<(), usize> {
         let index = &mut self.index;
-        let repeats = |known: usize| {
-            index.entries.get(known).is_some_and(|other| {
-                other.certificate == entry.certificate && other.trust == entry.trust
-            })
-        };
         // By the last bytes of the signature: certificates that differ, differ there, unless
         // somebody makes them so that they do not.
-        let tail = entry.certificate.len().saturating_sub(64);
-        let mut key = hash(&entry.certificate.get(tail..));
-        let mut ends_alike = false;
+        let end = entry.certificate.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
+        let mut key = end;
+        let mut attempt = 0_u32;
+        let mut is_first = true;
         while let Some(&known) = self.seen.get(&key) {
-            if repeats(known) {
-                return Err(known);
+            if let Some(other) =
+                index.entries.get(known).filter(|other| other.certificate == entry.certificate)
+            {
+                if std::mem::take(&mut is_first) {
+                    entry.list_purposes_of(other);
+                }
+                if entry.trust == other.trust {
+                    return Err(known);
+                }
             }
-            key = if ends_alike {
-                key.wrapping_add(1)
-            } else {
-                hash(&(&*entry.certificate, &entry.trust))
+            attempt += 1;
+            key = match attempt {
+                1 => hash(&*entry.certificate),
+                2 => hash(&(&*entry.certificate, &entry.trust)),
+                _ => key.wrapping_add(1),
             };
-            ends_alike = true;
         }
         self.seen.insert(key, index.entries.len());
         index.any_rejected |= entry.trust.as_ref().is_some_and(|trust| !trust.rejected.is_empty());
@@ -215,6 +275,19 @@ impl AnchorSetBuilder {
         index.any_settings |= entry.trust.is_some();
         index.entries.push(entry);
         Ok(())
+    }
+
+    /// Has every entry heed what the distribution says.
+    #[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
+    pub(super) fn heed(&mut self, distrust: DistrustList) {
+        if distrust.is_empty() {
+            return;
+        }
+        let distrust = Arc::new(distrust);
+        for entry in &mut self.index.entries {
+            entry.distrust = Some(distrust.clone());
+        }
+        self.index.distrust = Some(distrust);
     }
 
     pub(crate) fn build(mut self) -> AnchorSet {
@@ -293,6 +366,16 @@ impl AnchorSet {
     }
 }
 
+/// The file in which the distribution distrusts exactly this certificate, or its issuer and serial
+/// number, wherever it stands in a path.
+pub(crate) fn blocked_by<'s>(
+    sets: &[&'s AnchorSet],
+    cert: &Cert<'_>,
+    purpose: Purpose,
+) -> Option<&'s Source> {
+    sets.iter().find_map(|set| set.index.distrust.as_ref()?.blocks(cert, purpose))
+}
+
 /// The entry whose trust settings say that this subject and key must not be trusted for the purpose,
 /// under whatever certificate: one that rejects it, or else one that lists other purposes only,
 /// where no entry says otherwise.
@@ -318,8 +401,11 @@ pub(crate) fn distrusting<'s>(
     other_purposes.filter(|_| !otherwise)
 }
 
-fn hash(value: &impl Hash) -> u64 {
+fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
+mod tests;

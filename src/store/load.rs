@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use super::anchor::{AnchorSetBuilder, StoreEntry};
 use super::contents::Contents;
+use super::distrust_files;
 use super::file::{Cause, DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing, read_file};
-use super::locations::{DEFAULT, Defaults, Environment, is_bundle};
+use super::locations::{DEFAULT, Defaults, DistrustPlaces, Environment, is_bundle};
 use super::names::{is_hashed_name, looks_like_certificate};
 use super::source::{Place, Problem, Source};
 use super::stamp::Stamp;
@@ -36,6 +37,8 @@ pub(super) struct Reading {
     pub(super) watch: Watch,
     /// What each file gave.
     files: HashMap<Arc<Path>, Known>,
+    /// What each file said against certificates.
+    policies: distrust_files::Known,
     /// Whether certificates were kept that are not in the files now.
     pub(super) kept: bool,
 }
@@ -75,14 +78,22 @@ pub(super) fn read(
         tries: if previous.is_none() { PATIENCE } else { 0 },
     };
     loader.all(environment, defaults);
+    let distrust = if environment.heeds_distrust() {
+        loader.distrust(&defaults.distrust)
+    } else {
+        distrust_files::Reading::default()
+    };
+    loader.anchors.heed(distrust.list);
     Reading {
         store: Arc::new(SystemStore {
             anchors: loader.anchors.build(),
             places: loader.places,
             problems: loader.problems,
+            distrust: distrust.sources,
         }),
         watch: loader.watch,
         files: loader.files,
+        policies: distrust.known,
         kept: loader.kept,
     }
 }
@@ -129,6 +140,12 @@ impl<'a> Loader<'a> {
             None if !bundle => self.default_directories(&defaults.directories),
             None => {}
         }
+    }
+
+    fn distrust(&mut self, places: &DistrustPlaces) -> distrust_files::Reading {
+        let previous = self.previous.map(|previous| &previous.policies);
+        let (watch, problems) = (&mut self.watch, &mut self.problems);
+        distrust_files::Reader::new(watch, problems, previous, self.now).read(places)
     }
 
     /// A place that an environment variable names. It is never replaced by a default.

@@ -43,13 +43,43 @@ const DIRECTORIES: &[&str] = &[
     "/var/ssl/certs", // AIX
 ];
 
+/// Where distributions say what is distrusted, in files of p11-kit and lists of certificates.
+/// Debian, Ubuntu and Alpine have nothing of the kind: what they distrust is not in the bundle.
+const TRUST_SOURCES: &[&str] = &[
+    "/usr/share/pki/ca-trust-source", // Fedora, RHEL, Amazon Linux, Azure Linux
+    "/etc/pki/ca-trust/source",       // the same, by the administrator
+    "/usr/share/ca-certificates/trust-source", // Arch
+    "/etc/ca-certificates/trust-source", // the same, by the administrator
+    "/usr/share/pki/trust",           // SUSE
+    "/etc/pki/trust",                 // the same, by the administrator
+    "/etc/ssl/trust-source",          // NixOS
+];
+
+/// Directories whose certificates are all distrusted.
+const UNTRUSTED: &[&str] = &[
+    "/usr/share/certs/untrusted", // FreeBSD
+    "/etc/ssl/untrusted",         // the same, by `certctl`
+    "/etc/ssl/blacklisted",       // FreeBSD 12
+];
+
+/// Where the distribution says what is distrusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct DistrustPlaces {
+    /// Directories of p11-kit, with the subdirectories `anchors` and `blocklist`.
+    pub(super) trust_sources: Vec<PathBuf>,
+    /// Directories of distrusted certificates.
+    pub(super) untrusted: Vec<PathBuf>,
+}
+
 /// Where the store is if the environment does not say.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Defaults {
     /// Files; the first that exists counts.
     pub(super) bundles: Vec<PathBuf>,
     /// Directories, where there is no bundle; the first that gives a certificate counts.
     pub(super) directories: Vec<PathBuf>,
+    /// What is distrusted of it.
+    pub(super) distrust: DistrustPlaces,
 }
 
 impl Defaults {
@@ -63,7 +93,10 @@ impl Defaults {
                 directories.push(directory.to_owned());
             }
         }
-        Self { bundles: BUNDLES.iter().map(PathBuf::from).collect(), directories }
+        let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect();
+        let distrust =
+            DistrustPlaces { trust_sources: paths(TRUST_SOURCES), untrusted: paths(UNTRUSTED) };
+        Self { bundles: paths(BUNDLES), directories, distrust }
     }
 }
 
@@ -80,6 +113,8 @@ pub(super) struct Environment {
     pub(super) directories: Option<(Vec<PathBuf>, &'static str)>,
     /// Variables that are set and must not be believed.
     pub(super) ignored: Vec<&'static str>,
+    /// Whether the caller does not want to know what the distribution distrusts.
+    pub(super) without_distrust: bool,
 }
 
 const FILE: &str = "SSL_CERT_FILE";
@@ -119,7 +154,12 @@ impl Environment {
             (directories, name)
         });
         let file = file.map(|(value, name)| (absolute(value), name));
-        Self { file, directories, ignored: Vec::new() }
+        Self { file, directories, ..Self::default() }
+    }
+
+    /// Whether what the distribution distrusts matters: not in a store that a variable names.
+    pub(super) fn heeds_distrust(&self) -> bool {
+        self.file.is_none() && self.directories.is_none() && !self.without_distrust
     }
 }
 

@@ -5,11 +5,16 @@
 //! Tests: `tests/store.rs`, and what each module names.
 
 mod anchor;
+mod base64_lines;
 mod contents;
+mod distrust;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod distrust_files;
 mod file;
 pub mod files;
 mod format;
 mod names;
+mod p11kit;
 pub mod pem;
 mod stamp;
 
@@ -32,7 +37,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use anchor::StoreEntry;
-pub(crate) use anchor::{AnchorSet, distrusting};
+pub(crate) use anchor::{AnchorSet, blocked_by, distrusting};
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
 #[cfg(windows)]
@@ -40,7 +45,7 @@ pub(crate) use native::STORE;
 pub use refusal::{Refusal, TrustSettings};
 #[cfg(not(any(windows, target_vendor = "apple")))]
 pub(crate) use snapshot::Handle;
-pub use source::{Place, Problem, Source};
+pub use source::{DistrustSource, Place, Problem, Source};
 pub use system::SystemStore;
 
 impl SystemStore {

@@ -31,6 +31,11 @@ impl Handle {
         Self::for_process()
     }
 
+    /// The same: the operating system decides what it distrusts.
+    pub(crate) fn with_distrust(self: Arc<Self>, _yes: bool) -> Arc<Self> {
+        self
+    }
+
     /// The roots as they were when first listed.
     pub(crate) fn store(&self) -> Arc<SystemStore> {
         self.listed.get_or_init(|| Arc::new(list())).clone()
@@ -58,5 +63,5 @@ fn list() -> SystemStore {
         }
     }
     let places = vec![Place { source, reason: "default", entries: anchors.entries().len() }];
-    SystemStore { anchors, places, problems }
+    SystemStore { anchors, places, problems, distrust: Vec::new() }
 }

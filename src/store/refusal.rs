@@ -7,6 +7,7 @@ use std::fmt;
 
 use pki_types::UnixTime;
 
+use super::source::Source;
 use crate::cert::der::{self, Reader};
 use crate::cert::time::Timestamp;
 use crate::cert::{self, EKU_ANY};
@@ -38,12 +39,27 @@ pub enum Refusal {
     WrongPurpose,
     /// It has a critical extension that is not understood; the text is its object identifier.
     UnknownCriticalExtension(String),
-    /// Its public key is too short, or of a kind that is no longer safe.
+    /// Its public key is too short.
     WeakKey,
+    /// Its public key is of a kind, or on a curve, that is not supported.
+    UnsupportedKey,
     /// The store's trust settings reject the purpose.
     Rejected,
     /// The store's trust settings list other purposes only.
     NotTrustedForPurpose,
+    /// The distribution distrusts it for this purpose, in a file beside its bundle.
+    DistrustedBy {
+        /// The file.
+        source: Source,
+    },
+    /// The distribution distrusts it for end entities that were issued after a date, and this one
+    /// was.
+    DistrustedAfter {
+        /// The date.
+        date: UnixTime,
+        /// The file that says so.
+        source: Source,
+    },
     /// It cannot be read; the text names the field.
     Malformed(String),
     /// It has the issuer's name but another key: the signature was not made with it.
@@ -61,7 +77,11 @@ impl Refusal {
             Self::WrongPurpose => ErrorKind::WrongPurpose,
             Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
             Self::WeakKey => ErrorKind::WeakKey,
-            Self::Rejected | Self::NotTrustedForPurpose => ErrorKind::Distrusted,
+            Self::UnsupportedKey => ErrorKind::UnsupportedAlgorithm,
+            Self::Rejected
+            | Self::NotTrustedForPurpose
+            | Self::DistrustedBy { .. }
+            | Self::DistrustedAfter { .. } => ErrorKind::Distrusted,
             Self::Malformed(_) => ErrorKind::BadEncoding,
             Self::DifferentKey => return None,
         })
@@ -94,11 +114,19 @@ impl fmt::Display for Refusal {
             Self::UnknownCriticalExtension(oid) => {
                 write!(f, "has an unknown critical extension ({oid})")
             }
-            Self::WeakKey => f.write_str("its public key is too short or of an unsupported kind"),
+            Self::WeakKey => f.write_str("its public key is too short"),
+            Self::UnsupportedKey => f.write_str("its public key is of an unsupported kind"),
             Self::Rejected => f.write_str("the store rejects it for this purpose"),
             Self::NotTrustedForPurpose => {
                 f.write_str("the store trusts it for other purposes only")
             }
+            Self::DistrustedBy { source } => write!(f, "distrusted for this purpose by {source}"),
+            Self::DistrustedAfter { date, source } => write!(
+                f,
+                "the end entity was issued after {}, when this root stopped being trusted for new \
+                 certificates; from {source}",
+                Timestamp::from(*date)
+            ),
             Self::Malformed(what) => write!(f, "malformed {what}"),
             Self::DifferentKey => f.write_str("has the right name but a different key"),
         }

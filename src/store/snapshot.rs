@@ -68,6 +68,18 @@ impl Handle {
         Self::for_environment(Environment::from_variables(variable))
     }
 
+    /// The handle for the same places, with or without what the distribution distrusts.
+    pub(crate) fn with_distrust(self: Arc<Self>, yes: bool) -> Arc<Self> {
+        if self.environment.without_distrust != yes {
+            return self;
+        }
+        let environment = Environment { without_distrust: !yes, ..self.environment.clone() };
+        if self.defaults == Defaults::of_distributions() {
+            return Self::for_environment(environment);
+        }
+        Arc::new(Self::new(environment, self.defaults.clone(), self.interval))
+    }
+
     fn for_environment(environment: Environment) -> Arc<Self> {
         let Some(mut handles) = with_retries(|| HANDLES.try_lock()) else {
             return Arc::new(Self::new(environment, Defaults::of_distributions(), INTERVAL));

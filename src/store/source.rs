@@ -90,3 +90,13 @@ impl fmt::Display for Problem {
         write!(f, ": {}", self.reason)
     }
 }
+
+/// A file that takes trust away from certificates of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DistrustSource {
+    /// The file.
+    pub source: Source,
+    /// How many certificates, serial numbers and keys it speaks of.
+    pub statements: usize,
+}

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use pki_types::UnixTime;
 
 use super::anchor::{AnchorSet, StoreEntry};
-use super::source::{Place, Problem};
+use super::source::{DistrustSource, Place, Problem};
 use crate::policy::Purpose;
 
 /// One reading of the system store: its certificates with their sources, the places searched,
@@ -17,6 +17,7 @@ pub struct SystemStore {
     pub(crate) anchors: AnchorSet,
     pub(crate) places: Vec<Place>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) distrust: Vec<DistrustSource>,
 }
 
 impl SystemStore {
@@ -46,6 +47,12 @@ impl SystemStore {
     /// Every place searched.
     pub fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    /// The files in which the distribution takes trust away from certificates, and the number of
+    /// statements in each. [`StoreEntry::refusal`] and [`StoreEntry::distrust_after`] heed them.
+    pub fn distrust_sources(&self) -> &[DistrustSource] {
+        &self.distrust
     }
 
     /// Everything that went wrong.

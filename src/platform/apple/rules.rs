@@ -78,6 +78,8 @@ pub(super) fn check_settings(config: &Config) -> Result<(), BadSetting> {
         ("Revocation::unknown", Unsupported::AppleRequiresNoChain)
     } else if config.strict {
         ("strict", Unsupported::AppleHasOneProfile)
+    } else if config.ignore_validity {
+        ("danger_ignore_validity", Unsupported::AppleHasOneProfile)
     } else if config.common_name {
         ("danger_match_common_name", Unsupported::AppleComparesNoCommonName)
     } else {

@@ -39,9 +39,11 @@ pub(crate) struct Engine {
 
 impl Platform for Engine {
     fn new(config: &Config) -> Result<Self, BadSetting> {
-        for (set, setting) in
-            [(config.common_name, "danger_match_common_name"), (config.strict, "strict")]
-        {
+        for (set, setting) in [
+            (config.common_name, "danger_match_common_name"),
+            (config.strict, "strict"),
+            (config.ignore_validity, "danger_ignore_validity"),
+        ] {
             if set {
                 return Err(BadSetting::Unsupported { setting, why: Unsupported::NotOnWindows });
             }
@@ -243,7 +245,9 @@ impl<'a> Search<'a> {
     fn refused_root(&self, entry: &StoreEntry, answer: &Answer) -> Option<Box<Failure>> {
         let refusal = entry.refusal(self.config.purpose, self.peer.time)?;
         // Windows may not know the algorithm of a weak key at all.
-        if answer.status.has_bad_signature() && refusal != Refusal::WeakKey {
+        if answer.status.has_bad_signature()
+            && !matches!(refusal, Refusal::WeakKey | Refusal::UnsupportedKey)
+        {
             return None;
         }
         let depth = answer.chain.len().saturating_sub(1);

@@ -31,7 +31,7 @@ fn of_directory(path: &Path) -> Reading {
 }
 
 fn nothing_by_default() -> Defaults {
-    Defaults { bundles: Vec::new(), directories: Vec::new() }
+    Defaults::default()
 }
 
 fn reasons(reading: &Reading) -> Vec<&str> {
@@ -260,6 +260,7 @@ fn each_half_is_replaced_on_its_own() {
         let defaults = Defaults {
             bundles: vec![missing.clone(), bundle.clone()],
             directories: vec![missing.clone(), default_directory.clone()],
+            ..Defaults::default()
         };
         let store = read(&environment, &defaults, None, now()).store;
         let names = store.entries().iter().map(|entry| entry.subject().split_off(3));

@@ -12,7 +12,7 @@ const NEVER: Duration = Duration::from_secs(1_000_000);
 
 fn handle(file: &Path, interval: Duration) -> Handle {
     let file = Some((file.to_owned(), "SSL_CERT_FILE"));
-    let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
+    let defaults = Defaults::default();
     Handle::new(
         Environment { file, directories: None, ..Environment::default() },
         defaults,
@@ -70,8 +70,11 @@ fn looked_at_once_in_an_interval() {
 fn a_place_that_appears() {
     let (directory, path, one, two) = setup();
     let bundle = directory.path().join("bundle.pem");
-    let defaults =
-        Defaults { bundles: vec![path.clone(), bundle.clone()], directories: Vec::new() };
+    let defaults = Defaults {
+        bundles: vec![path.clone(), bundle.clone()],
+        directories: Vec::new(),
+        ..Defaults::default()
+    };
     let handle = Handle::new(Environment::default(), defaults, Duration::ZERO);
     assert!(handle.store().entries().is_empty());
     assert_eq!(handle.store().places().len(), 2, "all that was tried");
@@ -89,7 +92,7 @@ fn a_directory_that_changes() {
     let hashed = |number: u32| directory.path().join(format!("01234567.{number}"));
     fs::write(hashed(0), &one).unwrap();
     let directories = Some((vec![directory.path().to_owned()], "SSL_CERT_DIR"));
-    let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
+    let defaults = Defaults::default();
     let handle = Handle::new(
         Environment { directories, ..Environment::default() },
         defaults,
@@ -195,7 +198,7 @@ fn a_damaged_file_does_not_keep_what_others_lose() {
         directories: Some((vec![directory.path().to_owned()], "SSL_CERT_DIR")),
         ..Environment::default()
     };
-    let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
+    let defaults = Defaults::default();
     let handle = Handle::new(environment, defaults, Duration::ZERO);
     assert_eq!(names(&handle.store()), ["CN=one", "CN=two"]);
     // One file is cut; what it gave is kept, although the entry stood under another file.
@@ -218,7 +221,7 @@ fn a_link_whose_target_is_removed_is_a_removal() {
     std::os::unix::fs::symlink(&path, hashed(0)).unwrap();
     fs::write(hashed(1), &two).unwrap();
     let directories = Some((vec![directory.path().to_owned()], "SSL_CERT_DIR"));
-    let defaults = Defaults { bundles: Vec::new(), directories: Vec::new() };
+    let defaults = Defaults::default();
     let handle = Handle::new(
         Environment { directories, ..Environment::default() },
         defaults,
@@ -334,7 +337,7 @@ impl Handle {
     }
 
     /// As if so many seconds had passed since the files were written.
-    fn wait(&self, seconds: i64) {
+    pub(in crate::store) fn wait(&self, seconds: i64) {
         self.ahead.fetch_add(seconds, Ordering::Relaxed);
     }
 
