@@ -18,7 +18,7 @@ use crate::cert::{Cert, CertIndex};
 use crate::checks;
 use crate::complete::complete;
 use crate::error::{BuildError, VerifyError};
-use crate::fault::{Cause, CrlProblem, Failure, Fault};
+use crate::fault::{Cause, Failure, Fault};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
@@ -386,11 +386,7 @@ impl VerifierBuilder {
         let given = self.revocation.crls.len();
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
-        for (index, crl) in config.crls.iter().take(given).enumerate() {
-            if let Some(CrlProblem::Malformed(field)) = crl.problem() {
-                return Err(BadSetting::Crl { index, why: Unreadable::Malformed(field) }.into());
-            }
-        }
+        config.unreadable_crl(given).map_or(Ok(()), Err)?;
         Ok(Verifier::from_parts(config, engine))
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! Tests: `tests/revocation.rs`, with responses of `openssl ocsp` too.
 
-use super::crls::{extensions, minimal};
+use super::crls::minimal;
 use super::digest::Digest;
-use super::{BadSignature, Query, Signatures};
+use super::extension::extensions;
+use super::query::Query;
+use super::signatures::{BadSignature, Signatures};
 use crate::cert::der::{self, Malformed, Reader};
 use crate::cert::time::{self, Timestamp};
 use crate::cert::{Cert, DIGITAL_SIGNATURE, oids, same_name, split_spki};
