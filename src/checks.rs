@@ -23,7 +23,7 @@ const CA_MD_TOO_WEAK: i32 = 68;
 
 /// The end entity: validity, purpose, critical extensions, key strength.
 pub(crate) fn end_entity(cert: &Cert<'_>, config: &Config, time: UnixTime) -> Result<(), Fault> {
-    any(cert, time).map_err(|fault| fault.at(0))?;
+    any(cert, config, time).map_err(|fault| fault.at(0))?;
     // RFC 5280 sections 4.2.1.3 and 4.2.1.12: a key is used only for what both extensions allow.
     if !cert.leaf_purpose_allows(config.purpose) {
         return Err(Fault::new(ErrorKind::WrongPurpose).at(0).because(Cause::Purpose));
@@ -65,7 +65,7 @@ pub(crate) fn issuer(
     config: &Config,
     time: UnixTime,
 ) -> Result<(), Fault> {
-    any(cert, time).map_err(|fault| fault.at(depth))?;
+    any(cert, config, time).map_err(|fault| fault.at(depth))?;
     // Paragraph (k): basicConstraints is present and says CA.
     let kind = if !cert.is_ca() {
         ErrorKind::NotACa
@@ -104,8 +104,10 @@ pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), Fault> {
 }
 
 /// What holds for every certificate of a path.
-fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), Fault> {
-    validity(cert, time)?;
+fn any(cert: &Cert<'_>, config: &Config, time: UnixTime) -> Result<(), Fault> {
+    if !config.ignore_validity {
+        validity(cert, time)?;
+    }
     // RFC 5280 section 4.2: a certificate with a critical extension that is not understood must be
     // rejected; section 6.1.4 (o) and 6.1.5 (f) say so for a path.
     if let Some(oid) = cert.extensions.unknown_critical {

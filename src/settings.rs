@@ -45,4 +45,5 @@ pub(crate) struct Settings {
     pub(crate) crls: Vec<Crl>,
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
+    pub(crate) ignore_validity: bool,
 }

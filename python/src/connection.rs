@@ -1,4 +1,4 @@
-//! From what a handshake asks for to a verdict. Safe code, no Python object.
+//! From the settings of a handshake to its verdict. Safe code, no Python object.
 
 use std::ffi::c_ulong;
 use std::net::IpAddr;
@@ -15,13 +15,14 @@ const X509_V_FLAG_CRL_CHECK: c_ulong = 0x4;
 /// The end entity and every CA; without the bit above it does nothing in OpenSSL.
 const X509_V_FLAG_CRL_CHECK_ALL: c_ulong = 0x8;
 const X509_V_FLAG_X509_STRICT: c_ulong = 0x20;
+const X509_V_FLAG_NO_CHECK_TIME: c_ulong = 0x20_0000;
 pub(crate) const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
 const X509_V_ERR_HOSTNAME_MISMATCH: i32 = 62;
 const X509_V_ERR_EE_KEY_TOO_SMALL: i32 = 66;
 const X509_V_ERR_CA_KEY_TOO_SMALL: i32 = 67;
 const X509_V_ERR_CA_MD_TOO_WEAK: i32 = 68;
 
-/// What one handshake asks for: read from the connection, never from the shared context.
+/// The settings of one handshake: read from the connection, never from the shared context.
 pub(crate) struct Handshake {
     /// What the server sent, the end entity first.
     pub(crate) chain: Vec<CertificateDer<'static>>,
@@ -93,6 +94,8 @@ pub(crate) fn variant(flags: c_ulong, host_flags: u32, system_decides: bool) -> 
         // them for another. `ssl.create_default_context()` sets this bit from Python 3.13 on.
         strict: flags & X509_V_FLAG_X509_STRICT != 0 && !system_decides,
         common_name: host_flags & X509_CHECK_FLAG_NEVER_CHECK_SUBJECT == 0,
+        // The package refuses the bit where the core cannot honour it.
+        ignore_validity: flags & X509_V_FLAG_NO_CHECK_TIME != 0 && !system_decides,
     }
 }
 
@@ -118,8 +121,8 @@ fn verify(trust: &Set, handshake: &Handshake) -> Result<Verified, Rejected> {
             // No certificate can be valid for what is not a name; other faults come first.
             ask(None)?;
             let host = String::from_utf8_lossy(handshake.host.as_deref().unwrap_or_default());
-            let line =
-                format!("{:?} is not a valid DNS name, no certificate is valid for it", host);
+            let host = host.escape_debug();
+            let line = format!("'{host}' is not a DNS name, so no certificate is valid for it");
             Err(Rejected::new(X509_V_ERR_HOSTNAME_MISMATCH, Some(0), "NameMismatch", line))
         }
     }

@@ -120,6 +120,10 @@ fn by_kind(parts: &Parts) -> &'static str {
             "Give the verifier a current CRL of the certificate's issuer, or allow an unknown \
              revocation status."
         }
+        ErrorKind::Distrusted if is_after_date(parts) => {
+            "Have the peer's certificate issued by another CA: this distribution no longer trusts \
+             new certificates of this one. `distribution_distrust(false)` ignores that."
+        }
         ErrorKind::Distrusted => {
             "The store says that this must not be trusted. Ask the administrator of this machine."
         }
@@ -207,6 +211,12 @@ fn store(parts: &Parts, hints: &mut Vec<String>) {
          anchors with `system_roots`."
     };
     hints.push(hint.to_owned());
+}
+
+/// Whether the trust anchor was trusted for older end entities only.
+fn is_after_date(parts: &Parts) -> bool {
+    let Cause::AnchorRefused { refusal, .. } = &parts.fault.cause else { return false };
+    matches!(refusal, Refusal::DistrustedAfter { .. })
 }
 
 fn near_miss(miss: &NearMiss) -> String {

@@ -407,5 +407,5 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     hasher.finish()
 }
 
-#[cfg(all(test, unix, not(target_vendor = "apple")))]
+#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
 mod tests;

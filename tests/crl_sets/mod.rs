@@ -184,10 +184,17 @@ impl Scenario {
     }
 }
 
+/// The issuer's name, as RFC 5280 section 7.1 compares it.
+fn spelled_otherwise() -> Vec<u8> {
+    common_name(0x13, " iSSUER ")
+}
+
 fn crl(random: &mut Random, pki: &Pki, shape: Shape) -> CrlSpec {
     let mut crl = CrlSpec::new(pki.name.clone());
     if random.once_in(12) {
         crl.issuer = common_name(0x0c, "Other");
+    } else if random.once_in(8) {
+        crl.issuer = spelled_otherwise();
     }
     crl.signer = match random.below(12) {
         0 => Signer::Stranger,
@@ -277,7 +284,7 @@ pub(crate) fn certainly_revokes(crl: &CrlSpec, pki: &Pki, shape: Shape, leaf: &L
     let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|found| found == part);
     let unusable =
         |bytes: &[u8]| CRITICAL.iter().any(|part| has(bytes, part)) || has(bytes, INDIRECT);
-    crl.issuer == pki.name
+    (crl.issuer == pki.name || crl.issuer == spelled_otherwise())
         && crl.signer == Signer::Issuer
         && shape.crl_sign != Some(false)
         && crl.updated <= 0

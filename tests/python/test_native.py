@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import time
 from unittest import mock
@@ -76,6 +77,39 @@ def test_what_is_neither_a_certificate_nor_a_crl_is_refused(context, data):
     with pytest.raises(ssl.SSLError):
         context.load_verify_locations(cadata=data)
     assert context.cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 1}  # the system's
+
+
+REJECTED_FOR_SERVERS = b"\x30\x0c\xa0\x0a\x06\x08" + bytes((43, 6, 1, 5, 5, 7, 3, 1))
+
+
+def rejected(der: bytes) -> str:
+    """What `openssl x509 -trustout -addreject serverAuth` makes of a certificate."""
+    body = base64.encodebytes(der + REJECTED_FOR_SERVERS).decode()
+    return f"-----BEGIN TRUSTED CERTIFICATE-----\n{body}-----END TRUSTED CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("how", ["cafile", "cadata", "capath"])
+def test_rejections_loaded_hold_for_the_systems_certificates(
+    context, trusted_server, system_ca, tmp_path, how
+):
+    assert exchange_socket(context, trusted_server.address) == b"ping"
+    text = rejected(system_ca.der)
+    (tmp_path / "01234567.0").write_text(text)
+    where = {"cafile": tmp_path / "01234567.0", "cadata": text, "capath": tmp_path}[how]
+    context.load_verify_locations(**{how: where})
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        exchange_socket(context, trusted_server.address)
+    assert caught.value.kind == "Distrusted", caught.value
+    # Loaded again without settings, and under another certificate of the same key.
+    context.load_verify_locations(cadata=system_ca.pem.decode())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        exchange_socket(context, trusted_server.address)
+
+
+def test_rejected_certificates_are_not_listed(context, other_ca):
+    before = context.get_ca_certs(True)
+    context.load_verify_locations(cadata=rejected(other_ca.der))
+    assert context.get_ca_certs(True) == before
 
 
 def test_loading_one_by_one_is_linear(other_ca):

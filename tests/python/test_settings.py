@@ -9,6 +9,7 @@ import trustbridge
 from servers import Server, StdContext, server_context
 from trust import accepted, make
 from trustbridge import _native
+from trustbridge._select import SYSTEM_DECIDES
 
 REFUSED_FLAGS = {
     "USE_CHECK_TIME": 0x2,
@@ -25,8 +26,9 @@ REFUSED_FLAGS = {
     "SUITEB_128_LOS_ONLY": 0x10000,
     "SUITEB_192_LOS": 0x20000,
     "NO_ALT_CHAINS": 0x100000,
-    "NO_CHECK_TIME": 0x200000,
 }
+if SYSTEM_DECIDES:
+    REFUSED_FLAGS["NO_CHECK_TIME"] = 0x200000
 
 
 @pytest.mark.parametrize("name", REFUSED_FLAGS)

@@ -152,6 +152,12 @@ fn shapes(table: &mut Table, issuing: &Node, with: &dyn Fn(&[&CrlSpec]) -> Case)
     table.refused("crl-of-user-certificates-revokes", "Revoked", with(&[&revokes]));
     table.refused("crl-hold", "Revoked", with(&[&new().revokes(&[9], Some(6))]));
     table.trusted("crl-removed", 3, with(&[&new().revokes(&[9], Some(8))]));
+    // A PrintableString where the certificate has a UTF8String (RFC 5280 section 7.1).
+    let mut spelled = new().revokes(&[9], None);
+    for byte in spelled.issuer.iter_mut().filter(|byte| **byte == 0x0c) {
+        *byte = 0x13;
+    }
+    table.refused("crl-issuer-in-another-string-type", "Revoked", with(&[&spelled]));
     let harmless = new().extension(UNKNOWN, false, &[5, 0]);
     table.trusted("crl-unknown-extension", 3, with(&[&harmless]));
 }
