@@ -2,9 +2,18 @@
 //!
 //! Tests: `tests/cases.rs` (the rows about signatures), `tests/rustls.rs`.
 
+use std::sync::{Arc, LazyLock};
+
 use pki_types::SignatureVerificationAlgorithm;
 
-pub(crate) fn default() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+/// One list for all verifiers: what was verified with it is remembered by its address.
+pub(crate) fn default() -> Arc<[&'static dyn SignatureVerificationAlgorithm]> {
+    static SHARED: LazyLock<Arc<[&dyn SignatureVerificationAlgorithm]>> =
+        LazyLock::new(|| list().into());
+    Arc::clone(&SHARED)
+}
+
+fn list() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
     #[cfg(feature = "aws-lc-rs")]
     {
         AWS_LC_RS

@@ -10,7 +10,7 @@ use pki_types::UnixTime;
 
 use crate::cert::der::{self, Malformed};
 use crate::cert::time::Timestamp;
-use crate::cert::{Cert, KEY_CERT_SIGN, Weakness, name_text};
+use crate::cert::{CRL_SIGN, Cert, KEY_CERT_SIGN, Weakness, name_text};
 use crate::fault::{Cause, Fault, StrictRule};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
@@ -23,7 +23,7 @@ const CA_MD_TOO_WEAK: i32 = 68;
 
 /// The end entity: validity, purpose, critical extensions, key strength.
 pub(crate) fn end_entity(cert: &Cert<'_>, config: &Config, time: UnixTime) -> Result<(), Fault> {
-    any(cert, time).map_err(|fault| fault.at(0))?;
+    any(cert, config, time).map_err(|fault| fault.at(0))?;
     // RFC 5280 sections 4.2.1.3 and 4.2.1.12: a key is used only for what both extensions allow.
     if !cert.leaf_purpose_allows(config.purpose) {
         return Err(Fault::new(ErrorKind::WrongPurpose).at(0).because(Cause::Purpose));
@@ -46,11 +46,10 @@ pub(crate) fn trusted_end_entity(
         ErrorKind::WrongPurpose if granted => Ok(()),
         _ => Err(fault),
     })?;
-    // OpenSSL applies X509_V_FLAG_X509_STRICT to a chain of one certificate only in this: it is a CA
-    // by basicConstraints or none at all. What `openssl req -x509` makes must do.
-    if config.strict && !leaf.is_ca() && leaf.is_anchor_ca() && leaf.key_usage_allows(KEY_CERT_SIGN)
-    {
-        return Err(Fault::new(ErrorKind::NotACa).at(0));
+    // This is all that OpenSSL applies of X509_V_FLAG_X509_STRICT to a chain of one certificate:
+    // what `openssl req -x509` makes must do.
+    if config.strict && leaf.old_ca().is_some() {
+        return Err(broken(StrictRule::CaWithoutBasicConstraints).at(0));
     }
     name(leaf, config, peer)?;
     let revocation = unknown_revocation(config)?;
@@ -66,7 +65,7 @@ pub(crate) fn issuer(
     config: &Config,
     time: UnixTime,
 ) -> Result<(), Fault> {
-    any(cert, time).map_err(|fault| fault.at(depth))?;
+    any(cert, config, time).map_err(|fault| fault.at(depth))?;
     // Paragraph (k): basicConstraints is present and says CA.
     let kind = if !cert.is_ca() {
         ErrorKind::NotACa
@@ -105,8 +104,10 @@ pub(crate) fn validity(cert: &Cert<'_>, time: UnixTime) -> Result<(), Fault> {
 }
 
 /// What holds for every certificate of a path.
-fn any(cert: &Cert<'_>, time: UnixTime) -> Result<(), Fault> {
-    validity(cert, time)?;
+fn any(cert: &Cert<'_>, config: &Config, time: UnixTime) -> Result<(), Fault> {
+    if !config.ignore_validity {
+        validity(cert, time)?;
+    }
     // RFC 5280 section 4.2: a certificate with a critical extension that is not understood must be
     // rejected; section 6.1.4 (o) and 6.1.5 (f) say so for a path.
     if let Some(oid) = cert.extensions.unknown_critical {
@@ -177,7 +178,8 @@ pub(crate) fn strict(cert: &Cert<'_>, depth: usize, last: bool) -> Result<(), Fa
     let ca = cert.is_ca();
     let path_length = cert.path_length().is_some();
     let may_sign = extensions.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0);
-    let nameless = cert.subject.is_empty();
+    let (no_issuer, nameless) = cert.is_nameless();
+    let signs_crls = extensions.key_usage.is_some_and(|usage| usage & CRL_SIGN != 0);
     let (has_names, names_critical) = extensions
         .subject_alt_name
         .map_or((false, false), |(names, critical)| (!names.is_empty(), critical));
@@ -194,22 +196,26 @@ pub(crate) fn strict(cert: &Cert<'_>, depth: usize, last: bool) -> Result<(), Fa
         (ca && !constraints_critical, Rule::BasicConstraintsNotCritical),
         (ca && extensions.key_usage.is_none(), Rule::CaWithoutKeyUsage),
         (!ca && may_sign, Rule::CertSignWithoutCa),
-        (cert.issuer.is_empty(), Rule::EmptyIssuer),
-        (nameless && (ca || !has_names), Rule::EmptySubject),
+        (no_issuer, Rule::EmptyIssuer),
+        (nameless && (ca || signs_crls || !has_names), Rule::EmptySubject),
         (nameless && has_names && !names_critical, Rule::AltNameNotCritical),
         (empty_names, Rule::EmptyAltName),
+        (cert.algorithms_differ, Rule::AlgorithmsDiffer),
         (authority_critical, Rule::AuthorityKeyIdCritical),
         (subject_critical, Rule::SubjectKeyIdCritical),
         (v3 && !last && no_authority, Rule::NoAuthorityKeyId),
         (v3 && ca && extensions.subject_key_id.is_none(), Rule::NoSubjectKeyId),
+        (!v3 && extensions.any, Rule::ExtensionsInOldVersion),
+        (cert.old_ca().is_some(), Rule::CaWithoutBasicConstraints),
     ];
     match rules.into_iter().find(|(broken, _)| *broken) {
         None => Ok(()),
-        Some((_, rule)) => Err(Fault::new(ErrorKind::NotStandardsCompliant)
-            .at(depth)
-            .code(rule as i32)
-            .because(Cause::Strict(rule))),
+        Some((_, rule)) => Err(broken(rule).at(depth)),
     }
+}
+
+fn broken(rule: StrictRule) -> Fault {
+    Fault::new(ErrorKind::NotStandardsCompliant).code(rule as i32).because(Cause::Strict(rule))
 }
 
 /// The peer's name against the end entity's subject alternative names (RFC 9525, RFC 5280

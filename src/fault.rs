@@ -150,6 +150,15 @@ pub(crate) enum Cause {
     },
     /// No CRL covers the certificate.
     NoCrl,
+    /// What a CRL says or why it says nothing; its issuer and thisUpdate, where they can be read.
+    Crl {
+        issuer: Option<String>,
+        issued: Option<Timestamp>,
+        why: CrlFault,
+    },
+
+    /// What the stapled OCSP response says, or why it says nothing.
+    Ocsp(OcspFault),
 
     // The operating system.
     /// `CERT_TRUST_*` bits that no version of Windows known here has.
@@ -164,6 +173,81 @@ pub(crate) enum Cause {
     TrustedWithoutAnchor,
     /// A function of the system that failed before anything was decided.
     Call(String),
+}
+
+/// What a CRL says about a certificate, or why it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CrlFault {
+    /// The certificate is revoked.
+    Lists,
+    /// It can never be used.
+    Unusable(CrlProblem),
+    /// The issuer's key usage leaves out cRLSign.
+    NotACrlSigner,
+    /// It names its issuer's key, and the signature is not that key's.
+    WrongSignature,
+    /// Dotted object identifier.
+    SignatureAlgorithm(String),
+    /// A CA of the same name signed it.
+    OtherKey,
+    /// Its issuer's key signed it, but it names another.
+    NamesOtherKey,
+    NotYetValid,
+    /// It is about other certificates.
+    Scope,
+    Outdated {
+        due: Timestamp,
+    },
+    /// It covers only some of the reasons for a revocation.
+    SomeReasons,
+}
+
+/// What a stapled OCSP response says about a certificate, or why it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OcspFault {
+    Revoked {
+        since: Timestamp,
+    },
+    /// The certificate requires a response (RFC 7633), and there is none.
+    NotStapled,
+    /// The field that cannot be read.
+    Malformed(&'static str),
+    /// The responder's own error: tryLater and the like.
+    Unsuccessful(u32),
+    /// It has no answer about the certificate.
+    OtherCertificate,
+    /// The responder does not know the certificate.
+    UnknownToResponder,
+    NotYetValid,
+    Outdated {
+        due: Timestamp,
+    },
+    /// Neither the issuer nor a responder that it authorised signed it.
+    UnauthorisedSigner,
+    WrongSignature,
+    /// Dotted object identifier.
+    SignatureAlgorithm(String),
+    /// Dotted object identifier.
+    CriticalExtension(String),
+    /// The bound is met.
+    TooManySignatures,
+}
+
+/// Why a CRL can never be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CrlProblem {
+    /// It is not a CRL in DER; the text names the field.
+    Malformed(&'static str),
+    /// It is a delta CRL (RFC 5280 section 5.2.4).
+    Delta,
+    /// It is an indirect CRL (RFC 5280 section 5.2.5).
+    Indirect,
+    /// It has a critical extension that is unknown, given by its object identifier (RFC 5280
+    /// sections 5.2 and 5.3).
+    UnknownCriticalExtension(String),
+    /// Its issuing distribution point contradicts itself (RFC 5280 section 5.2.5).
+    ContradictoryScope,
 }
 
 /// How a name breaks a CA's name constraints (RFC 5280 section 4.2.1.10). The form of the name is
@@ -201,6 +285,8 @@ impl Violation {
 /// A rule of OpenSSL's `X509_V_FLAG_X509_STRICT`; the number is its `X509_V_ERR_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StrictRule {
+    AlgorithmsDiffer = 78,
+    CaWithoutBasicConstraints = 79,
     PathLengthWithoutCa = 80,
     PathLengthWithoutCertSign = 81,
     CertSignWithoutCa = 82,
@@ -214,6 +300,7 @@ pub(crate) enum StrictRule {
     AuthorityKeyIdCritical = 90,
     SubjectKeyIdCritical = 91,
     CaWithoutKeyUsage = 92,
+    ExtensionsInOldVersion = 93,
 }
 
 /// A requirement that Apple publishes for TLS certificates.

@@ -56,8 +56,8 @@
 //!
 //! # What is not checked
 //!
-//! Certificate policies, Certificate Transparency, revocation unless it is required, and, on Unix,
-//! stapled OCSP responses. Proof of possession of the private key is the TLS library's job.
+//! Certificate policies, Certificate Transparency, and revocation unless it is required. Proof of
+//! possession of the private key is the TLS library's job.
 //! With [`Peer::name`] absent, any name is accepted.
 //!
 //! # Limits
@@ -108,6 +108,7 @@ mod peer;
 mod platform;
 mod policy;
 mod report;
+mod revocation;
 mod settings;
 mod store;
 mod summary;
@@ -123,10 +124,11 @@ pub mod rustls_0_24;
 pub use pki_types;
 
 pub use error::{BuildError, VerifyError};
-pub use fault::{NearMiss, OsCode, PlaceProblem, Searched};
+pub use fault::{CrlProblem, NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
+pub use revocation::Crl;
 pub use store::{
     DistrustSource, Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files,
     pem,

@@ -30,8 +30,29 @@ impl Purpose {
 
 /// How revocation is checked. The default checks nothing.
 ///
-/// On Unix only the CRLs given in [`crls`](Self::crls) are read: nothing is fetched, and a
-/// stapled OCSP response is not read. On Windows and Apple systems the operating system checks.
+/// On Unix the answers come from the CRLs given in [`crls`](Self::crls) and, for the end entity, from
+/// the OCSP response that the peer stapled ([`Peer::ocsp_response`](crate::Peer::ocsp_response)).
+/// Nothing is fetched. On Windows and Apple systems the operating system checks.
+///
+/// # CRLs on Unix
+///
+/// A CRL is usable if it is current, its scope includes the certificate, and the certificate's
+/// issuer, or the same CA with an older key further up in the path, signed it and may sign CRLs
+/// (RFC 5280 section 6.3.3).
+/// * A certificate that a CRL of its issuer lists is revoked, whatever other CRLs and the stapled
+///   response say. An outdated CRL that lists it is overruled by a newer usable one only.
+/// * CRLs of other issuers, and outdated ones, do no harm beside a usable one.
+/// * A CRL of the issuer that cannot be used ([`CrlProblem`](crate::CrlProblem), a wrong signature)
+///   could have listed the certificate. Next to it, no other CRL proves that the certificate is
+///   good.
+/// * Delta CRLs and indirect CRLs are not supported. What a delta CRL lists is revoked.
+///
+/// # Stapled OCSP responses on Unix
+///
+/// A response is usable if it is current and signed by the end entity's issuer or by a responder
+/// that the issuer authorized (RFC 6960 section 4.2.2.2). One without nextUpdate is current for a
+/// day. A response that cannot be used is as good as none. Responses are read with the features
+/// `aws-lc-rs` or `ring`, and not without both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {
@@ -42,8 +63,8 @@ pub struct Revocation {
     /// Whether the operating system may fetch CRLs or ask OCSP responders. Not available on Unix,
     /// where `true` is a [`BuildError`](crate::BuildError).
     pub network: bool,
-    /// CRLs known to the caller (RFC 5280 section 5, DER). Their signatures are verified with
-    /// the key of the certificate's issuer. CRLs of other issuers do no harm.
+    /// CRLs known to the caller (RFC 5280 section 5, DER).
+    /// [`VerifierBuilder::crls`](crate::VerifierBuilder::crls) takes some that verifiers share.
     pub crls: Vec<CertificateRevocationListDer<'static>>,
 }
 
@@ -86,7 +107,8 @@ pub enum RevocationCheck {
     Off,
     /// The end entity.
     Leaf,
-    /// The end entity and every intermediate. Trust anchors are not checked.
+    /// The end entity and every intermediate. A trust anchor is not checked; on Unix, a self-signed
+    /// one must not be revoked by CRLs of its own, as in OpenSSL.
     Chain,
 }
 
@@ -97,7 +119,8 @@ pub enum UnknownRevocation {
     /// It is accepted. An outdated CRL is still read: what it revokes is revoked.
     #[default]
     Allow,
-    /// It is refused, and so is one that only an outdated CRL covers.
+    /// It is refused, and so is one that only an outdated CRL covers. On Unix, so is the
+    /// certificate of a server that must staple an OCSP response (RFC 7633) and does not.
     Reject,
 }
 

@@ -9,6 +9,7 @@ use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::cert::CertIndex;
 use crate::policy::{Purpose, Revocation};
+use crate::revocation::Crl;
 use crate::store::{AnchorSet, Handle};
 
 /// The settings, and the algorithms next to them: the rustls adapter replaces those and shares
@@ -38,7 +39,11 @@ pub(crate) struct Settings {
     pub(crate) pinned: Vec<CertificateDer<'static>>,
     pub(crate) intermediates: CertIndex,
     pub(crate) purpose: Purpose,
+    /// Without its CRLs, which are in `crls`.
     pub(crate) revocation: Revocation,
+    /// Those of [`Revocation::crls`] first.
+    pub(crate) crls: Vec<Crl>,
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
+    pub(crate) ignore_validity: bool,
 }

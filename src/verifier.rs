@@ -17,12 +17,13 @@ use crate::cert::der::{self, Malformed};
 use crate::cert::{self, Cert, CertIndex, Summary};
 use crate::checks;
 use crate::error::{BuildError, Parts, VerifyError};
-use crate::fault::{BadSetting, Cause, Failure, Fault, Unreadable};
+use crate::fault::{BadSetting, Cause, CrlProblem, Failure, Fault, Unreadable};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation};
 use crate::report;
+use crate::revocation::Crl;
 use crate::settings::{Config, Settings};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore, TrustSettings};
 
@@ -92,9 +93,11 @@ impl Verifier {
             intermediates: Vec::new(),
             purpose: Purpose::default(),
             revocation: Revocation::default(),
-            algorithms: algorithms::default().into(),
+            crls: Vec::new(),
+            algorithms: algorithms::default(),
             common_name: false,
             strict: false,
+            ignore_validity: false,
         }
     }
 
@@ -225,9 +228,11 @@ pub struct VerifierBuilder {
     intermediates: Vec<CertificateDer<'static>>,
     purpose: Purpose,
     revocation: Revocation,
+    crls: Vec<Crl>,
     algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     common_name: bool,
     strict: bool,
+    ignore_validity: bool,
 }
 
 impl VerifierBuilder {
@@ -268,9 +273,12 @@ impl VerifierBuilder {
     /// purpose out is distrusted for it, wherever it stands in a path.
     pub fn extra_roots_with_trust<'a>(
         mut self,
-        certs: impl IntoIterator<Item = (CertificateDer<'a>, Option<TrustSettings>)>,
+        certs: impl IntoIterator<Item = (impl Borrow<CertificateDer<'a>>, Option<TrustSettings>)>,
     ) -> Self {
-        self.extra.extend(certs.into_iter().map(|(cert, trust)| (cert.into_owned(), trust)));
+        let owned = |(cert, trust): (_, Option<TrustSettings>)| {
+            (Borrow::<CertificateDer<'a>>::borrow(&cert).clone().into_owned(), trust)
+        };
+        self.extra.extend(certs.into_iter().map(owned));
         self
     }
 
@@ -314,6 +322,14 @@ impl VerifierBuilder {
         self
     }
 
+    /// CRLs that were read before, beside those of [`Revocation::crls`]: verifiers share what was
+    /// read of them. One that cannot be used is no error here. It stops others of its issuer from
+    /// proving that a certificate is good.
+    pub fn crls(mut self, crls: impl IntoIterator<Item = Crl>) -> Self {
+        self.crls.extend(crls);
+        self
+    }
+
     /// The algorithms accepted in signatures of certificates and CRLs, on Unix. Default: those of
     /// the feature `aws-lc-rs` or else `ring`. The rustls adapter sets those of the caller's
     /// `CryptoProvider`.
@@ -341,6 +357,15 @@ impl VerifierBuilder {
         self
     }
 
+    /// Ignores the validity periods of certificates and CRLs, as OpenSSL's
+    /// `X509_V_FLAG_NO_CHECK_TIME` does: for devices without a clock. A certificate that expired
+    /// long ago, whose key may be known to anyone by now, is accepted. Only on Unix. Default:
+    /// `false`.
+    pub fn danger_ignore_validity(mut self, yes: bool) -> Self {
+        self.ignore_validity = yes;
+        self
+    }
+
     /// Checks the settings and freezes them. Reads no file.
     ///
     /// # Errors
@@ -362,8 +387,14 @@ impl VerifierBuilder {
                 })?;
             }
         }
+        let given = self.revocation.crls.len();
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
+        for (index, crl) in config.crls.iter().take(given).enumerate() {
+            if let Some(CrlProblem::Malformed(field)) = crl.problem() {
+                return Err(BadSetting::Crl { index, why: Unreadable::Malformed(field) }.into());
+            }
+        }
         Ok(Verifier::from_parts(config, engine))
     }
 }
@@ -374,6 +405,9 @@ impl VerifierBuilder {
         let extra = extra.map(|(cert, trust)| StoreEntry::new(cert, Source::ExtraRoots, trust));
         let fallback = self.fallback.into_iter();
         let fallback = fallback.map(|cert| StoreEntry::new(cert, Source::FallbackRoots, None));
+        let mut revocation = self.revocation;
+        let given = std::mem::take(&mut revocation.crls).into_iter().map(Crl::new);
+        let crls = given.chain(self.crls).collect();
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
             #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
@@ -383,9 +417,11 @@ impl VerifierBuilder {
             pinned: self.pinned,
             intermediates: CertIndex::new(self.intermediates),
             purpose: self.purpose,
-            revocation: self.revocation,
+            revocation,
+            crls,
             common_name: self.common_name,
             strict: self.strict,
+            ignore_validity: self.ignore_validity,
         };
         Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }

@@ -7,6 +7,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
     KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
 };
+use trustbridge_cases::crl::{der, uri};
+use trustbridge_cases::make::ca;
 
 #[path = "fuzz/entry.rs"]
 mod entry;
@@ -126,5 +128,22 @@ fn pem_survives_mutations() {
     for _ in 0..rounds() {
         entry::pem(&random.mutate(&valid));
         entry::pem(&random.mutate(&trusted));
+    }
+}
+
+#[test]
+fn crl_survives_mutations() {
+    let ca = ca("issuing").self_signed();
+    let spec = ca
+        .crl_spec()
+        .revokes(&[1, 2, 3], None)
+        .revokes(&[0x7f; 20], Some(1))
+        .extension(&[0x55, 0x1d, 20], false, &der(2, &[1]))
+        .scope(&[uri("http://example.com/"), der(0x81, &[0xff])].concat());
+    let valid = ca.sign(&spec);
+    assert!(entry::crl(&valid), "the input that is mutated can be used");
+    let mut random = Random(0x6372_6c5f_6675_7a7a);
+    for _ in 0..rounds() {
+        entry::crl(&random.mutate(&valid));
     }
 }

@@ -54,7 +54,7 @@ def make(where: pathlib.Path) -> tuple[Store, list[Server]]:
         (
             "another name",
             issue(company, "other.example"),
-            "certificate is for another name",
+            "certificate is not valid for",
         ),
         ("issued by a non-CA", snakeoil(store.directory), "not a CA certificate"),
     ]

@@ -15,6 +15,7 @@ const X509_V_FLAG_CRL_CHECK: c_ulong = 0x4;
 /// The end entity and every CA; without the bit above it does nothing in OpenSSL.
 const X509_V_FLAG_CRL_CHECK_ALL: c_ulong = 0x8;
 const X509_V_FLAG_X509_STRICT: c_ulong = 0x20;
+const X509_V_FLAG_NO_CHECK_TIME: c_ulong = 0x20_0000;
 pub(crate) const X509_CHECK_FLAG_NEVER_CHECK_SUBJECT: u32 = 0x20;
 const X509_V_ERR_HOSTNAME_MISMATCH: i32 = 62;
 const X509_V_ERR_EE_KEY_TOO_SMALL: i32 = 66;
@@ -93,6 +94,8 @@ pub(crate) fn variant(flags: c_ulong, host_flags: u32, system_decides: bool) -> 
         // them for another. `ssl.create_default_context()` sets this bit from Python 3.13 on.
         strict: flags & X509_V_FLAG_X509_STRICT != 0 && !system_decides,
         common_name: host_flags & X509_CHECK_FLAG_NEVER_CHECK_SUBJECT == 0,
+        // The package refuses the bit where the core cannot honour it.
+        ignore_validity: flags & X509_V_FLAG_NO_CHECK_TIME != 0 && !system_decides,
     }
 }
 

@@ -110,6 +110,12 @@ impl PyTrust {
         found.iter().map(|root| PyBytes::new(py, root)).collect()
     }
 
+    /// The certificates that were added, those of bundles left out, from the one with this index
+    /// on, in DER.
+    fn loaded<'py>(&self, py: Python<'py>, first: usize) -> Vec<Bound<'py, PyBytes>> {
+        self.trust.loaded(first).iter().map(|root| PyBytes::new(py, root)).collect()
+    }
+
     /// How many certificates were added, those of bundles left out.
     #[getter]
     fn roots(&self) -> usize {

@@ -7,12 +7,26 @@ use pki_types::{CertificateDer, CertificateRevocationListDer};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use trustbridge::files::{self, Contents, Stamp};
-use trustbridge::{Purpose, Revocation, Verifier};
+use trustbridge::{Purpose, Revocation, TrustSettings, Verifier};
+
+/// A certificate with the trust settings of its `TRUSTED CERTIFICATE` block, if it has any.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Root {
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) trust: Option<TrustSettings>,
+}
+
+impl Root {
+    /// Whether its settings allow it to vouch for servers.
+    pub(crate) fn vouches(&self) -> bool {
+        self.trust.as_ref().is_none_or(|trust| trust.allows(Purpose::ServerAuth))
+    }
+}
 
 /// Certificates and CRLs that were read, not yet trusted by anybody.
 #[pyclass(frozen, module = "trustbridge._native")]
 pub(crate) struct Batch {
-    pub(crate) roots: Vec<CertificateDer<'static>>,
+    pub(crate) roots: Vec<Root>,
     pub(crate) crls: Vec<CertificateRevocationListDer<'static>>,
     /// Whether something was found, and everything found could be read.
     #[pyo3(get)]
@@ -21,15 +35,13 @@ pub(crate) struct Batch {
     #[pyo3(get)]
     repeatable: bool,
     pub(crate) file: Option<(PathBuf, Stamp)>,
-    /// Certificates whose trust settings leave servers out.
-    untrusted: usize,
 }
 
 #[pymethods]
 impl Batch {
     /// How many certificates and CRLs were read.
     fn __len__(&self) -> usize {
-        self.roots.len() + self.crls.len() + self.untrusted
+        self.roots.len() + self.crls.len()
     }
 }
 
@@ -37,18 +49,12 @@ impl Batch {
     /// OpenSSL reads some certificates that the core does not: they are of no use here, and the
     /// others still are.
     fn new(contents: Contents) -> Self {
-        let found = contents.certificates.len();
-        let roots: Vec<_> = contents
-            .certificates
-            .into_iter()
-            .filter(|(_, trust)| trust.as_ref().is_none_or(|t| t.allows(Purpose::ServerAuth)))
-            .map(|(certificate, _)| certificate)
-            .collect();
-        let untrusted = found - roots.len();
+        let roots = contents.certificates.into_iter();
+        let roots = roots.map(|(certificate, trust)| Root { certificate, trust }).collect();
         let read = contents.crls.len();
         let crls: Vec<_> = contents.crls.into_iter().filter(is_readable).collect();
         let clean = contents.faults.is_empty() && crls.len() == read;
-        Self { roots, crls, clean, repeatable: true, file: None, untrusted }
+        Self { roots, crls, clean, repeatable: true, file: None }
     }
 
     /// Not clean if nothing was found.

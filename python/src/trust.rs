@@ -12,7 +12,7 @@ use trustbridge::{
     VerifierBuilder,
 };
 
-use crate::load::Batch;
+use crate::load::{Batch, Root};
 
 /// What one context trusts. Attached to the `SSL_CTX`, shared with the Python object. A change
 /// makes a new [`Set`], so a connection keeps the one it began with.
@@ -26,9 +26,9 @@ struct State {
     builder: VerifierBuilder,
     system: bool,
     replacement: Option<Arc<Replacement>>,
-    roots: Unique<CertificateDer<'static>>,
+    roots: Unique<Root>,
     /// From bundles of certifi, which stand for the system: trusted only while the system is not.
-    certifi: Unique<CertificateDer<'static>>,
+    certifi: Unique<Root>,
     crls: Unique<CertificateRevocationListDer<'static>>,
     /// Files loaded already, as they were then.
     files: HashMap<PathBuf, Stamp>,
@@ -42,8 +42,8 @@ pub(crate) struct Set {
     builder: VerifierBuilder,
     system: bool,
     replacement: Option<Arc<Replacement>>,
-    roots: Arc<[CertificateDer<'static>]>,
-    certifi: Arc<[CertificateDer<'static>]>,
+    roots: Arc<[Root]>,
+    certifi: Arc<[Root]>,
     crls: Arc<[CertificateRevocationListDer<'static>]>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
@@ -52,7 +52,7 @@ pub(crate) struct Set {
 /// What takes the place of the system's trust anchors: roots from environment variables, on
 /// systems whose own verifier knows no such variables.
 struct Replacement {
-    roots: Vec<CertificateDer<'static>>,
+    roots: Vec<Root>,
     /// Where each of them came from.
     sources: HashMap<CertificateDer<'static>, Source>,
     /// For reports: every place, and what was found there.
@@ -65,10 +65,11 @@ pub(crate) struct Variant {
     pub(crate) check: RevocationCheck,
     pub(crate) strict: bool,
     pub(crate) common_name: bool,
+    pub(crate) ignore_validity: bool,
 }
 
 impl Variant {
-    const COUNT: usize = 12;
+    const COUNT: usize = 24;
 
     fn index(self) -> usize {
         let check = match self.check {
@@ -76,13 +77,16 @@ impl Variant {
             RevocationCheck::Leaf => 1,
             _ => 2,
         };
-        check + 3 * usize::from(self.strict) + 6 * usize::from(self.common_name)
+        check
+            + 3 * usize::from(self.strict)
+            + 6 * usize::from(self.common_name)
+            + 12 * usize::from(self.ignore_validity)
     }
 }
 
 impl Set {
     /// The trust anchors beside the system's.
-    fn anchors(&self) -> Vec<CertificateDer<'static>> {
+    fn anchors(&self) -> Vec<Root> {
         let others: &[_] = match &self.replacement {
             Some(replacement) if self.system => &replacement.roots,
             _ if self.system => &[],
@@ -108,24 +112,26 @@ impl Set {
     pub(crate) fn source(&self, anchor: &CertificateDer<'static>) -> Option<Source> {
         let replacement = self.replacement.as_ref().filter(|_| self.system)?;
         let source = replacement.sources.get(anchor)?;
-        (!self.roots.contains(anchor)).then(|| source.clone())
+        let loaded = self.roots.iter().any(|root| root.certificate == *anchor);
+        (!loaded).then(|| source.clone())
     }
 
     /// The certificates added, then those of the system that can be trust anchors of a server at
     /// `time`.
     pub(crate) fn usable_anchors(&self, time: UnixTime) -> Vec<CertificateDer<'static>> {
-        let mut found = self.anchors();
+        let own: Vec<_> = self.anchors().into_iter().filter(Root::vouches).collect();
+        let mut found = Unique::default();
+        own.iter().for_each(|root| found.add(&root.certificate));
         if self.asks_system() {
             let store = self.builder.system_store();
             let usable = store
                 .entries()
                 .iter()
                 .filter(|entry| entry.refusal(Purpose::ServerAuth, time).is_none())
-                .map(|entry| entry.certificate().clone());
-            let own: HashSet<_> = self.roots.iter().collect();
-            found.extend(usable.filter(|root| !own.contains(root)));
+                .map(|entry| entry.certificate());
+            usable.for_each(|root| found.add(root));
         }
-        found
+        found.items
     }
 
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
@@ -138,10 +144,13 @@ impl Set {
         self.builder
             .clone()
             .system_roots(self.asks_system())
-            .extra_roots(self.anchors())
+            .extra_roots_with_trust(
+                self.anchors().into_iter().map(|root| (root.certificate, root.trust)),
+            )
             .revocation(revocation)
             .strict(variant.strict)
             .danger_match_common_name(variant.common_name)
+            .danger_ignore_validity(variant.ignore_validity)
             .build()
     }
 
@@ -226,7 +235,7 @@ impl Trust {
     /// searched. `searched` says for reports what was found where.
     pub(crate) fn replace_system(
         &self,
-        roots: impl IntoIterator<Item = (CertificateDer<'static>, Option<Source>)>,
+        roots: impl IntoIterator<Item = (Root, Option<Source>)>,
         searched: Vec<String>,
     ) {
         let replacement = (!searched.is_empty()).then(|| {
@@ -234,7 +243,7 @@ impl Trust {
             for (root, source) in roots {
                 unique.add(&root);
                 // The first place counts, as in the store.
-                source.map(|source| sources.entry(root).or_insert(source));
+                source.map(|source| sources.entry(root.certificate).or_insert(source));
             }
             Arc::new(Replacement { roots: unique.items, sources, searched })
         });
@@ -254,11 +263,7 @@ impl Trust {
         self.take(batch, |state| &mut state.certifi);
     }
 
-    fn take(
-        &self,
-        batch: &Batch,
-        roots: impl FnOnce(&mut State) -> &mut Unique<CertificateDer<'static>>,
-    ) {
+    fn take(&self, batch: &Batch, roots: impl FnOnce(&mut State) -> &mut Unique<Root>) {
         let mut state = self.state();
         let known = roots(&mut state);
         let before = known.items.len();
@@ -281,6 +286,13 @@ impl Trust {
     pub(crate) fn has(&self, path: &Path) -> bool {
         let known = self.state().files.get(path).copied();
         known.is_some() && Stamp::at(path) == known
+    }
+
+    /// The certificates added, without bundles of certifi, from the one with this index on.
+    pub(crate) fn loaded(&self, first: usize) -> Vec<CertificateDer<'static>> {
+        let state = self.state();
+        let roots = state.roots.items.iter().skip(first);
+        roots.map(|root| root.certificate.clone()).collect()
     }
 
     /// How many certificates were added, without bundles of certifi.

@@ -29,6 +29,15 @@ def _mode_for(context: ContextBase) -> Deferred | InHandshake:
     return InHandshake(context)
 
 
+def _has_issuers(certfile: Any) -> bool:
+    """Whether a file for `load_cert_chain` has more than the certificate itself."""
+    try:
+        with open(certfile, "rb") as file:
+            return file.read().count(b"CERTIFICATE-----") > 2  # BEGIN and END
+    except OSError:
+        return False
+
+
 class SSLContext(ContextBase):
     """An `ssl.SSLContext` whose client connections are verified with the system's trust store.
 
@@ -47,6 +56,9 @@ class SSLContext(ContextBase):
     _trust: _native.Trust | None = None
     #: Bundles of certifi that were loaded, and not read.
     _bundles: tuple[str, ...] = ()
+    #: How many of the certificates loaded OpenSSL has, to complete the chains that are sent; None
+    #: while there is none to complete.
+    _completed: int | None = None
 
     def _set_up(self, system_trust: bool) -> None:
         mode = _mode_for(self)
@@ -142,6 +154,28 @@ class SSLContext(ContextBase):
         if self._standard_too:
             StdContext.load_verify_locations(self, cafile, capath, cadata)
         super()._load(cafile, capath, cadata)
+        self._complete_chains()
+
+    def load_cert_chain(self, certfile: Any, *args: Any, **kwargs: Any) -> None:
+        """As in `ssl`, which sends a certificate without its issuers with those it has loaded."""
+        super().load_cert_chain(certfile, *args, **kwargs)
+        if not self._standard_too and not _has_issuers(certfile):
+            self._completed = self._completed or 0
+            self._complete_chains()
+            if self._default_requested:
+                super().set_default_verify_paths()
+
+    def _complete_chains(self) -> None:
+        """OpenSSL completes the chain that a context sends from its own store, which is not used
+        for anything else here."""
+        if self._completed is None or self._trust is None:
+            return
+        for certificate in self._trust.loaded(self._completed):
+            self._completed += 1
+            try:
+                StdContext.load_verify_locations(self, cadata=certificate)
+            except ssl.SSLError:
+                pass  # OpenSSL cannot read it
 
     def _load_data(self, cadata: Any) -> None:
         assert self._trust is not None
@@ -205,6 +239,8 @@ class SSLContext(ContextBase):
             super().load_default_certs(purpose)
         elif not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
+        elif self._completed is not None:
+            super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.reload_environment()
             _environment.apply(self._trust)
@@ -212,7 +248,7 @@ class SSLContext(ContextBase):
 
     def set_default_verify_paths(self) -> None:
         """Costs nothing on clients, which trust the system from the beginning."""
-        if self._trust is None or self._standard_too:
+        if self._trust is None or self._standard_too or self._completed is not None:
             super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.reload_environment()

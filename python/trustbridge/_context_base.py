@@ -6,6 +6,7 @@ import _ssl
 import ssl
 import warnings
 
+from ._select import SYSTEM_DECIDES
 from ._sockets import SSLObject, SSLSocket
 from ._std import StdContext, StdSocket
 
@@ -24,6 +25,8 @@ injected: type | None = None
 respect_cafile = False
 
 PARTIAL_CHAIN = 0x80000
+#: For devices without a clock. The verifiers of Windows and Apple always check the time.
+NO_CHECK_TIME = 0 if SYSTEM_DECIDES else 0x200000
 #: The bits of verify_flags that have an effect here. TRUSTED_FIRST and PARTIAL_CHAIN are how
 #: paths are always built. OpenSSL knows more, such as proxy certificates, but what a program can
 #: request must not depend on the mode.
@@ -32,6 +35,7 @@ HONOURED = (
     | int(ssl.VERIFY_X509_STRICT)
     | int(ssl.VERIFY_X509_TRUSTED_FIRST)
     | PARTIAL_CHAIN
+    | NO_CHECK_TIME
 )
 
 #: The class of contexts in C. The setters of `ssl` find it by the global name of their own class,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from . import _native
+from . import _environment
 from ._version import __version__
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def export_pem(path: str | PathLike[str] | None = None) -> str:
     "trust the defaults".
     """
     blocks = []
-    for der, subject, source, refusal in _native.read_store().entries():
+    for der, subject, source, refusal in _environment.read_store().entries():
         if refusal is None:
             body = b2a_base64(der, newline=False).decode("ascii")
             lines = [body[start : start + 64] for start in range(0, len(body), 64)]

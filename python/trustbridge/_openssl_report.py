@@ -115,7 +115,7 @@ _SHORT = {
 }
 
 
-def _name_text(name: _Name) -> str:
+def name_text(name: _Name) -> str:
     parts = [f"{_SHORT.get(key, key)}={value}" for part in reversed(name) for key, value in part]
     return escape(", ".join(parts))
 
@@ -138,7 +138,7 @@ def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
             other for other in sent if other["subject"] == path[-1]["issuer"] and other not in path
         ]
         if not known:
-            return len(path) - 1, _name_text(path[-1]["issuer"])
+            return len(path) - 1, name_text(path[-1]["issuer"])
         path.append(known[0])
 
 
@@ -181,8 +181,8 @@ def _report(
 ) -> str:
     lines = [line, "", "Sent by the peer:"]
     for index, certificate in enumerate(sent):
-        lines.append(f"  {index}: {_name_text(certificate['subject'])}")
-        lines.append(f"     issued by {_name_text(certificate['issuer'])}")
+        lines.append(f"  {index}: {name_text(certificate['subject'])}")
+        lines.append(f"     issued by {name_text(certificate['issuer'])}")
         lines.append(f"     valid {certificate['notBefore']} to {certificate['notAfter']}")
     if not sent:
         lines.append("  (no readable certificate)")
@@ -202,14 +202,14 @@ class Certificate:
     def __init__(self, certificate: Any) -> None:
         info = certificate.get_info()
         self.der: bytes = certificate.public_bytes(_ENCODING_DER)
-        self.subject = _name_text(info["subject"])
-        self.issuer = _name_text(info["issuer"])
+        self.subject = name_text(info["subject"])
+        self.issuer = name_text(info["issuer"])
         #: The validity period, in seconds since 1970-01-01 UTC.
         self.not_before = ssl.cert_time_to_seconds(info["notBefore"])
         self.not_after = ssl.cert_time_to_seconds(info["notAfter"])
 
     def __str__(self) -> str:
-        valid = f"{_moment(self.not_before)} to {_moment(self.not_after)}"
+        valid = f"{moment(self.not_before)} to {moment(self.not_after)}"
         return f"{self.subject}\n     issued by {self.issuer}\n     valid {valid}"
 
 
@@ -237,7 +237,8 @@ class Verified:
         return "\n".join(lines)
 
 
-def _moment(seconds: int) -> str:
+def moment(seconds: int) -> str:
+    """A time of a certificate, which can be before 1970."""
     from datetime import datetime, timedelta
 
     return f"{datetime(1970, 1, 1) + timedelta(seconds=seconds)} UTC"

@@ -169,7 +169,7 @@ pub(crate) fn sequence<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u
 }
 
 /// A BIT STRING that is a whole number of octets.
-pub(super) fn octets<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
+pub(crate) fn octets<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
     match value {
         [0, octets @ ..] => Ok(octets),
         _ => Err(Malformed(what)),

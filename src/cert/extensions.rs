@@ -30,6 +30,8 @@ pub(crate) struct Extensions<'a> {
     pub(crate) netscape_type: Option<u8>,
     /// The first critical extension that OpenSSL does not handle either.
     pub(crate) unknown_critical: Option<&'a [u8]>,
+    /// Whether there is any extension.
+    pub(crate) any: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,11 +46,13 @@ pub(crate) const DIGITAL_SIGNATURE: u16 = 1 << 15;
 pub(crate) const KEY_ENCIPHERMENT: u16 = 1 << 13;
 pub(crate) const KEY_AGREEMENT: u16 = 1 << 11;
 pub(crate) const KEY_CERT_SIGN: u16 = 1 << 10;
+pub(crate) const CRL_SIGN: u16 = 1 << 9;
 
 /// Bits of Netscape's certificate type.
 pub(crate) const NETSCAPE_CLIENT: u8 = 0x80;
 pub(crate) const NETSCAPE_SERVER: u8 = 0x40;
 pub(crate) const NETSCAPE_TLS_CA: u8 = 0x04;
+pub(crate) const NETSCAPE_ANY_CA: u8 = 0x07;
 
 const EKU_SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 const EKU_CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
@@ -93,6 +97,7 @@ impl<'a> Extensions<'a> {
                 return Err(Malformed("extensions (too many)"));
             }
             seen.push(oid);
+            out.any = true;
             out.remember(oid, critical, value)?;
         }
         Ok(out)

@@ -15,11 +15,13 @@ use pki_types::CertificateDer;
 
 pub(crate) use self::der::oids;
 use self::der::{Malformed, Reader, elements, octets};
+pub(crate) use self::extensions::{
+    CRL_SIGN, DIGITAL_SIGNATURE, EKU_ANY, Extensions, KEY_CERT_SIGN,
+};
 use self::extensions::{
-    DIGITAL_SIGNATURE, EKU_SERVER_GATED, KEY_AGREEMENT, KEY_ENCIPHERMENT, NETSCAPE_CLIENT,
+    EKU_SERVER_GATED, KEY_AGREEMENT, KEY_ENCIPHERMENT, NETSCAPE_ANY_CA, NETSCAPE_CLIENT,
     NETSCAPE_SERVER, NETSCAPE_TLS_CA,
 };
-pub(crate) use self::extensions::{EKU_ANY, Extensions, KEY_CERT_SIGN};
 pub(crate) use self::general_name::{GeneralName, general_names};
 pub(crate) use self::index::CertIndex;
 pub(crate) use self::key::{Key, Weakness, split_spki};
@@ -54,7 +56,18 @@ pub(crate) struct Cert<'a> {
     pub(crate) extensions: Extensions<'a>,
 }
 
-/// What a report says of one certificate of a path.
+/// Signs of a CA from before basicConstraints, in OpenSSL's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OldCa {
+    /// Self-signed and of version 1.
+    Version1,
+    /// A key usage with keyCertSign.
+    KeyUsage,
+    /// Netscape's certificate type.
+    NetscapeType,
+}
+
+/// What the report says of one certificate that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) subject: String,
@@ -138,6 +151,12 @@ impl<'a> Cert<'a> {
         CertificateDer::from(self.der.to_vec())
     }
 
+    /// Whether the issuer, or the subject, has no attribute at all.
+    pub(crate) fn is_nameless(&self) -> (bool, bool) {
+        let empty = |name| canonical(name).is_some_and(|name| name.is_empty());
+        (empty(self.issuer), empty(self.subject))
+    }
+
     /// Whether the certificate names itself as its issuer (RFC 5280 section 3.2).
     pub(crate) fn is_self_issued(&self) -> bool {
         same_name(self.issuer, self.subject)
@@ -182,18 +201,29 @@ impl<'a> Cert<'a> {
         self.extensions.basic_constraints.is_some_and(|constraints| constraints.ca)
     }
 
-    /// Whether it may issue certificates as a trust anchor: besides [`is_ca`](Self::is_ca), OpenSSL
-    /// takes what has no basicConstraints if it is self-signed and of version 1, or has keyCertSign,
-    /// or was a CA for TLS by Netscape's type.
+    /// Whether it may issue certificates as a trust anchor: OpenSSL takes an old sign of a CA there
+    /// for basicConstraints.
     pub(crate) fn is_anchor_ca(&self) -> bool {
-        self.extensions.basic_constraints.map_or_else(
-            || {
-                (self.version == 1 && self.is_self_signed())
-                    || self.extensions.key_usage.is_some_and(|usage| usage & KEY_CERT_SIGN != 0)
-                    || self.extensions.netscape_type.is_some_and(|kind| kind & NETSCAPE_TLS_CA != 0)
-            },
-            |constraints| constraints.ca,
-        )
+        let tls = |kind: u8| kind & NETSCAPE_TLS_CA != 0;
+        match self.old_ca() {
+            Some(OldCa::NetscapeType) => self.extensions.netscape_type.is_some_and(tls),
+            Some(_) => true,
+            None => self.is_ca(),
+        }
+    }
+
+    /// What makes it a CA where it has no basicConstraints.
+    pub(crate) fn old_ca(&self) -> Option<OldCa> {
+        let Extensions { basic_constraints, key_usage, netscape_type, .. } = &self.extensions;
+        if basic_constraints.is_some() || !self.key_usage_allows(KEY_CERT_SIGN) {
+            None
+        } else if self.version == 1 && self.is_self_signed() {
+            Some(OldCa::Version1)
+        } else if key_usage.is_some() {
+            Some(OldCa::KeyUsage)
+        } else {
+            netscape_type.filter(|kind| kind & NETSCAPE_ANY_CA != 0).map(|_| OldCa::NetscapeType)
+        }
     }
 
     pub(crate) fn path_length(&self) -> Option<u32> {

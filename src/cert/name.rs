@@ -85,14 +85,24 @@ pub(super) fn is_well_formed(name: &[u8]) -> bool {
 
 /// A hash that is equal for Names that are the same, for indexes. It does not resist names that
 /// are chosen to collide: what is found by it is compared.
+///
+/// It is coarser than the comparison, so that it needs no memory: the order of attributes and
+/// white space do not matter. A store is indexed by it when it is loaded.
 pub(crate) fn name_hash(name: &[u8]) -> u64 {
+    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
-    let canonical = canonical(name);
-    let bytes = canonical.as_deref().unwrap_or(name);
-    bytes.chunks(8).fold(bytes.len() as u64, |hash, chunk| {
-        let word = chunk.iter().fold(0_u64, |word, &byte| (word << 8) | u64::from(byte));
-        (hash.rotate_left(23) ^ word).wrapping_mul(PRIME)
-    })
+    let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+    let mut sum = 0_u64;
+    let read = visit(name, &mut |_, oid, tag, text| {
+        let hash = oid.iter().fold(add(BASIS, tag), |hash, &byte| add(hash, byte));
+        let text = text.iter().filter(|&&byte| !is_space(byte));
+        let hash = text.fold(hash, |hash, byte| add(hash, byte.to_ascii_lowercase()));
+        sum = sum.wrapping_add(hash ^ (hash >> 31));
+    });
+    match read {
+        Some(()) => sum,
+        None => name.iter().fold(BASIS, |hash, &byte| add(hash, byte)),
+    }
 }
 
 /// A form in which names are equal as bytes exactly if they match by RFC 5280 section 7.1, and in
@@ -144,13 +154,16 @@ fn length_octets(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
 }
 
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
 /// Lower case, without white space at the ends and with one space for each run within.
 fn fold(text: &[u8], out: &mut Vec<u8>) {
-    let space = |byte: u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let mut pending = false;
     let start = out.len();
     for &byte in text {
-        if space(byte) {
+        if is_space(byte) {
             pending = out.len() > start;
             continue;
         }

@@ -220,6 +220,8 @@ impl<'a> Builder<'_, 'a> {
             let refusal = judged
                 .vet(config.purpose, time)
                 .err()
+                // The validity period comes last in `vet`: nothing else is wrong with it then.
+                .filter(|refusal| !config.ignore_validity || refusal.validity_limit().is_none())
                 .or_else(|| judged.refusal_of_issued(config.purpose, issued))
                 .or_else(|| {
                     // A caller's own root that the distribution distrusts.

@@ -3,11 +3,8 @@
 //!
 //! Tests: `tests/cases.rs`, `tests/verifier.rs`, `tests/openssl.rs`, `tests/webpki.rs`.
 
-mod crls;
 mod graph;
 mod name_constraints;
-mod search;
+pub(crate) mod search;
 mod signatures;
 mod validate;
-
-pub(crate) use search::Search;

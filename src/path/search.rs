@@ -10,7 +10,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::crls::Crls;
 use super::graph::{Given, Graph, MAX_LINKS, Node};
 use super::signatures::{Link, Signatures};
 use super::validate::{Path, Rejected};
@@ -35,7 +34,6 @@ const MAX_NEAR_MISSES: usize = 20;
 
 /// One search for a path to a trust anchor.
 pub(crate) struct Search<'a> {
-    crls: Crls<'a>,
     config: &'a Config,
     peer: &'a Peer<'a>,
     leaf: &'a Cert<'a>,
@@ -45,7 +43,6 @@ pub(crate) struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub(crate) fn new(
-        crls: Crls<'a>,
         config: &'a Config,
         leaf: &'a Cert<'a>,
         peer: &'a Peer<'a>,
@@ -60,7 +57,7 @@ impl<'a> Search<'a> {
         {
             sets.push(&config.fallback);
         }
-        Self { crls, config, peer, leaf, sets, near_misses: Vec::new() }
+        Self { config, peer, leaf, sets, near_misses: Vec::new() }
     }
 
     /// The trust anchors that are searched.
@@ -94,7 +91,7 @@ impl<'a> Search<'a> {
 
     fn search(&mut self, given: &Given<'_, 'a>) -> Result<Verified, Box<Failure>> {
         let graph = Graph::new(given);
-        let mut walk = Walk::new(given, &graph, self.crls);
+        let mut walk = Walk::new(given, &graph, self.peer.ocsp_response);
         if let Some(verified) = walk.accept() {
             return Ok(verified);
         }
@@ -128,7 +125,8 @@ impl<'a> Search<'a> {
 pub(super) struct Walk<'g, 'a> {
     pub(super) given: &'g Given<'g, 'a>,
     pub(super) graph: &'g Graph<'a>,
-    pub(super) crls: Crls<'a>,
+    /// The OCSP response that the peer stapled.
+    pub(super) staple: &'a [u8],
     pub(super) signatures: Signatures<'a>,
     /// Whether a node's names are within the constraints of a CA, by the numbers of both.
     pub(super) constrained: HashMap<(usize, usize), Result<(), Violation>>,
@@ -160,11 +158,11 @@ enum End<'g, 'a> {
 }
 
 impl<'g, 'a> Walk<'g, 'a> {
-    fn new(given: &'g Given<'g, 'a>, graph: &'g Graph<'a>, crls: Crls<'a>) -> Self {
+    fn new(given: &'g Given<'g, 'a>, graph: &'g Graph<'a>, staple: &'a [u8]) -> Self {
         Self {
             given,
             graph,
-            crls,
+            staple,
             signatures: Signatures::new(&given.config.algorithms),
             constrained: HashMap::new(),
             comparisons: 0,

@@ -5,10 +5,9 @@
 
 use std::collections::HashMap;
 
-use pki_types::SignatureVerificationAlgorithm;
-
 use crate::cert::der::{self, Reader};
 use crate::cert::{Cert, Key, split_spki};
+use crate::revocation::{self, BadSignature, Provider};
 
 /// What one verification may spend on signatures, in the units of [`cost`]: about as many
 /// microseconds. Enough for 100 intermediates with P-384.
@@ -29,14 +28,14 @@ pub(super) enum Link {
 pub(super) struct Exhausted;
 
 pub(super) struct Signatures<'a> {
-    algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
+    algorithms: &'a Provider,
     spent: u32,
     /// By the numbers of the certificate and of the key.
     memo: HashMap<(usize, usize), Link>,
 }
 
 impl<'a> Signatures<'a> {
-    pub(super) fn new(algorithms: &'a [&'a dyn SignatureVerificationAlgorithm]) -> Self {
+    pub(super) fn new(algorithms: &'a Provider) -> Self {
         Self { algorithms, spent: 0, memo: HashMap::new() }
     }
 
@@ -74,6 +73,17 @@ impl<'a> Signatures<'a> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<Link, Exhausted> {
+        self.judge(spki, algorithm, message, signature, true)
+    }
+
+    fn judge(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+        charged: bool,
+    ) -> Result<Link, Exhausted> {
         let Ok((key_algorithm, key)) = split_spki(spki) else { return Ok(Link::Unsupported) };
         let matching = self.algorithms.iter().filter(|candidate| {
             candidate.signature_alg_id().as_ref() == algorithm
@@ -81,8 +91,8 @@ impl<'a> Signatures<'a> {
         });
         let mut link = Link::Unsupported;
         for candidate in matching {
-            self.spent = self.spent.saturating_add(cost(spki));
-            if self.spent > BUDGET {
+            self.spent = self.spent.saturating_add(if charged { cost(spki) } else { 0 });
+            if charged && self.spent > BUDGET {
                 return Err(Exhausted);
             }
             match candidate.verify_signature(key, message, signature) {
@@ -91,6 +101,41 @@ impl<'a> Signatures<'a> {
             }
         }
         Ok(link)
+    }
+}
+
+impl revocation::Signatures for Signatures<'_> {
+    fn provider(&self) -> &Provider {
+        self.algorithms
+    }
+
+    fn verify(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        bad(self.judge(spki, algorithm, message, signature, true))
+    }
+
+    fn verify_known(
+        &mut self,
+        spki: &[u8],
+        algorithm: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), BadSignature> {
+        bad(self.judge(spki, algorithm, message, signature, false))
+    }
+}
+
+fn bad(link: Result<Link, Exhausted>) -> Result<(), BadSignature> {
+    match link {
+        Ok(Link::Good) => Ok(()),
+        Ok(Link::Wrong) => Err(BadSignature::Wrong),
+        Ok(Link::Unsupported) => Err(BadSignature::Unsupported),
+        Err(Exhausted) => Err(BadSignature::TooMany),
     }
 }
 

@@ -21,8 +21,7 @@
 //!
 //! Tests: the table in `tests/cases`, `tests/openssl.rs`, and `tests/differential` against OpenSSL.
 
-use super::crls;
-use super::graph::{Anchored, Node};
+use super::graph::{Anchored, Given, Node};
 use super::name_constraints::Constraints;
 use super::search::Walk;
 use super::signatures::{Link, oid_of};
@@ -32,6 +31,7 @@ use crate::checks;
 use crate::fault::{Cause, Fault, Violation};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationOutcome};
+use crate::revocation::{self, Known};
 
 /// A path, with the numbers that the graph has for its certificates.
 #[derive(Clone)]
@@ -74,7 +74,21 @@ impl<'a> Walk<'_, 'a> {
         if self.given.config.strict {
             strict(path)?;
         }
-        Ok(crls::check(self.given.config, self.crls, self.given.time, path)?)
+        self.revocation(path)
+    }
+
+    /// RFC 5280 section 6.3, once all else is in order: only now is it known whose key may sign.
+    fn revocation(&mut self, path: &Path<'_, 'a>) -> Result<RevocationOutcome, Rejected> {
+        let Given { config, time, .. } = *self.given;
+        let certs: Vec<_> = path.certs().collect();
+        let known = Known { crls: &config.crls, staple: self.staple, purpose: config.purpose };
+        let signatures = &mut self.signatures;
+        revocation::check(&certs, &known, &config.revocation, time, signatures).map_err(|fault| {
+            match fault.kind {
+                ErrorKind::ChainTooComplex => Rejected::Bound(fault),
+                _ => Rejected::Path(fault),
+            }
+        })
     }
 
     /// RFC 5280 section 6.1.3 (a) (1), from the trust anchor down: who has no trusted key makes
@@ -166,13 +180,9 @@ fn path_lengths(path: &Path<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The strict profile holds for the whole path, the trust anchor included: that has to be a CA by
-/// basicConstraints as well.
+/// The strict profile holds for the whole path, the trust anchor included.
 fn strict(path: &Path<'_, '_>) -> Result<(), Fault> {
     let last = path.nodes.len();
-    if !path.anchor.1.cert.is_ca() {
-        return Err(Fault::new(ErrorKind::NotACa).at(last));
-    }
     path.certs()
         .enumerate()
         .try_for_each(|(depth, cert)| checks::strict(cert, depth, depth == last))

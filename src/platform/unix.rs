@@ -2,36 +2,25 @@
 //!
 //! Tests: `tests/cases.rs`, `tests/verifier.rs`, `tests/store.rs`.
 
-use webpki::{CertRevocationList, OwnedCertRevocationList};
-
 use super::{Platform, evidence};
 use crate::cert::Cert;
-use crate::fault::{
-    BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched, Unreadable,
-};
+use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
-use crate::path::Search;
+use crate::path::search::Search;
 use crate::peer::{Peer, Verified};
 use crate::settings::Config;
 use crate::store::{Source, SystemStore};
 
-/// The CRLs given by the caller, parsed.
+/// All that is prepared once is in the settings.
 #[derive(Debug, Default)]
-pub(crate) struct Engine {
-    crls: Vec<CertRevocationList<'static>>,
-}
+pub(crate) struct Engine;
 
 impl Platform for Engine {
     fn new(config: &Config) -> Result<Self, BadSetting> {
         if config.revocation.network {
             return Err(BadSetting::NetworkRevocation);
         }
-        let crls = config.revocation.crls.iter().enumerate().map(|(index, crl)| {
-            let crl = OwnedCertRevocationList::from_der(crl).map(CertRevocationList::from);
-            let why = |error| Unreadable::Library(format!("{error:?}"));
-            crl.map_err(|error| BadSetting::Crl { index, why: why(error) })
-        });
-        Ok(Self { crls: crls.collect::<Result<_, _>>()? })
+        Ok(Self)
     }
 
     fn verify(
@@ -44,7 +33,7 @@ impl Platform for Engine {
             return Err(Fault::new(ErrorKind::CannotCheck).because(Cause::NoAlgorithms).into());
         }
         let system = config.system.as_ref().map(|handle| handle.store());
-        let mut search = Search::new(&self.crls, config, leaf, peer, system.as_deref());
+        let mut search = Search::new(config, leaf, peer, system.as_deref());
         search.run().map_err(|mut failure| {
             let places = system.as_deref().map(places).unwrap_or_default();
             let searched = evidence::searched(places, search.entries(), config.purpose, peer.time);

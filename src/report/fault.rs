@@ -49,6 +49,8 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         }
         Cause::NameConstraints { violation, by } => name_constraints(*violation, *by),
         Cause::NoCrl => "no CRL covers this certificate".to_owned(),
+        Cause::Ocsp(why) => super::ocsp::words(why),
+        Cause::Crl { issuer, issued, why } => super::crl::words(issuer.as_deref(), *issued, why),
 
         Cause::UnknownTrustBits(bits) => format!("Windows reports the unknown error {bits:#x}"),
         Cause::ForeignChain => "Windows returned a chain that was not requested".to_owned(),
@@ -120,6 +122,9 @@ fn strict_rule(rule: StrictRule) -> &'static str {
         StrictRule::AuthorityKeyIdCritical => "a critical authorityKeyIdentifier",
         StrictRule::SubjectKeyIdCritical => "a critical subjectKeyIdentifier",
         StrictRule::CaWithoutKeyUsage => "no keyUsage, but is a CA",
+        StrictRule::CaWithoutBasicConstraints => "signs of a CA, but no basicConstraints",
+        StrictRule::AlgorithmsDiffer => "two different signature algorithms, inside and outside",
+        StrictRule::ExtensionsInOldVersion => "extensions, but is not of version 3",
     }
 }
 

@@ -3,7 +3,7 @@
 //! Tests: `tests/verifier.rs`.
 
 use crate::error::Parts;
-use crate::fault::{Cause, NearMiss};
+use crate::fault::{Cause, NearMiss, OcspFault};
 use crate::kind::ErrorKind;
 use crate::policy::Purpose;
 use crate::store::{Refusal, Source};
@@ -108,9 +108,21 @@ fn by_kind(parts: &Parts) -> &'static str {
         ErrorKind::Revoked => {
             "Do not use this peer until its operator has replaced the certificate."
         }
+        ErrorKind::RevocationUnknown if parts.fault.cause == Cause::Ocsp(OcspFault::NotStapled) => {
+            "The peer's operator must turn on OCSP stapling, or have the certificate reissued without \
+             the extension that requires it."
+        }
+        ErrorKind::BadRevocationData => {
+            "Give the verifier a CRL of the certificate's issuer that can be used, or allow an unknown \
+             revocation status."
+        }
         ErrorKind::RevocationUnknown | ErrorKind::RevocationOutdated => {
             "Give the verifier a current CRL of the certificate's issuer, or allow an unknown \
              revocation status."
+        }
+        ErrorKind::Distrusted if is_after_date(parts) => {
+            "Have the peer's certificate issued by another CA: this distribution no longer trusts \
+             new certificates of this one. `distribution_distrust(false)` ignores that."
         }
         ErrorKind::Distrusted => {
             "The store says that this must not be trusted. Ask the administrator of this machine."
@@ -199,6 +211,12 @@ fn store(parts: &Parts, hints: &mut Vec<String>) {
          anchors with `system_roots`."
     };
     hints.push(hint.to_owned());
+}
+
+/// Whether the trust anchor was trusted for older end entities only.
+fn is_after_date(parts: &Parts) -> bool {
+    let Cause::AnchorRefused { refusal, .. } = &parts.fault.cause else { return false };
+    matches!(refusal, Refusal::DistrustedAfter { .. })
 }
 
 fn near_miss(miss: &NearMiss) -> String {

@@ -5,9 +5,11 @@
 //!
 //! Tests: `tests/verifier.rs`, `tests/store.rs`.
 
+mod crl;
 mod fault;
 mod hints;
 mod kind;
+mod ocsp;
 mod setting;
 
 use std::fmt;

@@ -16,7 +16,7 @@ use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
-use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN};
+use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN, Weakness};
 use crate::policy::Purpose;
 
 /// A certificate of a store, with where it came from.
@@ -123,6 +123,16 @@ impl StoreEntry {
         self.trust.as_ref().is_some_and(|trust| trust.names(purpose))
     }
 
+    /// Takes the purposes that are trusted from the settings of another entry.
+    fn list_purposes_of(&mut self, first: &Self) {
+        let trusted = first.trust.as_ref().and_then(|trust| trust.trusted.clone());
+        let rejected = self.trust.take().map(|trust| trust.rejected).unwrap_or_default();
+        self.trust = match (trusted, rejected) {
+            (None, rejected) if rejected.is_empty() => None,
+            (trusted, rejected) => Some(TrustSettings { trusted, rejected }),
+        };
+    }
+
     /// What the trust settings and the distribution say against the purpose.
     pub(crate) fn distrust(&self, purpose: Purpose) -> Option<Refusal> {
         let settings = self.trust.as_ref().and_then(|trust| trust.refusal(purpose));
@@ -182,10 +192,11 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         Some(Refusal::NotACa)
     } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
         Some(Refusal::NoCertSign)
-    } else if cert.key().weakness().is_some() {
-        Some(Refusal::WeakKey)
     } else {
-        None
+        cert.key().weakness().map(|weakness| match weakness {
+            Weakness::Short { .. } => Refusal::WeakKey,
+            Weakness::Kind => Refusal::UnsupportedKey,
+        })
     };
     Ok(Vetted {
         not_before: cert.not_before,
@@ -216,8 +227,8 @@ struct Index {
 #[derive(Debug, Default)]
 pub(crate) struct AnchorSetBuilder {
     index: Index,
-    /// Hash of a certificate's end, or of the whole entry where another one ends alike, and its
-    /// place in `entries`.
+    /// The end of a certificate, or a hash of the whole entry where another one ends alike, and
+    /// its place in `entries`.
     seen: HashMap<u64, usize>,
 }
 
@@ -227,31 +238,36 @@ impl AnchorSetBuilder {
         self.index.entries.len()
     }
 
-    /// Adds an entry, or gives the place of the one that it repeats. Where the same certificate
-    /// comes with and without trust settings, or with different ones, all of them stay and a
-    /// rejection wins.
-    pub(crate) fn insert(&mut self, entry: StoreEntry) -> Result<(), usize> {
+    /// Adds an entry, or gives the place of the one that it repeats.
+    ///
+    /// Where the same certificate comes with different trust settings, the purposes that the first
+    /// one lists are those that count, as in OpenSSL, which keeps the first; but what any of them
+    /// rejects is rejected.
+    pub(crate) fn insert(&mut self, mut entry: StoreEntry) -> Result<(), usize> {
         let index = &mut self.index;
-        let repeats = |known: usize| {
-            index.entries.get(known).is_some_and(|other| {
-                other.certificate == entry.certificate && other.trust == entry.trust
-            })
-        };
         // By the last bytes of the signature: certificates that differ, differ there, unless
         // somebody makes them so that they do not.
-        let tail = entry.certificate.len().saturating_sub(64);
-        let mut key = hash(&entry.certificate.get(tail..));
-        let mut ends_alike = false;
+        let end = entry.certificate.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
+        let mut key = end;
+        let mut attempt = 0_u32;
+        let mut is_first = true;
         while let Some(&known) = self.seen.get(&key) {
-            if repeats(known) {
-                return Err(known);
+            if let Some(other) =
+                index.entries.get(known).filter(|other| other.certificate == entry.certificate)
+            {
+                if std::mem::take(&mut is_first) {
+                    entry.list_purposes_of(other);
+                }
+                if entry.trust == other.trust {
+                    return Err(known);
+                }
             }
-            key = if ends_alike {
-                key.wrapping_add(1)
-            } else {
-                hash(&(&*entry.certificate, &entry.trust))
+            attempt += 1;
+            key = match attempt {
+                1 => hash(&*entry.certificate),
+                2 => hash(&(&*entry.certificate, &entry.trust)),
+                _ => key.wrapping_add(1),
             };
-            ends_alike = true;
         }
         self.seen.insert(key, index.entries.len());
         index.any_rejected |= entry.trust.as_ref().is_some_and(|trust| !trust.rejected.is_empty());
@@ -385,8 +401,11 @@ pub(crate) fn distrusting<'s>(
     other_purposes.filter(|_| !otherwise)
 }
 
-fn hash(value: &impl Hash) -> u64 {
+fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
+mod tests;

@@ -154,5 +154,5 @@ impl Limits {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
 mod tests;

@@ -138,19 +138,36 @@ impl<'a> Reader<'a> {
             Ok(stamp) => {
                 self.watch.add(&path, Some(stamp), self.now);
                 let policy = policy(&path, &buffer, role);
-                self.take(&path, stamp, Arc::new(policy));
+                match policy.faults.first().cloned() {
+                    Some((line, reason)) if self.keep(&path, before) => {
+                        self.problem(
+                            &path,
+                            line,
+                            format!("{reason}; keeping what was read earlier"),
+                        );
+                    }
+                    _ => self.take(&path, stamp, Arc::new(policy)),
+                }
             }
             Err((error, stamp)) => {
                 self.watch.add(&path, stamp, self.now);
-                // What takes trust away stays while the file is being replaced.
-                if let Some((known, policy)) = before.filter(|_| is_changing(&path, self.now)) {
-                    self.watch.may_change = true;
-                    self.take(&path, *known, policy.clone());
-                }
+                self.keep(&path, before);
                 self.problem(&path, None, error.reason);
             }
         }
         self.buffer = buffer;
+    }
+
+    /// Takes what a file said before, while somebody is in the middle of replacing it: for a moment
+    /// nothing in it must not mean that everything is trusted.
+    fn keep(&mut self, path: &Arc<Path>, before: Option<&(Stamp, Arc<Policy>)>) -> bool {
+        let before = before.filter(|(_, policy)| !policy.statements.is_empty());
+        let Some((known, policy)) = before.filter(|_| is_changing(path, self.now)) else {
+            return false;
+        };
+        self.watch.may_change = true;
+        self.take(path, *known, policy.clone());
+        true
     }
 
     /// Takes what a file says.

@@ -88,7 +88,7 @@ fn contains(text: &[u8], wanted: &[u8]) -> bool {
     text.windows(wanted.len().max(1)).any(|window| window == wanted)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
 mod tests {
     use std::fs;
     use std::process::Command;

@@ -5,6 +5,7 @@
 //! Tests: `tests/store.rs`, and what each module names.
 
 mod anchor;
+mod base64_lines;
 mod contents;
 mod distrust;
 #[cfg(not(any(windows, target_vendor = "apple")))]

@@ -7,6 +7,8 @@
 //!
 //! Tests: `p11kit/tests.rs`, some against the program `trust`.
 
+use std::io::BufRead;
+
 use pki_types::CertificateDer;
 
 use super::pem::{self, Item};
@@ -18,7 +20,7 @@ const HEADER: &[u8] = b"[p11-kit-object-v1]";
 
 /// Whether some text is such a file.
 pub(super) fn is_p11kit(text: &[u8]) -> bool {
-    lines(text)
+    Lines::new(text)
         .map(|(_, line)| line)
         .find(|line| !is_ignored(line))
         .is_some_and(|line| line == HEADER)
@@ -73,9 +75,13 @@ pub(super) fn parse(text: &[u8], blocklist: bool) -> Policy {
     let mut out = Policy::default();
     let mut object: Option<Object<'_>> = None;
     let mut block: Option<usize> = None;
-    let mut line_number = 0;
-    for (offset, line) in lines(text) {
-        line_number += 1;
+    let mut lines = Lines::new(text);
+    loop {
+        if block.is_some() {
+            lines.skip_base64();
+        }
+        let Some((offset, line)) = lines.next() else { break };
+        let line_number = lines.number;
         if block.is_some() && line != HEADER {
             if line.starts_with(b"-----END ") {
                 let start = block.take().unwrap_or(offset);
@@ -110,7 +116,7 @@ pub(super) fn parse(text: &[u8], blocklist: bool) -> Policy {
     }
     if block.is_some() {
         out.faults
-            .push((Some(line_number), "the PEM block has no END line (truncated?)".to_owned()));
+            .push((Some(lines.number), "the PEM block has no END line (truncated?)".to_owned()));
     }
     finish(object, blocklist, &mut out);
     out
@@ -121,13 +127,49 @@ fn is_ignored(line: &[u8]) -> bool {
 }
 
 /// The lines, without white space around them, and where they begin.
-fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut offset = 0;
-    text.split_inclusive(|byte| *byte == b'\n').map(move |line| {
-        let start = offset + (line.len() - line.trim_ascii_start().len());
-        offset += line.len();
-        (start, line.trim_ascii())
-    })
+struct Lines<'a> {
+    rest: &'a [u8],
+    offset: usize,
+    /// Lines read so far.
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self { rest: text, offset: 0, number: 0 }
+    }
+
+    /// Skips lines of 64 characters. They are nearly all of a file, and nearly all of them belong to
+    /// certificates that are trusted.
+    fn skip_base64(&mut self) {
+        while let Some((line, after)) = self.rest.split_first_chunk::<64>() {
+            let Some((b'\n', after)) = after.split_first() else { break };
+            // Neither white space, such as the end of a shorter line, nor the line of an END.
+            let is_whole = line.iter().fold(true, |whole, &byte| whole & (byte > b' '));
+            if !is_whole || line.first() == Some(&b'-') {
+                break;
+            }
+            self.rest = after;
+            self.offset += line.len() + 1;
+            self.number += 1;
+        }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (usize, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut after = self.rest;
+        // On a slice this cannot fail.
+        let length = after.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = self.rest.get(..length)?;
+        let start = self.offset + (line.len() - line.trim_ascii_start().len());
+        self.rest = after;
+        self.offset += length;
+        self.number += 1;
+        Some((start, line.trim_ascii()))
+    }
 }
 
 /// One object of a file. Values as they are written.
@@ -341,5 +383,5 @@ fn bytes(value: &[u8]) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
 mod tests;

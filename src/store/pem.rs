@@ -29,13 +29,14 @@ use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
+use super::base64_lines;
 use super::refusal::TrustSettings;
 use crate::cert;
 use crate::cert::der::{self, Malformed, Reader};
 
 /// The certificates and CRLs in some PEM text, in order, with what is wrong between them.
 pub fn blocks(text: &[u8]) -> Blocks<'_> {
-    Blocks { rest: text, line: 0, begin: None, mark: true, base64: Vec::new() }
+    Blocks { rest: text, line: 0, begin: None, mark: true, der: Vec::new(), base64: Vec::new() }
 }
 
 /// The contents of a block that has this label; the text begins with it.
@@ -139,7 +140,9 @@ pub struct Blocks<'a> {
     begin: Option<&'a [u8]>,
     /// Whether a byte order mark may come next.
     mark: bool,
-    /// Reused for every block.
+    /// What whole lines of a block stand for, and the text of its other lines. Reused for every
+    /// block.
+    der: Vec<u8>,
     base64: Vec<u8>,
 }
 
@@ -224,6 +227,10 @@ impl<'a> Blocks<'a> {
     fn body(&mut self, label: &[u8]) -> Result<Vec<u8>, Error> {
         let begin = self.line;
         self.base64.clear();
+        self.der.clear();
+        // Each of these stands for whole octets, so that the rest can be decoded by itself.
+        let (lines, rest) = base64_lines::decode(self.rest, &mut self.der);
+        (self.line, self.rest) = (self.line + lines, rest);
         loop {
             let Some(line) = self.next_line() else {
                 return Err(Error { line: begin, fault: Fault::CutShort });
@@ -252,14 +259,14 @@ impl<'a> Blocks<'a> {
             &alphabet::STANDARD,
             GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
         );
-        let mut der = Vec::with_capacity(self.base64.len() / 4 * 3 + 3);
-        if BASE64.decode_vec(&self.base64, &mut der).is_ok() {
-            return Some(der);
+        let whole = self.der.len();
+        if BASE64.decode_vec(&self.base64, &mut self.der).is_err() {
+            // Rare: white space inside a line.
+            self.base64.retain(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+            self.der.truncate(whole);
+            BASE64.decode_vec(&self.base64, &mut self.der).ok()?;
         }
-        // Rare: white space inside a line.
-        self.base64.retain(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
-        der.clear();
-        BASE64.decode_vec(&self.base64, &mut der).ok().map(|()| der)
+        Some(self.der.clone())
     }
 }
 

@@ -39,8 +39,10 @@ pub enum Refusal {
     WrongPurpose,
     /// It has a critical extension that is not understood; the text is its object identifier.
     UnknownCriticalExtension(String),
-    /// Its public key is too short, or of a kind that is no longer safe.
+    /// Its public key is too short.
     WeakKey,
+    /// Its public key is of a kind, or on a curve, that is not supported.
+    UnsupportedKey,
     /// The store's trust settings reject the purpose.
     Rejected,
     /// The store's trust settings list other purposes only.
@@ -75,6 +77,7 @@ impl Refusal {
             Self::WrongPurpose => ErrorKind::WrongPurpose,
             Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
             Self::WeakKey => ErrorKind::WeakKey,
+            Self::UnsupportedKey => ErrorKind::UnsupportedAlgorithm,
             Self::Rejected
             | Self::NotTrustedForPurpose
             | Self::DistrustedBy { .. }
@@ -111,7 +114,8 @@ impl fmt::Display for Refusal {
             Self::UnknownCriticalExtension(oid) => {
                 write!(f, "has an unknown critical extension ({oid})")
             }
-            Self::WeakKey => f.write_str("its public key is too short or of an unsupported kind"),
+            Self::WeakKey => f.write_str("its public key is too short"),
+            Self::UnsupportedKey => f.write_str("its public key is of an unsupported kind"),
             Self::Rejected => f.write_str("the store rejects it for this purpose"),
             Self::NotTrustedForPurpose => {
                 f.write_str("the store trusts it for other purposes only")

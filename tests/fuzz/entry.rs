@@ -5,13 +5,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pki_types::{CertificateDer, ServerName, UnixTime};
-use trustbridge::pem;
-use trustbridge::{Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
+use trustbridge::{Crl, Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
+use trustbridge::{files, pem};
 
 /// The PEM reader on arbitrary text, and every kind of block on arbitrary contents: the trust
 /// settings of `TRUSTED CERTIFICATE` blocks among them. Returns how many blocks were good.
 pub(crate) fn pem(data: &[u8]) -> usize {
     let mut good = check(data);
+    // What a file is that is no PEM.
+    let contents = [files::read_pem(data), files::read_der(data)];
+    assert!(contents.iter().all(|contents| contents.certificates.len() <= data.len()));
     for label in ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CRL"] {
         let base64 = STANDARD.encode(data);
         good +=
@@ -34,6 +37,13 @@ fn check(text: &[u8]) -> usize {
         good += usize::from(block.is_ok());
     }
     good
+}
+
+/// The reader of CRLs on arbitrary bytes. Returns whether it could be used.
+pub(crate) fn crl(data: &[u8]) -> bool {
+    let crl = Crl::new(data.to_vec());
+    assert_eq!(crl.der().as_ref(), data);
+    crl.problem().is_none()
 }
 
 /// The verifier on arbitrary bytes as chain, trust anchors, intermediates and CRLs. Pieces are

@@ -43,7 +43,7 @@ NO_INDEX = ("--no-index",)
 def scenarios(store: Path, packages: Path) -> list[Scenario]:
     (sdist,) = packages.glob("typing_extensions-*.tar.gz")
     (wheel,) = packages.glob("six-*.whl")
-    missing = ('issuer is not known: "CN=index root"; searched', "other.pem (1 ")
+    missing = ("issuer is not known: 'CN=index root'; searched", "other.pem (1 ")
     untrusted = {"succeeds": False, "words": missing, "store": "other"}
     ca = str(store / "index.pem")
     legacy = "--use-deprecated=legacy-certs"
@@ -53,7 +53,7 @@ def scenarios(store: Path, packages: Path) -> list[Scenario]:
         Scenario("CA trusted, two packages", True, **NEEDING),
         Scenario("CA not trusted", **untrusted),
         Scenario("expired end entity", False, ("certificate has expired",), server="expired"),
-        Scenario("wrong name", False, ("localhost", "another name"), server="misnamed"),
+        Scenario("wrong name", False, ("localhost", "not valid for"), server="misnamed"),
         Scenario("--cert", True, store="other", options=("--cert", ca)),
         Scenario("--cert of another CA", **untrusted, options=("--cert", str(store / "proxy.pem"))),
         Scenario("PIP_CERT", True, store="other", environment={"PIP_CERT": ca}),
@@ -79,7 +79,7 @@ def scenarios(store: Path, packages: Path) -> list[Scenario]:
             # pip shows why a proxy was refused only to who asks.
             "HTTPS proxy not trusted",
             False,
-            ('issuer is not known: "CN=proxy root"; searched', "index.pem (1 "),
+            ("issuer is not known: 'CN=proxy root'; searched", "index.pem (1 "),
             proxy="https",
             options=("-vv",),
         ),
@@ -121,7 +121,7 @@ def scenarios(store: Path, packages: Path) -> list[Scenario]:
             False,
             (
                 "self-signed certificate",
-                '"CN=a self-signed server of the tests"; searched',
+                "'CN=a self-signed server of the tests'; searched",
                 "index.pem (1 ",
             ),
             server="self-signed",
@@ -142,7 +142,7 @@ def scenarios(store: Path, packages: Path) -> list[Scenario]:
         Scenario(
             "no store",
             False,
-            ('no usable trust anchor was found: "CN=index root"; searched', "none.pem"),
+            ("no usable trust anchor was found: 'CN=index root'; searched", "none.pem"),
             store="none",
         ),
         Scenario("no store, --no-index", True, store="none", package=str(wheel), options=NO_INDEX),

@@ -45,6 +45,7 @@ pytest.register_assert_rewrite("parity")
 
 from parity import leaves, make_world  # noqa: E402, F401
 from servers import Server, server_context  # noqa: E402
+from trust import accepted  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -127,3 +128,13 @@ def trusted_server(localhost):
 def untrusted_server(untrusted):
     with Server(server_context(untrusted)) as server:
         yield server
+
+
+@pytest.fixture
+def both(trusted_server, untrusted_server):
+    """Whether a context accepts the system's server, and whether the other CA's."""
+
+    def both(context):
+        return accepted(context, trusted_server), accepted(context, untrusted_server)
+
+    return both

@@ -15,7 +15,8 @@ def repository(tmp_path: Path) -> Path:
     remote.mkdir()
     git(remote, "init", "--quiet", "--initial-branch=main")
     (remote / "Cargo.toml").write_text('[workspace.package]\nversion = "1.2.3"\n')
-    (remote / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3 (2026-12-01)\n\n- All of it\n")
+    (remote / "docs").mkdir()
+    (remote / "docs" / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3 (2026-12-01)\n\n- All of it\n")
     commit_all(remote)
     git(remote, "tag", "--annotate", "--message", "x", "v1.2.3")
     git(tmp_path, "clone", "--quiet", str(remote), "clone")
@@ -85,7 +86,7 @@ def test_other_names_are_refused(repository: Path, name: str) -> None:
     "heading", ["## 1.2.3 (unreleased)", "## 1.2.30 (2026-12-01)", "## 1.2.2", "### 1.2.3"]
 )
 def test_a_release_without_its_entry_is_refused(repository: Path, heading: str) -> None:
-    (repository / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n")
+    (repository / "docs" / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n")
     commit_all(repository)
     git(repository, "tag", "--force", "v1.2.3")
     done = tag(repository, "v1.2.3")

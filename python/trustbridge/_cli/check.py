@@ -114,6 +114,8 @@ def certificates(verified: Verified) -> list[dict[str, str]]:
     """The certificates of a chain, for JSON."""
     import hashlib
 
+    from .._openssl_report import moment
+
     return [
         {
             "subject": certificate.subject,
@@ -125,10 +127,3 @@ def certificates(verified: Verified) -> list[dict[str, str]]:
         }
         for certificate in verified.certificates
     ]
-
-
-def moment(seconds: int) -> str:
-    """A time of a certificate, which can be before 1970, in UTC."""
-    from datetime import datetime, timedelta
-
-    return f"{datetime(1970, 1, 1) + timedelta(seconds=seconds)} UTC"

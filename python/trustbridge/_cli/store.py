@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def store(parsed: argparse.Namespace) -> int:
-    from .. import _native
+    from .. import _environment
 
-    found = _native.read_store()
+    found = _environment.read_store()
     entries, places, problems = found.entries(), found.places(), found.problems()
     rejects = [entry for entry in entries if entry[3] is not None]
     usable = len(entries) - len(rejects)

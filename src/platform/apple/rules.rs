@@ -71,13 +71,15 @@ pub(super) struct OsError {
 
 /// Settings that `SecTrust` has no counterpart for.
 pub(super) fn check_settings(config: &Config) -> Result<(), BadSetting> {
-    let Revocation { check, unknown, crls, .. } = &config.revocation;
-    let (setting, why) = if !crls.is_empty() {
+    let Revocation { check, unknown, .. } = &config.revocation;
+    let (setting, why) = if !config.crls.is_empty() {
         ("Revocation::crls", Unsupported::AppleTakesNoCrls)
     } else if (*check, *unknown) == (RevocationCheck::Chain, UnknownRevocation::Reject) {
         ("Revocation::unknown", Unsupported::AppleRequiresNoChain)
     } else if config.strict {
         ("strict", Unsupported::AppleHasOneProfile)
+    } else if config.ignore_validity {
+        ("danger_ignore_validity", Unsupported::AppleHasOneProfile)
     } else if config.common_name {
         ("danger_match_common_name", Unsupported::AppleComparesNoCommonName)
     } else {

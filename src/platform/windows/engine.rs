@@ -39,9 +39,11 @@ pub(crate) struct Engine {
 
 impl Platform for Engine {
     fn new(config: &Config) -> Result<Self, BadSetting> {
-        for (set, setting) in
-            [(config.common_name, "danger_match_common_name"), (config.strict, "strict")]
-        {
+        for (set, setting) in [
+            (config.common_name, "danger_match_common_name"),
+            (config.strict, "strict"),
+            (config.ignore_validity, "danger_ignore_validity"),
+        ] {
             if set {
                 return Err(BadSetting::Unsupported { setting, why: Unsupported::NotOnWindows });
             }
@@ -66,8 +68,8 @@ impl Platform for Engine {
             add_all(&mut known, certs).map_err(refused(given_to))?;
         }
         let known = known.into_store();
-        for (index, crl) in config.revocation.crls.iter().enumerate() {
-            add_crl(&known, crl)
+        for (index, crl) in config.crls.iter().enumerate() {
+            add_crl(&known, crl.der())
                 .map_err(|error| BadSetting::Crl { index, why: Unreadable::Os(error.code()) })?;
         }
         Ok(Self { known: Some(known), ..Self::default() })
@@ -243,7 +245,9 @@ impl<'a> Search<'a> {
     fn refused_root(&self, entry: &StoreEntry, answer: &Answer) -> Option<Box<Failure>> {
         let refusal = entry.refusal(self.config.purpose, self.peer.time)?;
         // Windows may not know the algorithm of a weak key at all.
-        if answer.status.has_bad_signature() && refusal != Refusal::WeakKey {
+        if answer.status.has_bad_signature()
+            && !matches!(refusal, Refusal::WeakKey | Refusal::UnsupportedKey)
+        {
             return None;
         }
         let depth = answer.chain.len().saturating_sub(1);

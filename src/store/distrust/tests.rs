@@ -162,6 +162,8 @@ fn every_layout_is_found() {
             root.path(path).display()
         );
         assert!(error.report().contains(&text), "{layout}: {}", error.report());
+        let hint = "Have the peer's certificate issued by another CA";
+        assert!(error.report().contains(hint), "{layout}: {}", error.report());
 
         let store = root.store();
         assert_eq!(store.problems(), [], "{layout}");
@@ -388,7 +390,43 @@ fn changes_are_seen() {
     assert!(!distrusted());
     root.write(LAYOUTS[0].1, object(&["x-distrusted: true"], &pki.root));
     assert!(distrusted(), "a file that changes");
+    // In the middle of being replaced.
+    let whole = object(&["x-distrusted: true"], &pki.root);
+    for part in [&whole[..whole.len() / 2], &whole[..40]] {
+        root.write(LAYOUTS[0].1, part);
+        assert!(distrusted(), "{part}");
+        let problems = handle.store().problems().to_vec();
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert!(problem.reason.ends_with("; keeping what was read earlier"), "{problem}");
+    }
+    handle.wait(4);
+    assert!(!distrusted(), "for some seconds");
+    root.write(LAYOUTS[0].1, whole);
+    handle.wait(-4);
+    assert!(distrusted());
     // Another file changes; this one is remembered.
     root.write("/etc/ssl/untrusted/x.pem", pem("CERTIFICATE", &pki.leaf));
     assert!(distrusted());
+}
+
+#[cfg(feature = "rustls-0_23")]
+#[test]
+fn rustls_is_told() {
+    use rustls::client::danger::ServerCertVerifier;
+    let pki = pki("Root for rustls");
+    let root = Root::new(&[&pki.root]);
+    let verified = || {
+        let verifier = root.builder().build().unwrap();
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let verifier = crate::rustls_0_23::ServerChainVerifier::with_provider(verifier, &provider);
+        let name = ServerName::try_from(HOST).unwrap();
+        let leaf = CertificateDer::from(&*pki.leaf);
+        let intermediates = [CertificateDer::from(&*pki.intermediate)];
+        verifier.unwrap().verify_server_cert(&leaf, &intermediates, &name, &[], time())
+    };
+    verified().unwrap();
+    let date = "nss-server-distrust-after: \"241130235959Z\"";
+    root.write(LAYOUTS[0].1, object(&[date], &pki.root));
+    let error = verified().unwrap_err().to_string();
+    assert!(error.contains("when this root stopped being trusted for new certificates"), "{error}");
 }

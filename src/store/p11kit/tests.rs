@@ -166,6 +166,38 @@ fn no_bytes_make_it_panic() {
     }
 }
 
+/// Lines of 64 characters are skipped without a look at each.
+#[test]
+fn lines_of_any_length() {
+    let cert = certificate("lines");
+    let base64: String =
+        pem("CERTIFICATE", &cert).lines().filter(|line| !line.starts_with('-')).collect();
+    for width in (1..200).chain([base64.len()]) {
+        let lines: Vec<_> = base64
+            .as_bytes()
+            .chunks(width)
+            .map(|line| std::str::from_utf8(line).unwrap())
+            .collect();
+        for end in ["\n", "\r\n", " \n"] {
+            let block = format!(
+                "-----BEGIN CERTIFICATE-----{end}{}{end}-----END CERTIFICATE-----{end}",
+                lines.join(end)
+            );
+            let trusted = object(&["trusted: true"], &block);
+            let distrusted = object(&["x-distrusted: true"], &block);
+            let policy =
+                parse(format!("{trusted}{distrusted}what: ever{end}bad\n").as_bytes(), false);
+            assert_eq!(policy.statements, [about(&cert, true, None)], "{width} {end:?}");
+            let bad = 2 * (lines.len() + 4) + 2;
+            assert_eq!(
+                policy.faults,
+                [(Some(bad), "not 'name: value'".to_owned())],
+                "{width} {end:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn only_its_own_files() {
     for (text, expected) in [

@@ -168,6 +168,7 @@ fn end_and_begin_in_one_line() {
     assert_eq!(read(text), (vec![], vec![(lines, Fault::JoinedLines)]));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn openssl_reads_the_same_blocks() {
     use std::process::{Command, Stdio};

@@ -337,7 +337,7 @@ impl Handle {
     }
 
     /// As if so many seconds had passed since the files were written.
-    fn wait(&self, seconds: i64) {
+    pub(in crate::store) fn wait(&self, seconds: i64) {
         self.ahead.fetch_add(seconds, Ordering::Relaxed);
     }
 

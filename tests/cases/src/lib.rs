@@ -3,6 +3,7 @@
 //!
 //! Only a test should panic as freely as this.
 
+pub mod crl;
 pub mod make;
 mod openssl;
 mod table;
@@ -42,6 +43,8 @@ pub struct Case {
     pub common_name: bool,
     /// Whether the strict profile is required.
     pub strict: bool,
+    /// Whether the row is about what only the core decides, and no system's own verifier.
+    pub core_only: bool,
     /// The verdict.
     pub expect: Expect,
     /// The verdict where it differs on one engine, with the reason.

@@ -4,10 +4,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension,
     DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod,
     KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SanType,
-    SerialNumber, SignatureAlgorithm,
+    SerialNumber, SignatureAlgorithm, SigningKey,
 };
 
 use crate::NOW;
+use crate::crl::{CrlSpec, der, ecdsa_sha256};
 
 /// Seconds.
 pub const DAY: i64 = 86_400;
@@ -207,6 +208,29 @@ impl Spec {
 }
 
 impl Node {
+    /// A CRL of this CA to be refined: current, of version 2, and empty. It names the CA's key as
+    /// CAs do.
+    pub fn crl_spec(&self) -> CrlSpec {
+        let key_id = der(0x30, &der(0x80, &self.params.key_identifier(&self.key)));
+        CrlSpec::new(self.subject()).extension(&[0x55, 0x1d, 35], false, &key_id)
+    }
+
+    /// The subject's Name.
+    pub fn subject(&self) -> Vec<u8> {
+        let tbs = elements(elements(elements(&self.der)[0].1)[0].1);
+        der(0x30, tbs[5].1)
+    }
+
+    /// Signs it with this certificate's key.
+    pub fn sign(&self, crl: &CrlSpec) -> Vec<u8> {
+        signed(|| crl.sign(&self.key))
+    }
+
+    /// Signs anything with its key of P-256; the AlgorithmIdentifier, and the signature.
+    pub fn sign_bytes(&self, message: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        (ecdsa_sha256(), self.key.sign(message).unwrap())
+    }
+
     fn copy_key(&self) -> KeyPair {
         KeyPair::try_from(self.key.serialized_der()).unwrap()
     }
@@ -252,9 +276,13 @@ fn signed(sign: impl Fn() -> Vec<u8>) -> Vec<u8> {
         let der = sign();
         // SEQUENCE { content, algorithm, BIT STRING { SEQUENCE { INTEGER, INTEGER } } }
         let whole = elements(elements(&der)[0].1);
+        // 1.2.840.10045.4.3.*; an RSA signature may look like this structure, and never changes.
+        if !whole[1].1.starts_with(&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3]) {
+            return der;
+        }
         let numbers = match elements(&whole[2].1[1..])[..] {
             [(0x30, numbers)] => elements(numbers),
-            _ => return der, // not ECDSA
+            _ => return der,
         };
         let lengths: Vec<_> = numbers
             .iter()

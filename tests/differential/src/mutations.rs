@@ -137,7 +137,7 @@ fn reordered(world: &mut World<'_>) {
     set_subject(world, place, &subject);
     let child = &mut world.chain[place - 1].issuer.0;
     match joined {
-        true => child[0].reverse(),
+        true => child.iter_mut().take(1).for_each(|rdn| rdn.reverse()),
         false => child.reverse(),
     }
     if world.random.percent(20) {
@@ -188,7 +188,8 @@ fn odd_string(world: &mut World<'_>) {
         (0x1c, b"\0\0\0A\0\x11\0\0"),
     ]);
     let attribute = if tag == 0x16 { Attribute::Email } else { Attribute::X520(11) };
-    subject.0.insert(1, vec![(attribute, tag, value.to_vec())]);
+    let middle = subject.0.len().min(1);
+    subject.0.insert(middle, vec![(attribute, tag, value.to_vec())]);
     set_subject(world, place, &subject);
     if world.random.percent(40) {
         let mut issuer = world.chain[place - 1].issuer.clone();

@@ -20,6 +20,7 @@ _OPTION = "trustbridge-mode"
 
 #: The files that need the native module.
 NATIVE_ONLY = (
+    "test_agreement.py",
     "test_cases.py",
     "test_cli.py",
     "test_cli_output.py",
@@ -28,10 +29,18 @@ NATIVE_ONLY = (
     "test_parity_attributes.py",
     "test_parity_handshake.py",
     "test_parity_injection.py",
+    "test_native.py",
     "test_openssl_mode.py",
+    "test_openssl_report.py",
+    "test_openssl_store.py",
     "test_select.py",
     "test_selftest.py",
     "test_store.py",
+    "test_certifi.py",
+    "test_environment.py",
+    "test_export.py",
+    "test_respect_cafile.py",
+    "test_settings.py",
     "test_trust_source.py",
     "test_verify.py",
 )

@@ -28,9 +28,7 @@ except Exception as error:
 
 
 def connect(server: Server) -> str:
-    environment = {
-        name: value for name, value in os.environ.items() if name not in STORE_VARIABLES
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
     done = subprocess.run(
         modes.python("-c", PROGRAM, str(server.port)),
         env=environment,

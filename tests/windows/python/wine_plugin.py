@@ -7,6 +7,7 @@ does otherwise than Unix.
 
 from __future__ import annotations
 
+import ctypes
 import socket
 
 import differences
@@ -35,6 +36,11 @@ def _sign_again(builder: type) -> None:
     builder.sign = until_long
 
 
+def _load(self, name, *arguments, **keywords):
+    """`CDLL(None)`, which is the program itself on Unix, is the C runtime."""
+    _load_library(self, "msvcrt" if name is None else name, *arguments, **keywords)
+
+
 def _shutdown(self, how):
     """Winsock refuses to shut a listener down; closing it ends `accept` there."""
     try:
@@ -46,6 +52,8 @@ def _shutdown(self, how):
 
 _sign_again(x509.CertificateBuilder)
 _sign_again(x509.CertificateRevocationListBuilder)
+_load_library = ctypes.CDLL.__init__
+ctypes.CDLL.__init__ = _load
 _socket_shutdown = socket.socket.shutdown
 socket.socket.shutdown = _shutdown
 

@@ -52,7 +52,7 @@ pub(super) fn rows(table: &mut Table) {
     );
     table.refused(
         "brainpool-root",
-        "WeakKey",
+        "UnsupportedAlgorithm",
         fixture!("brainpool-root").differs(
             Engine::OpenSsl,
             Expect::Trusted(2),

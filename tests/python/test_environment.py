@@ -1,0 +1,138 @@
+"""SSL_CERT_FILE and its like: the native module reads them on Unix, the package elsewhere."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import ssl
+
+import pytest
+import trustbridge
+from pki import PAST, Authority
+from servers import exchange_socket
+from trust import make
+from trustbridge import _native
+
+needs_native = pytest.mark.skipif(_native is None, reason="the native module is asked")
+
+
+@pytest.fixture(params=["as on Unix", "as elsewhere"])
+def elsewhere(request, monkeypatch):
+    if _native is None:
+        pytest.skip("without the native module they are looked at once in a process")
+    from trustbridge import _environment as environment
+
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.delenv("SSL_CERT_DIR")
+    monkeypatch.setattr(environment, "replaces_system", request.param == "as elsewhere")
+    return environment.replaces_system
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
+def test_variable_names_a_file(both, other_file, system_file, monkeypatch, variable, elsewhere):
+    monkeypatch.setenv(variable, other_file)
+    context = make()
+    assert both(context) == (False, True), "it takes the place of the system's"
+    assert len(context.get_ca_certs()) == 1
+    monkeypatch.setenv("SSL_CERT_FILE", system_file)
+    assert both(context) == (False, True), "the variables are looked at when it is made"
+    context.load_default_certs()
+    assert both(context) == (True, False), "and when it is told to"
+
+
+def test_variable_with_a_directory(both, other_ca, system_file, tmp_path, monkeypatch, elsewhere):
+    hashed, plain = tmp_path / "hashed", tmp_path / "plain"
+    for folder, name in ((hashed, "0123abcd.0"), (plain, "ca.pem")):
+        folder.mkdir()
+        (folder / name).write_bytes(other_ca.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", system_file)
+    monkeypatch.setenv("SSL_CERT_DIR", str(plain))
+    assert both(make()) == (True, False)
+    monkeypatch.setenv("SSL_CERT_DIR", f"{plain}{os.pathsep}{hashed}")
+    assert both(make()) == (True, True)
+
+
+@needs_native
+def test_empty_variables_count_as_unset(monkeypatch):
+    from trustbridge import _environment as environment
+
+    monkeypatch.setattr(environment, "replaces_system", True)
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    monkeypatch.setenv("SSL_CERT_DIR", "")
+    trust = _native.Trust()
+    assert environment.apply(trust) == []
+    assert trust.system
+
+
+def test_what_is_loaded_adds_to_a_variable(
+    both, other_file, system_file, monkeypatch, tmp_path, elsewhere
+):
+    monkeypatch.setenv("SSL_CERT_FILE", os.path.relpath(system_file))
+    context = make()
+    monkeypatch.chdir(tmp_path)
+    context.load_verify_locations(other_file)
+    assert both(context) == (True, True)
+    context.system_trust = False
+    assert both(context) == (False, True)
+
+
+@pytest.mark.parametrize("contents", [None, b"", b"nothing here"])
+def test_variable_that_gives_nothing(trusted_server, tmp_path, monkeypatch, contents, elsewhere):
+    file = tmp_path / "ca.pem"
+    if contents is not None:
+        file.write_bytes(contents)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        exchange_socket(make(), trusted_server.address)
+    assert "SSL_CERT_FILE" in caught.value.report
+    assert str(file) in caught.value.report
+
+
+def test_verify_looks_at_variables(untrusted, other_file, tmp_path, monkeypatch, elsewhere):
+    monkeypatch.setenv("SSL_CERT_FILE", other_file)
+    trustbridge.verify(untrusted.chain_der, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
+    with pytest.raises(trustbridge.VerificationError) as caught:
+        trustbridge.verify(untrusted.chain_der, "localhost")
+    assert "absent.pem" in caught.value.report
+    with pytest.raises(trustbridge.VerificationError) as caught:
+        trustbridge.verify(untrusted.chain_der, "localhost", system_trust=False)
+    assert "absent.pem" not in caught.value.report
+
+
+@needs_native
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
+def test_store_and_export_show_what_a_variable_names(
+    monkeypatch, tmp_path, capsys, other_ca, system_ca, variable
+):
+    """Elsewhere, too: what connections trust, under its own name."""
+    from trustbridge import _environment as environment
+    from trustbridge._cli import main
+
+    expired = Authority("früher", not_after=PAST + datetime.timedelta(days=1))
+    intermediate = system_ca.intermediate("issued, and named")
+    path = tmp_path / "named.pem"
+    path.write_bytes(other_ca.pem + expired.pem + intermediate.pem)
+    (tmp_path / "certs").mkdir()
+    monkeypatch.setattr(environment, "replaces_system", True)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "certs"))
+    monkeypatch.setenv(variable, str(path))
+    source = f"{variable} {path}"
+    assert main(["store"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0] == "usable trust anchors: 2 of 3 certificates"
+    assert f"  {source} (set in the environment): 3 certificates\n" in shown
+    assert "certs (set in the environment): 0 certificates\n" in shown
+    assert "Candidates rejected:\n  CN=früher\n     expired on 2000-01-02 00:00:00 UTC\n" in shown
+    text = trustbridge.export_pem()
+    assert text.count("BEGIN CERTIFICATE") == 2
+    assert f"# CN=trustbridge tests: other root\n# from {source}\n" in text
+    assert "# CN=issued, and named\n" in text
+    monkeypatch.setenv(variable, str(tmp_path / "missing"))
+    assert main(["store"]) == 1
+    shown = capsys.readouterr().out
+    assert f"Problems:\n  {variable} {tmp_path}/missing: " in shown
+    monkeypatch.delenv(variable)
+    monkeypatch.delenv("SSL_CERT_DIR")
+    assert isinstance(environment.read_store(), _native.Store)
