@@ -70,6 +70,8 @@ pub(crate) struct Known<'a> {
     /// The OCSP response that the peer stapled; empty if there is none.
     pub(crate) staple: &'a [u8],
     pub(crate) purpose: Purpose,
+    /// CRLs are as good as when they were issued.
+    pub(crate) ignore_validity: bool,
 }
 
 /// Checks a path, end entity first and trust anchor last, whose signatures were verified. A single
@@ -97,7 +99,12 @@ pub(crate) fn check(
         if !wanted {
             continue;
         }
-        let query = Query { cert, signers: signers(path, depth), time: time.into() };
+        let query = Query {
+            cert,
+            signers: signers(path, depth),
+            time: time.into(),
+            ignore_validity: known.ignore_validity,
+        };
         let status = match depth {
             0 => query.status_of_end_entity(known, policy, signatures),
             _ => query.status(known.crls, signatures),
@@ -148,6 +155,7 @@ struct Query<'q, 'a> {
     cert: &'q Cert<'a>,
     signers: Vec<&'q Cert<'a>>,
     time: Timestamp,
+    ignore_validity: bool,
 }
 
 enum Status {
@@ -194,7 +202,7 @@ impl Query<'_, '_> {
         // A responder's own certificate can be on a CRL of the issuer.
         let mut is_revoked = |responder: &Cert<'_>, signatures: &mut dyn Signatures| {
             let signers = self.signers.clone();
-            let query = Query { cert: responder, signers, time: self.time };
+            let query = Query { cert: responder, signers, ..*self };
             matches!(query.status(known.crls, signatures), Status::Revoked(_))
         };
         match ocsp::read(known.staple, self, &mut is_revoked, signatures) {
@@ -289,14 +297,15 @@ impl Query<'_, '_> {
     /// does not name another key.
     fn opinion_of_usable(&self, crl: &Crl, contents: &Contents, named: bool) -> Opinion {
         // Both ends belong to the past, as in X509_cmp_time.
-        let outdated = contents.next_update.filter(|due| *due <= self.time);
+        let outdated =
+            contents.next_update.filter(|due| *due <= self.time && !self.ignore_validity);
         if crl.lists(contents, self.cert.serial) {
             return Opinion::Lists { outdated: outdated.is_some() };
         }
         let reasons = reasons_covered(crl, contents.scope.as_ref(), self.cert);
         let why = match outdated {
             _ if !named => CrlFault::NamesOtherKey,
-            _ if contents.this_update > self.time => CrlFault::NotYetValid,
+            _ if contents.this_update > self.time && !self.ignore_validity => CrlFault::NotYetValid,
             _ if reasons == 0 => CrlFault::Scope,
             Some(due) => CrlFault::Outdated { due },
             None => return Opinion::Clean { reasons },
