@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     /// The system store, where the caller wants it.
     pub(crate) system: Option<Arc<Handle>>,
     /// Whether the caller said so, one way or the other.
-    #[cfg(feature = "rustls-0_23")]
+    #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
     pub(crate) system_chosen: bool,
     pub(crate) extra: AnchorSet,
     pub(crate) fallback: AnchorSet,

@@ -162,9 +162,14 @@ impl Verifier {
         Self::from_parts(config, Arc::clone(engine))
     }
 
-    #[cfg(feature = "rustls-0_23")]
+    #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    #[cfg(feature = "rustls-0_24")]
+    pub(crate) fn checks_revocation(&self) -> bool {
+        self.inner.config.revocation.check != crate::policy::RevocationCheck::Off
     }
 
     /// What the verifier is for.
@@ -402,7 +407,7 @@ impl VerifierBuilder {
         let crls = given.chain(self.crls).collect();
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
-            #[cfg(feature = "rustls-0_23")]
+            #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
             system_chosen: self.system_roots.is_some(),
             extra: AnchorSet::new(extra),
             fallback: AnchorSet::new(fallback),
