@@ -96,6 +96,7 @@
 mod algorithms;
 mod cert;
 mod checks;
+mod complete;
 mod error;
 mod fault;
 mod kind;
@@ -103,6 +104,7 @@ mod path;
 mod peer;
 mod platform;
 mod policy;
+mod refused;
 mod report;
 mod revocation;
 mod settings;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::cert::CertIndex;
-use crate::fault::{BadSetting, CrlProblem, Unreadable};
+use crate::fault::CrlProblem;
 use crate::policy::{Purpose, Revocation};
+use crate::refused::{BadSetting, Unreadable};
 use crate::revocation::Crl;
 use crate::store::{AnchorSet, Handle};
 

@@ -28,7 +28,11 @@ def apply(trust: _native.Trust) -> list[str]:
     if not replaces_system:
         return []
     named = _read()
-    trust.replace_system([place.batch for place in named if place.batch], list(map(str, named)))
+    trust.replace_system(
+        [place.batch for place in named if place.batch],
+        list(map(str, named)),
+        [place.source for place in named if place.batch],
+    )
     return list(map(str, named))
 
 

@@ -37,6 +37,8 @@ pub(crate) struct Known<'a> {
     /// The OCSP response that the peer stapled; empty if there is none.
     pub(crate) staple: &'a [u8],
     pub(crate) purpose: Purpose,
+    /// CRLs are as good as when they were issued.
+    pub(crate) ignore_validity: bool,
 }
 
 /// Checks a path, end entity first and trust anchor last, whose signatures were verified. A single
@@ -64,7 +66,12 @@ pub(crate) fn check(
         if !wanted {
             continue;
         }
-        let query = Query { cert, signers: signers(path, depth), time: time.into() };
+        let query = Query {
+            cert,
+            signers: signers(path, depth),
+            time: time.into(),
+            ignore_validity: known.ignore_validity,
+        };
         let status = match depth {
             0 => query.status_of_end_entity(known, policy, signatures),
             _ => query.status(known.crls, signatures),
@@ -134,7 +141,7 @@ impl Query<'_, '_> {
         // A responder's own certificate can be on a CRL of the issuer.
         let mut is_revoked = |responder: &Cert<'_>, signatures: &mut dyn Signatures| {
             let signers = self.signers.clone();
-            let query = Query { cert: responder, signers, time: self.time };
+            let query = Query { cert: responder, signers, ..*self };
             matches!(query.status(known.crls, signatures), Status::Revoked(_))
         };
         match ocsp::read(known.staple, self, &mut is_revoked, signatures) {

