@@ -17,6 +17,7 @@ pub(super) struct Query<'q, 'a> {
     pub(super) cert: &'q Cert<'a>,
     pub(super) signers: Vec<&'q Cert<'a>>,
     pub(super) time: Timestamp,
+    /// Devices without a clock: nothing is outdated, and nothing too new.
     pub(super) ignore_validity: bool,
 }
 
