@@ -42,6 +42,14 @@ def read_store() -> _native.Store | NamedStore:
     return NamedStore(named) if named else _native.read_store()
 
 
+def source_of(verified: _native.Verified) -> str:
+    """Where the trust anchor came from: one that a variable names has no other source."""
+    for place in _read() if replaces_system else ():
+        if verified.anchor in _certificates_of(place):
+            return place.source
+    return verified.source
+
+
 class _Place:
     """What one variable names, and what was found there."""
 

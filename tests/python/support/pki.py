@@ -114,9 +114,9 @@ class Authority:
                 critical=False,
             )
         if key_usage:
-            # One without any bit is malformed (RFC 5280 section 4.2.1.3).
-            bits = usage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca)
-            builder = builder.add_extension(bits, critical=True)
+            builder = builder.add_extension(
+                usage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca), critical=True
+            )
         self.certificate = builder.sign(signer.key, hashes.SHA256())
 
     @property
