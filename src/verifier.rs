@@ -18,7 +18,7 @@ use crate::cert::{Cert, CertIndex};
 use crate::checks;
 use crate::complete::complete;
 use crate::error::{BuildError, VerifyError};
-use crate::fault::{Cause, CrlProblem, Failure, Fault};
+use crate::fault::{Cause, Failure, Fault};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
@@ -162,9 +162,14 @@ impl Verifier {
         Self::from_parts(config, Arc::clone(engine))
     }
 
-    #[cfg(feature = "rustls-0_23")]
+    #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    #[cfg(feature = "rustls-0_24")]
+    pub(crate) fn checks_revocation(&self) -> bool {
+        self.inner.config.revocation.check != crate::policy::RevocationCheck::Off
     }
 
     /// What the verifier is for.
@@ -386,11 +391,7 @@ impl VerifierBuilder {
         let given = self.revocation.crls.len();
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
-        for (index, crl) in config.crls.iter().take(given).enumerate() {
-            if let Some(CrlProblem::Malformed(field)) = crl.problem() {
-                return Err(BadSetting::Crl { index, why: Unreadable::Malformed(field) }.into());
-            }
-        }
+        config.unreadable_crl(given).map_or(Ok(()), Err)?;
         Ok(Verifier::from_parts(config, engine))
     }
 }
@@ -406,7 +407,7 @@ impl VerifierBuilder {
         let crls = given.chain(self.crls).collect();
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
-            #[cfg(feature = "rustls-0_23")]
+            #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
             system_chosen: self.system_roots.is_some(),
             extra: AnchorSet::new(extra),
             fallback: AnchorSet::new(fallback),
