@@ -1,6 +1,6 @@
 """The table of cases on Windows: as tests/python/test_cases.py, with what Wine does otherwise.
 
-The table has Wine's differences with their reasons; a row that ends as elsewhere all the same fails.
+The table has Wine's differences with their reasons; a row that ends as elsewhere fails as well.
 Settings that Windows' verifier lacks are refused.
 """
 
