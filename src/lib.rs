@@ -74,6 +74,8 @@
 //! * `ring`: the same with *ring*, which has no P-521 and no SHA-512 with P-256 and P-384. With
 //!   both features aws-lc-rs is used.
 //! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
+//! * `rustls-0_24`: the same for a pre-release of rustls 0.24. It follows that pre-release, and so it can
+//!   break with a patch release of this crate.
 //!
 //! Without the first two, every chain is rejected unless
 //! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself. No feature
@@ -94,9 +96,12 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
+mod adapter;
 mod algorithms;
 mod cert;
 mod checks;
+mod complete;
 mod error;
 mod fault;
 mod kind;
@@ -104,6 +109,7 @@ mod path;
 mod peer;
 mod platform;
 mod policy;
+mod refused;
 mod report;
 mod revocation;
 mod settings;
@@ -114,6 +120,8 @@ mod verifier;
 
 #[cfg(feature = "rustls-0_23")]
 pub mod rustls_0_23;
+#[cfg(feature = "rustls-0_24")]
+pub mod rustls_0_24;
 
 /// The types of certificates, names and times in this crate's API.
 pub use pki_types;

@@ -21,12 +21,9 @@ _SETTINGS = (
     "a certificate with trust settings that leave servers out, and the same without settings: "
     "OpenSSL takes the first, whatever the second says"
 )
-_CRLS = "CRLs are not chosen by their times yet: verdicts of several lists of one issuer"
 DIFFERS = {
     "settings, and once without: for mail": _SETTINGS,
     "settings, and once without: rejected for servers": _SETTINGS,
-    "CRL: not yet valid": _CRLS,
-    "CRL: older good, newer revoked": _CRLS,
 }
 _UNUSABLE = "nothing in the store can issue: the native module says so, OpenSSL only finds nothing"
 _ONE_CODE = "for both faults OpenSSL has one code: invalid CA certificate"
@@ -37,9 +34,9 @@ SAYS_OTHERWISE = {
     "intermediate: no keyCertSign, strict": _ONE_CODE,
     "root: no keyCertSign": _ONE_CODE,
     "root: no keyCertSign, strict": _ONE_CODE,
+    "root: no basic constraints, strict": "the native module names the rule of the strict profile",
     "settings: for mail": _NOT_AN_ANCHOR,
     "settings: rejected for servers": _NOT_AN_ANCHOR,
-    "CRL: outdated good beside a revoking one": _CRLS,
 }
 
 
