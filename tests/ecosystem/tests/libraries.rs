@@ -205,3 +205,30 @@ async fn tokio_tungstenite() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn futures_rustls() {
+    use tokio_util::compat::TokioAsyncReadCompatExt;
+    check("futures-rustls", Protocol::Silent, Report::InError, |config, address| async move {
+        let tcp = TcpStream::connect(address).await?.compat();
+        let name = ServerName::try_from("localhost")?;
+        futures_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tonic() {
+    check("tonic", Protocol::Silent, Report::InError, |config, address| async move {
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only()
+            .enable_http2()
+            .build();
+        let endpoint = tonic::transport::Endpoint::from_shared(format!("https://{address}"))?;
+        endpoint.connect_with_connector(connector).await?;
+        Ok(())
+    })
+    .await;
+}
