@@ -66,19 +66,10 @@ def verify(
     Not checked: certificate policies, certificate transparency, stapled OCSP responses, and that
     the peer has the private key.
     """
-    if name is not None and not name.isascii():
-        try:
-            name = name.encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise ValueError(f"name: {name!r} is not a DNS name: {error}") from error
+    name = _ascii(name)
     if _select.SYSTEM_DECIDES:
-        for setting, value in (("strict", strict), ("common_name", common_name)):
-            if value:
-                raise ValueError(f"{setting}: the system's own verifier has no such setting")
-    if time is not None and not isinstance(time, (int, float)):
-        if time.tzinfo is None:
-            raise ValueError("time: a datetime needs a time zone")
-        time = time.timestamp()
+        _refuse_settings(strict=strict, common_name=common_name)
+    time = _seconds(time)
     extra_roots = list(extra_roots)
     searched: list[str] = []
     if system_trust:
@@ -107,3 +98,28 @@ def verify(
     if isinstance(verdict, _native.Verified):
         return verdict
     raise refusal(VerificationError, "certificate verify failed", verdict)
+
+
+def _ascii(name: str | None) -> str | None:
+    """The name as it stands in certificates."""
+    if name is None or name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise ValueError(f"name: {name!r} is not a DNS name: {error}") from error
+
+
+def _refuse_settings(**settings: bool) -> None:
+    """Refuses what the system's own verifier cannot be told."""
+    for setting, value in settings.items():
+        if value:
+            raise ValueError(f"{setting}: the system's own verifier has no such setting")
+
+
+def _seconds(time: float | datetime | None) -> float | None:
+    if time is None or isinstance(time, (int, float)):
+        return time
+    if time.tzinfo is None:
+        raise ValueError("time: a datetime needs a time zone")
+    return time.timestamp()

@@ -155,15 +155,7 @@ def build_wheel(
     cargo = tools_of_rust / "cargo"
     # Unpacks the crates, so that the name of their folder is known.
     graph = linked.graph(source, PACKAGE, target, cargo, env)
-    version = version_of(source)
-
-    preview_rust = preview_version() if preview else None
-    purl = f"pkg:pypi/trustbridge@{version}"
-    about = f"extension module for {target}"
-    bill = work / "trustbridge.cdx.json"
-    bill.write_text(
-        sbom.document(about, purl, version, graph, True, epoch, _licence(source), preview_rust)
-    )
+    bill = _bill(source, epoch, work, target, graph, preview)
     list_file = work / "linked.json"
     list_file.write_text(json.dumps(linked.precursor(graph)))
     env |= {
@@ -188,22 +180,46 @@ def build_wheel(
     if len(wheels) != 1:
         fail(f"maturin made {len(wheels)} wheels")
     compiled = _compiled(work / "target" / target / "release")
+    _check_compiled(compiled, graph, preview)
+    return {
+        "wheel": wheels[0].name,
+        "target": target,
+        "compiled": compiled,
+        "tools": _versions(python, env),
+    }
+
+
+def _bill(
+    source: Path, epoch: int, work: Path, target: str, graph: linked.Graph, preview: bool
+) -> Path:
+    """The bill of materials that goes into the wheel."""
+    version = version_of(source)
+    preview_rust = preview_version() if preview else None
+    purl = f"pkg:pypi/trustbridge@{version}"
+    about = f"extension module for {target}"
+    bill = work / "trustbridge.cdx.json"
+    bill.write_text(
+        sbom.document(about, purl, version, graph, True, epoch, _licence(source), preview_rust)
+    )
+    return bill
+
+
+def _check_compiled(compiled: list[str], graph: linked.Graph, preview: bool) -> None:
     listed = sorted(crate.name for crate in graph.linked())
     # With a standard library of its own, cargo also compiles that one's crates.
     if compiled != listed and not (preview and set(listed) <= set(compiled)):
         difference = sorted(set(compiled) ^ set(listed))
         fail(f"what was compiled is not what the bill of materials lists: {difference}")
+
+
+def _versions(python: Path, env: dict[str, str]) -> dict[str, str]:
+    """The tools that made the wheel."""
     return {
-        "wheel": wheels[0].name,
-        "target": target,
-        "compiled": compiled,
-        "tools": {
-            "rustc": run(env["RUSTC"], "--version", env=env).strip(),
-            "maturin": run(python.parent / "maturin", "--version", env=env).strip(),
-            "zig": run(python, "-m", "ziglang", "version", env=env).strip(),
-            "cargo-auditable": pins()["cargo-auditable"]["version"],
-            "python": sys.version.split()[0],
-        },
+        "rustc": run(env["RUSTC"], "--version", env=env).strip(),
+        "maturin": run(python.parent / "maturin", "--version", env=env).strip(),
+        "zig": run(python, "-m", "ziglang", "version", env=env).strip(),
+        "cargo-auditable": pins()["cargo-auditable"]["version"],
+        "python": sys.version.split()[0],
     }
 
 

@@ -45,13 +45,7 @@ def document(
     vendored = vendored_projects()
     components = [_component(crate, crate.key in linked, vendored) for crate in chosen]
     names = {crate.key: crate_purl(crate) for crate in chosen} | {graph.root: purl}
-    edges = []
-    for key, ref in sorted(names.items(), key=lambda item: item[1]):
-        crate = graph.crates[key]
-        targets = crate.normal | crate.build
-        edges.append(
-            {"ref": ref, "dependsOn": sorted(names[target] for target in targets & names.keys())}
-        )
+    edges = _edges(graph, names)
     if linked_only:
         parts = _toolchain(preview or pins()["rust"]["version"])
         components += parts
@@ -83,6 +77,18 @@ def document(
     text = json.dumps(body, sort_keys=True)
     body["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, text)}"
     return json.dumps(body, indent=2, sort_keys=True) + "\n"
+
+
+def _edges(graph: Graph, names: dict[tuple[str, str], str]) -> list[dict[str, Any]]:
+    """What each of the named crates depends on, by its reference."""
+    edges: list[dict[str, Any]] = []
+    for key, ref in sorted(names.items(), key=lambda item: item[1]):
+        crate = graph.crates[key]
+        targets = crate.normal | crate.build
+        edges.append(
+            {"ref": ref, "dependsOn": sorted(names[target] for target in targets & names.keys())}
+        )
+    return edges
 
 
 def _toolchain(version: str) -> list[dict[str, Any]]:

@@ -142,15 +142,19 @@ fn by_kind(parts: &Parts) -> &'static str {
             "Have a certificate issued for the peer itself, or put exactly this certificate into \
              the store if it is meant to be trusted on its own."
         }
-        ErrorKind::WrongPurpose => match parts.purpose {
-            Purpose::ServerAuth => {
-                "Have the certificate reissued for TLS servers (extended key usage serverAuth)."
-            }
-            Purpose::ClientAuth => {
-                "Have the certificate reissued for TLS clients (extended key usage clientAuth)."
-            }
-        },
+        ErrorKind::WrongPurpose => reissue_for(parts.purpose),
         _ => "",
+    }
+}
+
+fn reissue_for(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::ServerAuth => {
+            "Have the certificate reissued for TLS servers (extended key usage serverAuth)."
+        }
+        Purpose::ClientAuth => {
+            "Have the certificate reissued for TLS clients (extended key usage clientAuth)."
+        }
     }
 }
 
