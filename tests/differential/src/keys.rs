@@ -142,7 +142,7 @@ impl Pool {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.keys.len()
     }
 

@@ -647,7 +647,7 @@ fn signature(world: &mut World<'_>) {
 /// Another key for a certificate of the chain, and for what it issued.
 fn key(world: &mut World<'_>) {
     let place = world.any();
-    let key = PLAIN + world.random.below(world.pool.len() - PLAIN);
+    let key = PLAIN + world.random.below(world.pool.size() - PLAIN);
     let top = world.chain.len() - 1;
     let cert = &mut world.chain[place];
     cert.key = key;
