@@ -335,7 +335,7 @@ mod tests {
         let (one, two) =
             (attribute(&[0x55, 4, 10], 0x13, b"a"), attribute(COMMON_NAME, 0x13, b"b"));
         let above = canonical(&name(&[from_ref(&one)])).unwrap();
-        let below = canonical(&name(&[&[one.clone()], &[two.clone()]])).unwrap();
+        let below = canonical(&name(&[from_ref(&one), from_ref(&two)])).unwrap();
         assert!(below.starts_with(&above));
         let joined = canonical(&name(&[&[one, two]])).unwrap();
         assert!(!joined.starts_with(&above));
