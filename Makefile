@@ -86,6 +86,15 @@ test-rust: setup
 test-python: setup-python
 	$(CLEAN) tests/python/run
 
+# By hand and in CI: libraries that take a configuration of rustls, and the pre-release of rustls.
+.PHONY: test-ecosystem
+test-ecosystem:
+	cargo test --locked --manifest-path tests/ecosystem/Cargo.toml
+
+.PHONY: test-next
+test-next:
+	cargo test --locked --manifest-path tests/next/Cargo.toml --all-targets
+
 .PHONY: test-truststore
 test-truststore: setup
 	@tests/truststore/setup

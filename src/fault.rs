@@ -421,37 +421,3 @@ impl NearMiss {
         Self { subject: entry.subject(), source: entry.source().clone(), reason }
     }
 }
-
-/// A setting that no verifier can be built with. In words, it is a [`BuildError`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum BadSetting {
-    Certificate { given_to: &'static str, index: usize, why: Unreadable },
-    Crl { index: usize, why: Unreadable },
-    NetworkRevocation,
-    Unsupported { setting: &'static str, why: Unsupported },
-}
-
-/// Why a certificate or a CRL that the caller gave cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unreadable {
-    /// The field.
-    Malformed(&'static str),
-    /// What a library says.
-    Library(String),
-    /// What the operating system says.
-    Os(OsCode),
-    /// The operating system does not say why.
-    OsSilent,
-}
-
-/// Why an operating system's verifier does not have a setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unsupported {
-    NotOnWindows,
-    /// No certificate store can be opened in memory.
-    NoMemoryStore(OsCode),
-    AppleTakesNoCrls,
-    AppleRequiresNoChain,
-    AppleHasOneProfile,
-    AppleComparesNoCommonName,
-}

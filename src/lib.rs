@@ -62,9 +62,10 @@
 //!
 //! # Limits
 //!
-//! At most 100 certificates and 1 MiB are read of a chain, and on Unix a path has at most six
-//! intermediates. The search ends after 2,000 steps or 100 signatures with
-//! [`ErrorKind::ChainTooComplex`], whatever the peer sends. Nothing panics.
+//! At most 100 certificates and 1 MiB are read of a chain. On Unix a path has at most 100
+//! intermediates, and a verification ends with [`ErrorKind::ChainTooComplex`] once its signatures
+//! have cost about 24 ms, after 20,000 steps, or after 20,000 pairs of a certificate and a possible
+//! issuer, whatever the peer sends. Nothing panics.
 //!
 //! # Features
 //!
@@ -73,6 +74,8 @@
 //! * `ring`: the same with *ring*, which has no P-521 and no SHA-512 with P-256 and P-384. With
 //!   both features aws-lc-rs is used.
 //! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
+//! * `rustls-0_24`: the same for a pre-release of rustls 0.24. It follows that pre-release, and so it can
+//!   break with a patch release of this crate.
 //!
 //! Without the first two, every chain is rejected unless
 //! [`VerifierBuilder::signature_algorithms`] is called; the rustls adapter does so itself. No feature
@@ -93,9 +96,12 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
+mod adapter;
 mod algorithms;
 mod cert;
 mod checks;
+mod complete;
 mod error;
 mod fault;
 mod kind;
@@ -103,6 +109,7 @@ mod path;
 mod peer;
 mod platform;
 mod policy;
+mod refused;
 mod report;
 mod revocation;
 mod settings;
@@ -113,6 +120,8 @@ mod verifier;
 
 #[cfg(feature = "rustls-0_23")]
 pub mod rustls_0_23;
+#[cfg(feature = "rustls-0_24")]
+pub mod rustls_0_24;
 
 /// The types of certificates, names and times in this crate's API.
 pub use pki_types;

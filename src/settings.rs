@@ -8,7 +8,9 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::cert::CertIndex;
+use crate::fault::CrlProblem;
 use crate::policy::{Purpose, Revocation};
+use crate::refused::{BadSetting, Unreadable};
 use crate::revocation::Crl;
 use crate::store::{AnchorSet, Handle};
 
@@ -32,7 +34,7 @@ pub(crate) struct Settings {
     /// The system store, where the caller wants it.
     pub(crate) system: Option<Arc<Handle>>,
     /// Whether the caller said so, one way or the other.
-    #[cfg(feature = "rustls-0_23")]
+    #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
     pub(crate) system_chosen: bool,
     pub(crate) extra: AnchorSet,
     pub(crate) fallback: AnchorSet,
@@ -46,4 +48,16 @@ pub(crate) struct Settings {
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
     pub(crate) ignore_validity: bool,
+}
+
+impl Settings {
+    /// The first of so many CRLs that cannot be read.
+    pub(crate) fn unreadable_crl(&self, of: usize) -> Option<BadSetting> {
+        self.crls.iter().take(of).enumerate().find_map(|(index, crl)| match crl.problem()? {
+            CrlProblem::Malformed(field) => {
+                Some(BadSetting::Crl { index, why: Unreadable::Malformed(field) })
+            }
+            _ => None,
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! The verifier: a chain's way down to a verdict, and the way of a fault back to its user.
+//! The verifier and its builder: a chain's way down to a verdict.
 //!
 //! Tests: `tests/verifier.rs`.
 
@@ -10,19 +10,20 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::algorithms;
-use crate::cert::der::{self, Malformed};
-use crate::cert::{self, Cert, CertIndex, Summary};
+use crate::cert::der::Malformed;
+use crate::cert::{Cert, CertIndex};
 use crate::checks;
-use crate::error::{BuildError, Parts, VerifyError};
-use crate::fault::{BadSetting, Cause, CrlProblem, Failure, Fault, Unreadable};
+use crate::complete::complete;
+use crate::error::{BuildError, VerifyError};
+use crate::fault::{Cause, Failure, Fault};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation};
-use crate::report;
+use crate::refused::{BadSetting, Unreadable};
 use crate::revocation::Crl;
 use crate::settings::{Config, Settings};
 use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore, TrustSettings};
@@ -161,9 +162,14 @@ impl Verifier {
         Self::from_parts(config, Arc::clone(engine))
     }
 
-    #[cfg(feature = "rustls-0_23")]
+    #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
     pub(crate) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    #[cfg(feature = "rustls-0_24")]
+    pub(crate) fn checks_revocation(&self) -> bool {
+        self.inner.config.revocation.check != crate::policy::RevocationCheck::Off
     }
 
     /// What the verifier is for.
@@ -385,11 +391,7 @@ impl VerifierBuilder {
         let given = self.revocation.crls.len();
         let config = self.into_config();
         let engine = Arc::new(platform::Engine::new(&config)?);
-        for (index, crl) in config.crls.iter().take(given).enumerate() {
-            if let Some(CrlProblem::Malformed(field)) = crl.problem() {
-                return Err(BadSetting::Crl { index, why: Unreadable::Malformed(field) }.into());
-            }
-        }
+        config.unreadable_crl(given).map_or(Ok(()), Err)?;
         Ok(Verifier::from_parts(config, engine))
     }
 }
@@ -405,7 +407,7 @@ impl VerifierBuilder {
         let crls = given.chain(self.crls).collect();
         let settings = Settings {
             system: self.system_roots.unwrap_or(true).then_some(self.system),
-            #[cfg(feature = "rustls-0_23")]
+            #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
             system_chosen: self.system_roots.is_some(),
             extra: AnchorSet::new(extra),
             fallback: AnchorSet::new(fallback),
@@ -431,65 +433,8 @@ fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Ve
     checks::trusted_end_entity(leaf, config, peer, anchor, false)
 }
 
-/// The road back: what was found, what was asked, and the certificate at fault. This is the
-/// one place where an error is made of them.
-pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> VerifyError {
-    let Failure { fault, os, path, evidence } = failure;
-    let path = if path.is_empty() { summaries(peer.chain) } else { path };
-    let at_fault = fault.depth.and_then(|depth| path.get(depth));
-    let subject = at_fault.map(|cert| cert.subject.clone());
-    let issuer = at_fault.map(|cert| cert.issuer.clone());
-    let purposes = match fault.kind {
-        ErrorKind::WrongPurpose => purposes(peer.chain, subject.as_deref()),
-        _ => Vec::new(),
-    };
-    let mut parts = Parts {
-        subject,
-        issuer,
-        name: peer.name.as_ref().map(ServerName::to_owned),
-        purpose,
-        time: Some(peer.time),
-        purposes,
-        os: os.map(report::os_code),
-        path,
-        searched: evidence.places,
-        near_misses: evidence.near_misses,
-        ..Parts::from(fault)
-    };
-    parts.hints = report::hints(&parts);
-    parts.into()
-}
-
 fn owned<'a>(
     certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
 ) -> impl Iterator<Item = CertificateDer<'static>> {
     certs.into_iter().map(|cert| cert.borrow().clone().into_owned())
-}
-
-/// The extended key usages of the certificate with this subject, or of the end entity.
-fn purposes(chain: &[CertificateDer<'_>], subject: Option<&str>) -> Vec<String> {
-    chain
-        .iter()
-        .filter_map(|der| Cert::parse(der).ok())
-        .find(|cert| subject.is_none_or(|subject| cert::name_text(cert.subject) == subject))
-        .and_then(|cert| cert.extensions.extended_key_usage)
-        .map(|list| cert::oids(list).map(der::dotted).collect())
-        .unwrap_or_default()
-}
-
-/// What a report shows where no path was built: the chain by its names, from the end entity up,
-/// as far as it can be read.
-fn summaries(chain: &[CertificateDer<'_>]) -> Vec<Summary> {
-    const ENOUGH: usize = 10;
-    let certs: Vec<_> =
-        chain.iter().take(MAX_CHAIN_LENGTH).filter_map(|der| Cert::parse(der).ok()).collect();
-    let mut path: Vec<&Cert<'_>> = Vec::new();
-    let mut next = certs.first();
-    while let Some(cert) = next.filter(|_| path.len() < ENOUGH) {
-        path.push(cert);
-        next = certs.iter().find(|issuer| {
-            issuer.subject == cert.issuer && !path.iter().any(|seen| seen.der == issuer.der)
-        });
-    }
-    path.into_iter().map(Cert::summary).collect()
 }

@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use pki_types::{CertificateDer, ServerName, UnixTime};
-use trustbridge::{ErrorKind, Peer, Verified, Verifier, VerifyError};
+use trustbridge::{
+    Crl, ErrorKind, Peer, Revocation, RevocationCheck, UnknownRevocation, Verified, Verifier,
+    VerifyError,
+};
 use trustbridge_cases::NOW;
 use trustbridge_cases::make::{DAY, Node, ca, server};
 
@@ -49,6 +52,37 @@ fn a_trusted_end_entity_needs_not_be_valid_now() {
     let leaf = server().valid(-20 * DAY, -10 * DAY).self_signed();
     verify(&leaf, &[&leaf], "example.com", true).unwrap();
     verify(&leaf, &[&leaf], "example.com", false).unwrap_err();
+}
+
+#[test]
+fn crls_need_not_be_current() {
+    let root = ca("root").self_signed();
+    let leaf = server().serial(7).issued_by(&root);
+    let verify = |crl: Vec<u8>, ignore| {
+        Verifier::builder()
+            .system_roots(false)
+            .extra_roots([der(&root)])
+            .revocation(
+                Revocation::default()
+                    .check(RevocationCheck::Leaf)
+                    .unknown(UnknownRevocation::Reject),
+            )
+            .crls([Crl::new(crl)])
+            .danger_ignore_validity(ignore)
+            .build()
+            .unwrap()
+            .verify(
+                &Peer::new(&[der(&leaf)], None)
+                    .time(UnixTime::since_unix_epoch(Duration::from_secs(NOW))),
+            )
+            .map_err(|error| error.kind())
+    };
+    for (updated, due) in [(-20 * DAY, -10 * DAY), (10 * DAY, 20 * DAY)] {
+        assert!(verify(root.crl(&[8], updated, due), true).is_ok());
+        assert!(verify(root.crl(&[8], updated, due), false).is_err());
+        let revoked = verify(root.crl(&[7], updated, due), true);
+        assert_eq!(revoked.unwrap_err(), ErrorKind::Revoked);
+    }
 }
 
 #[test]

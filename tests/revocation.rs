@@ -10,14 +10,11 @@
     missing_docs
 )]
 
+#[allow(dead_code)] // tests/differential draws sets of CRLs with it
 mod crl_sets;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use base64::Engine as _;
 use pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use trustbridge::{
     BuildError, Crl, CrlProblem, ErrorKind, Peer, Revocation, RevocationCheck, UnknownRevocation,
@@ -28,7 +25,7 @@ use trustbridge_cases::NOW;
 use trustbridge_cases::crl::{self, CrlSpec, Signer, der, extension};
 use trustbridge_cases::make::DAY;
 
-use crl_sets::{Pki, Random, Scenario, Shape};
+use crl_sets::{Pki, Shape};
 
 fn verify(
     chain: &[Vec<u8>],

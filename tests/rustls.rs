@@ -29,7 +29,7 @@ use rustls::{
 };
 use trustbridge::rustls_0_23::{
     ClientChainVerifier, ConfigError, ErrorForm, ServerChainVerifier, Settings, WithVerifier,
-    client_config, client_config_with_provider, verify_error,
+    certificate_error, client_config, client_config_with_provider, verify_error,
 };
 use trustbridge::{
     ErrorKind, Peer, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
@@ -848,7 +848,7 @@ fn every_case() {
                         format!("{error:?}").split(['(', ' ']).next().unwrap().to_owned()
                     };
                     let table =
-                        Error::InvalidCertificate(ErrorForm::Variant.certificate_error(observed));
+                        Error::InvalidCertificate(certificate_error(observed, ErrorForm::Variant));
                     assert_eq!(variant(&error), variant(&table), "{}", case.name);
                 }
                 (expected, verdict, observed) => {

@@ -1,4 +1,4 @@
-//! From what a handshake asks for to a verdict. Safe code, no Python object.
+//! From the settings of a handshake to its verdict. Safe code, no Python object.
 
 use std::ffi::c_ulong;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ const X509_V_ERR_EE_KEY_TOO_SMALL: i32 = 66;
 const X509_V_ERR_CA_KEY_TOO_SMALL: i32 = 67;
 const X509_V_ERR_CA_MD_TOO_WEAK: i32 = 68;
 
-/// What one handshake asks for: read from the connection, never from the shared context.
+/// The settings of one handshake: read from the connection, never from the shared context.
 pub(crate) struct Handshake {
     /// What the server sent, the end entity first.
     pub(crate) chain: Vec<CertificateDer<'static>>,
@@ -121,8 +121,8 @@ fn verify(trust: &Set, handshake: &Handshake) -> Result<Verified, Rejected> {
             // No certificate can be valid for what is not a name; other faults come first.
             ask(None)?;
             let host = String::from_utf8_lossy(handshake.host.as_deref().unwrap_or_default());
-            let line =
-                format!("{:?} is not a valid DNS name, no certificate is valid for it", host);
+            let host = host.escape_debug();
+            let line = format!("'{host}' is not a DNS name, so no certificate is valid for it");
             Err(Rejected::new(X509_V_ERR_HOSTNAME_MISMATCH, Some(0), "NameMismatch", line))
         }
     }

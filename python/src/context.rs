@@ -27,9 +27,9 @@ pub(crate) struct PyTrust {
 
 #[pymethods]
 impl PyTrust {
-    /// Gives the verdicts of a context: every client connection made with it is judged by this
+    /// Gives the verdicts of a context: every client connection made with it is verified by this
     /// object, from now until the context is freed. The context must be new. Without a context
-    /// it gives verdicts only when asked: see `judge`.
+    /// it verifies nothing by itself: see `connection`.
     #[new]
     #[pyo3(signature = (context = None))]
     fn new(py: Python<'_>, context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
@@ -48,7 +48,7 @@ impl PyTrust {
         PyConnection { connection }
     }
 
-    /// A connection that trusts what is trusted now, where no callback of OpenSSL asks for the
+    /// A connection that trusts what is trusted now, where no callback of OpenSSL requests the
     /// verdict.
     fn connection(&self) -> PyConnection {
         PyConnection { connection: Arc::new(Connection::new(self.trust.current())) }

@@ -1,13 +1,13 @@
-//! Reading the certificates and CRLs that a context is given. What the core reads of a file is
-//! what counts here too: `trustbridge::files`.
+//! Reading the certificates and CRLs that a context is given, with the core's reader of files.
 
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use trustbridge::files::{self, Contents, Stamp};
-use trustbridge::{Purpose, Revocation, TrustSettings, Verifier};
+use trustbridge::{Crl, CrlProblem, Purpose, TrustSettings};
 
 /// A certificate with the trust settings of its `TRUSTED CERTIFICATE` block, if it has any.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -23,11 +23,40 @@ impl Root {
     }
 }
 
+/// A CRL, equal to one with the same bytes. One that cannot be read is kept: then no other CRL of
+/// its issuer proves that a certificate is good.
+#[derive(Clone)]
+pub(crate) struct LoadedCrl(pub(crate) Crl);
+
+impl LoadedCrl {
+    fn new(der: CertificateRevocationListDer<'static>) -> Self {
+        Self(Crl::new(der))
+    }
+
+    fn is_readable(&self) -> bool {
+        !matches!(self.0.problem(), Some(CrlProblem::Malformed(_)))
+    }
+}
+
+impl PartialEq for LoadedCrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.der() == other.0.der()
+    }
+}
+
+impl Eq for LoadedCrl {}
+
+impl Hash for LoadedCrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.der().hash(state);
+    }
+}
+
 /// Certificates and CRLs that were read, not yet trusted by anybody.
 #[pyclass(frozen, module = "trustbridge._native")]
 pub(crate) struct Batch {
     pub(crate) roots: Vec<Root>,
-    pub(crate) crls: Vec<CertificateRevocationListDer<'static>>,
+    pub(crate) crls: Vec<LoadedCrl>,
     /// Whether something was found, and everything found could be read.
     #[pyo3(get)]
     clean: bool,
@@ -51,9 +80,8 @@ impl Batch {
     fn new(contents: Contents) -> Self {
         let roots = contents.certificates.into_iter();
         let roots = roots.map(|(certificate, trust)| Root { certificate, trust }).collect();
-        let read = contents.crls.len();
-        let crls: Vec<_> = contents.crls.into_iter().filter(is_readable).collect();
-        let clean = contents.faults.is_empty() && crls.len() == read;
+        let crls: Vec<_> = contents.crls.into_iter().map(LoadedCrl::new).collect();
+        let clean = contents.faults.is_empty() && crls.iter().all(LoadedCrl::is_readable);
         Self { roots, crls, clean, repeatable: true, file: None }
     }
 
@@ -62,13 +90,6 @@ impl Batch {
         self.clean &= self.__len__() > 0;
         self
     }
-}
-
-/// Whether the core can use a CRL.
-fn is_readable(crl: &CertificateRevocationListDer<'static>) -> bool {
-    let revocation = Revocation::default().crls([crl.clone()]);
-    let probe = Verifier::builder_with_env(|_| None).system_roots(false);
-    probe.revocation(revocation).build().is_ok()
 }
 
 /// Reads a file of PEM blocks: certificates and CRLs; everything else in it is skipped.
@@ -106,7 +127,7 @@ pub(crate) fn read_der(py: Python<'_>, der: &[u8]) -> Batch {
     py.detach(|| {
         let mut contents = files::read_der(der);
         let crl = CertificateRevocationListDer::from(der.to_vec());
-        if contents.certificates.is_empty() && is_readable(&crl) {
+        if contents.certificates.is_empty() && LoadedCrl::new(crl.clone()).is_readable() {
             contents = Contents::default();
             contents.crls.push(crl);
         }

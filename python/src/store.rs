@@ -1,4 +1,4 @@
-//! The system store for people and for export: what was found, where, and what is refused.
+//! The system store for humans and for export: what was found, where, and what is rejected.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Store {
             .collect()
     }
 
-    /// Every place searched: what it is, why it was looked at, how many certificates it gave.
+    /// Every place searched: what it is, why it was searched, how many certificates it contains.
     fn places(&self) -> Vec<(String, &'static str, usize)> {
         let places = self.store.places().iter();
         places.map(|place| (place.source.to_string(), place.reason, place.entries)).collect()

@@ -5,14 +5,14 @@ use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use pki_types::{CertificateDer, UnixTime};
 use trustbridge::files::Stamp;
 use trustbridge::{
     BuildError, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation, Verifier,
     VerifierBuilder,
 };
 
-use crate::load::{Batch, Root};
+use crate::load::{Batch, LoadedCrl, Root};
 
 /// What one context trusts. Attached to the `SSL_CTX`, shared with the Python object. A change
 /// makes a new [`Set`], so a connection keeps the one it began with.
@@ -29,7 +29,7 @@ struct State {
     roots: Unique<Root>,
     /// From bundles of certifi, which stand for the system: trusted only while the system is not.
     certifi: Unique<Root>,
-    crls: Unique<CertificateRevocationListDer<'static>>,
+    crls: Unique<LoadedCrl>,
     /// Files loaded already, as they were then.
     files: HashMap<PathBuf, Stamp>,
     /// Made for the next connection after a change, so that loading certificates one by one costs
@@ -44,7 +44,7 @@ pub(crate) struct Set {
     replacement: Option<Arc<Replacement>>,
     roots: Arc<[Root]>,
     certifi: Arc<[Root]>,
-    crls: Arc<[CertificateRevocationListDer<'static>]>,
+    crls: Arc<[LoadedCrl]>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
 }
@@ -135,12 +135,11 @@ impl Set {
     }
 
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
-        let mut revocation = Revocation::default();
-        if variant.check != RevocationCheck::Off {
-            revocation.check = variant.check;
-            revocation.unknown = UnknownRevocation::Reject;
-            revocation.crls = self.crls.to_vec();
-        }
+        let checks = variant.check != RevocationCheck::Off;
+        let revocation = match checks {
+            true => Revocation::default().check(variant.check).unknown(UnknownRevocation::Reject),
+            false => Revocation::default(),
+        };
         self.builder
             .clone()
             .system_roots(self.asks_system())
@@ -148,6 +147,7 @@ impl Set {
                 self.anchors().into_iter().map(|root| (root.certificate, root.trust)),
             )
             .revocation(revocation)
+            .crls(self.crls.iter().filter(|_| checks).map(|crl| crl.0.clone()))
             .strict(variant.strict)
             .danger_match_common_name(variant.common_name)
             .danger_ignore_validity(variant.ignore_validity)
@@ -242,7 +242,7 @@ impl Trust {
             let (mut unique, mut sources) = (Unique::default(), HashMap::new());
             for (root, source) in roots {
                 unique.add(&root);
-                // The first place counts, as in the store.
+                // As in the store, of several places the first is named.
                 source.map(|source| sources.entry(root.certificate).or_insert(source));
             }
             Arc::new(Replacement { roots: unique.items, sources, searched })

@@ -37,49 +37,23 @@ pub(crate) fn verify(
     common_name: bool,
     searched: Vec<String>,
 ) -> PyResult<Verdict> {
-    let wrong = |text: String| PyValueError::new_err(text);
     if chain_der.is_empty() {
         return Err(wrong("chain_der: no certificate".to_owned()));
     }
-    let name = name
-        .map(|name| {
-            ServerName::try_from(name)
-                .map_err(|_| wrong(format!("name: {name:?} is neither a DNS name nor an address")))
-        })
-        .transpose()?;
-    let purpose = match purpose {
-        "server" => Purpose::ServerAuth,
-        "client" => Purpose::ClientAuth,
-        other => return Err(wrong(format!("purpose: {other:?}, not 'server' or 'client'"))),
-    };
-    let check = match revocation {
-        "off" => RevocationCheck::Off,
-        "leaf" => RevocationCheck::Leaf,
-        "chain" => RevocationCheck::Chain,
-        other => return Err(wrong(format!("revocation: {other:?}, not 'off', 'leaf' or 'chain'"))),
-    };
-    let unknown = match unknown_revocation {
-        "allow" => UnknownRevocation::Allow,
-        "reject" => UnknownRevocation::Reject,
-        other => {
-            return Err(wrong(format!("unknown_revocation: {other:?}, not 'allow' or 'reject'")));
-        }
-    };
-    let time = match time {
-        None => UnixTime::now(),
-        Some(seconds) => Duration::try_from_secs_f64(seconds)
-            .map(UnixTime::since_unix_epoch)
-            .map_err(|error| wrong(format!("time: {error}")))?,
-    };
+    let name = name.map(parse_name).transpose()?;
+    let time = time.map_or_else(|| Ok(UnixTime::now()), parse_time)?;
     let certs = |ders: Vec<Vec<u8>>| ders.into_iter().map(CertificateDer::from);
-    let crls = crls.into_iter().map(CertificateRevocationListDer::from);
+    let revocation = Revocation::default()
+        .check(parse_check(revocation)?)
+        .unknown(parse_unknown(unknown_revocation)?)
+        .crls(crls.into_iter().map(CertificateRevocationListDer::from));
     let mut builder = environment::builder(py)?
         .system_roots(system_trust)
         .extra_roots(certs(extra_roots))
         .fallback_roots(certs(fallback_roots))
         .intermediates(certs(intermediates))
-        .purpose(purpose)
-        .revocation(Revocation::default().check(check).unknown(unknown).crls(crls))
+        .purpose(parse_purpose(purpose)?)
+        .revocation(revocation)
         .strict(strict)
         .danger_match_common_name(common_name);
     for pin in certs(pinned) {
@@ -89,4 +63,55 @@ pub(crate) fn verify(
     let chain: Vec<_> = certs(chain_der).collect();
     let verdict = py.detach(|| verifier.verify(&Peer::new(&chain, name).time(time)));
     Ok(verdict.map_err(|error| Rejected::from(error).searched(&searched)).into())
+}
+
+fn wrong(text: String) -> PyErr {
+    PyValueError::new_err(text)
+}
+
+fn parse_name(name: &str) -> PyResult<ServerName<'_>> {
+    ServerName::try_from(name).map_err(|_| {
+        wrong(format!("name: '{}' is neither a DNS name nor an address", escape(name)))
+    })
+}
+
+fn parse_purpose(purpose: &str) -> PyResult<Purpose> {
+    match purpose {
+        "server" => Ok(Purpose::ServerAuth),
+        "client" => Ok(Purpose::ClientAuth),
+        other => Err(wrong(format!("purpose: '{}', not 'server' or 'client'", escape(other)))),
+    }
+}
+
+fn parse_check(revocation: &str) -> PyResult<RevocationCheck> {
+    match revocation {
+        "off" => Ok(RevocationCheck::Off),
+        "leaf" => Ok(RevocationCheck::Leaf),
+        "chain" => Ok(RevocationCheck::Chain),
+        other => {
+            Err(wrong(format!("revocation: '{}', not 'off', 'leaf' or 'chain'", escape(other))))
+        }
+    }
+}
+
+fn parse_unknown(unknown: &str) -> PyResult<UnknownRevocation> {
+    match unknown {
+        "allow" => Ok(UnknownRevocation::Allow),
+        "reject" => Ok(UnknownRevocation::Reject),
+        other => {
+            Err(wrong(format!("unknown_revocation: '{}', not 'allow' or 'reject'", escape(other))))
+        }
+    }
+}
+
+/// In seconds since 1970.
+fn parse_time(seconds: f64) -> PyResult<UnixTime> {
+    Duration::try_from_secs_f64(seconds)
+        .map(UnixTime::since_unix_epoch)
+        .map_err(|error| wrong(format!("time: {error}")))
+}
+
+/// Without control characters, for messages.
+fn escape(text: &str) -> std::str::EscapeDebug<'_> {
+    text.escape_debug()
 }

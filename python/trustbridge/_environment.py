@@ -28,7 +28,11 @@ def apply(trust: _native.Trust) -> list[str]:
     if not replaces_system:
         return []
     named = _read()
-    trust.replace_system([place.batch for place in named if place.batch], list(map(str, named)))
+    trust.replace_system(
+        [place.batch for place in named if place.batch],
+        list(map(str, named)),
+        [place.source for place in named if place.batch],
+    )
     return list(map(str, named))
 
 
@@ -36,6 +40,14 @@ def read_store() -> _native.Store | NamedStore:
     """What is in the system's store, or in what the variables put in its place."""
     named = _read() if replaces_system else []
     return NamedStore(named) if named else _native.read_store()
+
+
+def source_of(verified: _native.Verified) -> str:
+    """Where the trust anchor came from: one that a variable names has no other source."""
+    for place in _read() if replaces_system else ():
+        if verified.anchor in _certificates_of(place):
+            return place.source
+    return verified.source
 
 
 class _Place:

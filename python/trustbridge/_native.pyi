@@ -71,7 +71,7 @@ class Connection:
 
 @final
 class Verified:
-    """A chain that is trusted. `str()` is the path for people, on several lines."""
+    """A chain that is trusted. `str()` is the path for humans, on several lines."""
 
     @property
     def chain(self) -> list[bytes]:

@@ -332,12 +332,13 @@ fn version(fields: &mut Reader<'_>) -> Result<u8, Malformed> {
     const WHAT: &str = "version";
     let Some(explicit) = fields.optional(der::context(0), WHAT)? else { return Ok(1) };
     let mut inner = Reader::new(explicit);
-    let number = der::small_integer(inner.expect(der::INTEGER, WHAT)?, WHAT)?;
+    let number = der::integer(inner.expect(der::INTEGER, WHAT)?, WHAT)?;
     inner.end(WHAT)?;
     match number {
-        0 => Ok(1),
-        1 => Ok(2),
-        // OpenSSL reads later versions, which do not exist, like the last.
+        [0] => Ok(1),
+        // OpenSSL reads later versions, which do not exist, like the last, and negative ones like
+        // none that has a meaning.
+        [1] | [0x80..=0xff, ..] => Ok(2),
         _ => Ok(3),
     }
 }

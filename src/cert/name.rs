@@ -280,6 +280,8 @@ fn string(tag: u8, value: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
@@ -324,15 +326,15 @@ mod tests {
             (attribute(&[0x55, 4, 10], 0x13, b"a"), attribute(COMMON_NAME, 0x13, b"b"));
         let both = name(&[&[one.clone(), two.clone()]]);
         assert!(same_name(&both, &name(&[&[two.clone(), one.clone()]])));
-        assert!(!same_name(&both, &name(&[&[one.clone()], &[two.clone()]])));
-        assert!(!same_name(&name(&[&[one.clone()], &[two.clone()]]), &name(&[&[two], &[one]])));
+        assert!(!same_name(&both, &name(&[from_ref(&one), from_ref(&two)])));
+        assert!(!same_name(&name(&[from_ref(&one), from_ref(&two)]), &name(&[&[two], &[one]])));
     }
 
     #[test]
     fn a_name_above_is_a_prefix() {
         let (one, two) =
             (attribute(&[0x55, 4, 10], 0x13, b"a"), attribute(COMMON_NAME, 0x13, b"b"));
-        let above = canonical(&name(&[std::slice::from_ref(&one)])).unwrap();
+        let above = canonical(&name(&[from_ref(&one)])).unwrap();
         let below = canonical(&name(&[&[one.clone()], &[two.clone()]])).unwrap();
         assert!(below.starts_with(&above));
         let joined = canonical(&name(&[&[one, two]])).unwrap();

@@ -81,7 +81,12 @@ impl<'a> Walk<'_, 'a> {
     fn revocation(&mut self, path: &Path<'_, 'a>) -> Result<RevocationOutcome, Rejected> {
         let Given { config, time, .. } = *self.given;
         let certs: Vec<_> = path.certs().collect();
-        let known = Known { crls: &config.crls, staple: self.staple, purpose: config.purpose };
+        let known = Known {
+            crls: &config.crls,
+            staple: self.staple,
+            purpose: config.purpose,
+            ignore_validity: config.ignore_validity,
+        };
         let signatures = &mut self.signatures;
         revocation::check(&certs, &known, &config.revocation, time, signatures).map_err(|fault| {
             match fault.kind {

@@ -21,8 +21,9 @@ pub(crate) use unix::Engine;
 pub(crate) use windows::Engine;
 
 use crate::cert::Cert;
-use crate::fault::{BadSetting, Failure};
+use crate::fault::Failure;
 use crate::peer::{Peer, Verified};
+use crate::refused::BadSetting;
 use crate::settings::Config;
 
 /// What each system's file provides, so that a difference fails to compile.

@@ -4,10 +4,11 @@
 
 use super::{Platform, evidence};
 use crate::cert::Cert;
-use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched};
+use crate::fault::{Cause, Evidence, Failure, Fault, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
 use crate::path::search::Search;
 use crate::peer::{Peer, Verified};
+use crate::refused::BadSetting;
 use crate::settings::Config;
 use crate::store::{Source, SystemStore};
 

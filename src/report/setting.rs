@@ -6,7 +6,8 @@ use std::fmt;
 
 use super::os_code;
 use crate::error::BuildError;
-use crate::fault::{BadSetting, OsCode, Unreadable, Unsupported};
+use crate::fault::OsCode;
+use crate::refused::{BadSetting, Unreadable, Unsupported};
 
 impl From<BadSetting> for BuildError {
     fn from(setting: BadSetting) -> Self {

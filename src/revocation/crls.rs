@@ -3,12 +3,14 @@
 //! Reads what OpenSSL reads: version 1, no CRL number, no nextUpdate, long serial numbers.
 
 use std::fmt;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use pki_types::CertificateRevocationListDer;
 
+use super::extension::{Extension, Span, extensions};
+use super::memo::Memo;
 use super::scope::Scope;
-use super::{BadSignature, Provider, Signatures};
+use super::signatures::{BadSignature, Provider, Signatures};
 use crate::cert::der::{self, Malformed, Reader};
 use crate::cert::time::{self, Timestamp};
 use crate::fault::CrlProblem;
@@ -63,7 +65,7 @@ impl Crl {
     }
 
     pub(super) fn bytes(&self, span: Span) -> &[u8] {
-        self.inner.der.get(span.start..span.end).unwrap_or_default()
+        span.of_der(&self.inner.der)
     }
 
     /// Whether its signature was made with this key (contents of a SubjectPublicKeyInfo).
@@ -85,6 +87,12 @@ impl Crl {
         );
         self.inner.memo.put(spki, provider, verdict);
         verdict
+    }
+
+    /// Holds what is remembered, as a thread would that a fork left behind.
+    #[cfg(test)]
+    pub(super) fn take_memo(&self) -> impl Drop + use<'_> {
+        self.inner.memo.take()
     }
 
     /// Whether the serial number is listed as revoked.
@@ -122,21 +130,6 @@ impl PartialEq for Crl {
 }
 
 impl Eq for Crl {}
-
-/// A part of the CRL's DER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    start: usize,
-    end: usize,
-}
-
-impl Span {
-    /// Where `part` lies in `whole`.
-    pub(super) fn of(whole: &[u8], part: &[u8]) -> Self {
-        let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-        Self { start, end: start.saturating_add(part.len()) }
-    }
-}
 
 /// What a CRL says.
 #[derive(Debug)]
@@ -295,7 +288,7 @@ impl Contents {
             if let Some(oid) = entry.unknown_critical {
                 self.object(CrlProblem::UnknownCriticalExtension(der::dotted(oid)));
             }
-            let offset = Span::of(der, element.whole).start;
+            let offset = Span::of(der, element.whole).start();
             self.index.push(hash(minimal(entry.serial)) | u64::try_from(offset).unwrap_or(OFFSET));
         }
         self.index.sort_unstable();
@@ -349,41 +342,6 @@ impl<'a> Entry<'a> {
     }
 }
 
-pub(super) struct Extension<'a> {
-    pub(super) oid: &'a [u8],
-    pub(super) critical: bool,
-    pub(super) value: &'a [u8],
-}
-
-/// The extensions in the contents of a SEQUENCE OF Extension.
-pub(super) fn extensions(list: &[u8]) -> impl Iterator<Item = Result<Extension<'_>, Malformed>> {
-    let mut list = Reader::new(list);
-    std::iter::from_fn(move || {
-        if list.is_empty() {
-            return None;
-        }
-        let extension = Extension::read(&mut list);
-        if extension.is_err() {
-            list = Reader::new(&[]); // the rest cannot be read either
-        }
-        Some(extension)
-    })
-}
-
-impl<'a> Extension<'a> {
-    fn read(list: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let mut fields = Reader::new(list.expect(der::SEQUENCE, "extension")?);
-        let oid = fields.expect(der::OID, "extnID")?;
-        let critical = match fields.optional(der::BOOLEAN, "critical")? {
-            None => false,
-            Some(value) => der::boolean(value, "critical")?,
-        };
-        let value = fields.expect(der::OCTET_STRING, "extnValue")?;
-        fields.end("extension")?;
-        Ok(Self { oid, critical, value })
-    }
-}
-
 /// A serial number without the zeros that DER would not have written (X.690 section 8.3.2).
 pub(super) fn minimal(mut serial: &[u8]) -> &[u8] {
     while let [0, next, ..] = serial {
@@ -404,44 +362,4 @@ fn hash(serial: &[u8]) -> u64 {
         hash ^= hash >> 32;
     }
     hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) & HASH
-}
-
-/// Which keys the CRL's signature was verified with. Nobody ever waits for it, so that a fork at
-/// any moment does no harm: whoever finds it taken verifies again.
-#[derive(Default)]
-struct Memo {
-    known: RwLock<Vec<Known>>,
-}
-
-struct Known {
-    spki: Box<[u8]>,
-    /// The algorithms that judged it: another provider may know others. Kept, so that no other
-    /// list can come to lie at its address.
-    provider: Provider,
-    verdict: Result<(), BadSignature>,
-}
-
-impl Memo {
-    /// An issuer has one key, or a few of one name.
-    const MOST: usize = 16;
-
-    fn get(&self, spki: &[u8], provider: &Provider) -> Option<Result<(), BadSignature>> {
-        let known = self.known.try_read().ok()?;
-        known
-            .iter()
-            .find(|known| Provider::ptr_eq(&known.provider, provider) && *known.spki == *spki)
-            .map(|known| known.verdict)
-    }
-
-    fn put(&self, spki: &[u8], provider: Provider, verdict: Result<(), BadSignature>) {
-        let Ok(mut known) = self.known.try_write() else { return };
-        if known.len() >= Self::MOST {
-            // First what belongs to verifiers that are gone.
-            known.retain(|known| Provider::strong_count(&known.provider) > 1);
-        }
-        if known.len() >= Self::MOST {
-            known.remove(0);
-        }
-        known.push(Known { spki: spki.into(), provider, verdict });
-    }
 }

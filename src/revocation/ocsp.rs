@@ -3,9 +3,11 @@
 //!
 //! Tests: `tests/revocation.rs`, with responses of `openssl ocsp` too.
 
-use super::crls::{extensions, minimal};
+use super::crls::minimal;
 use super::digest::Digest;
-use super::{BadSignature, Query, Signatures};
+use super::extension::extensions;
+use super::query::Query;
+use super::signatures::{BadSignature, Signatures};
 use crate::cert::der::{self, Malformed, Reader};
 use crate::cert::time::{self, Timestamp};
 use crate::cert::{Cert, DIGITAL_SIGNATURE, oids, same_name, split_spki};
@@ -51,14 +53,14 @@ pub(super) fn read(
     if answers.is_empty() {
         return Answer::Nothing(OcspFault::OtherCertificate);
     }
-    if let Err(fault) = response.verify(issuer, query.time, is_revoked, signatures) {
+    if let Err(fault) = response.verify(issuer, query, is_revoked, signatures) {
         return Answer::Nothing(fault);
     }
-    decide(&answers, query.time)
+    decide(&answers, query)
 }
 
 /// Revoked if any answer says so, however old; good if a current one says so.
-fn decide(answers: &[Single], now: Timestamp) -> Answer {
+fn decide(answers: &[Single], query: &Query<'_, '_>) -> Answer {
     let mut fault = OcspFault::OtherCertificate;
     let mut good = false;
     for answer in answers {
@@ -66,9 +68,10 @@ fn decide(answers: &[Single], now: Timestamp) -> Answer {
         match answer.status {
             Status::Revoked(since) => return Answer::Revoked(since),
             Status::Unknown => fault = OcspFault::UnknownToResponder,
-            Status::Good if answer.this_update > now => fault = OcspFault::NotYetValid,
+            Status::Good if query.ignore_validity => good = true,
+            Status::Good if answer.this_update > query.time => fault = OcspFault::NotYetValid,
             // RFC 6960 section 3.2, point 6.
-            Status::Good if due < now => fault = OcspFault::Outdated { due },
+            Status::Good if due < query.time => fault = OcspFault::Outdated { due },
             Status::Good => good = true,
         }
     }
@@ -218,7 +221,7 @@ impl<'a> Response<'a> {
     fn verify(
         &self,
         issuer: &Cert<'_>,
-        now: Timestamp,
+        query: &Query<'_, '_>,
         is_revoked: &mut dyn FnMut(&Cert<'_>, &mut dyn Signatures) -> bool,
         signatures: &mut dyn Signatures,
     ) -> Result<(), OcspFault> {
@@ -232,7 +235,7 @@ impl<'a> Response<'a> {
         let mut fault = OcspFault::UnauthorisedSigner;
         for cert in der::elements(self.certs) {
             let Ok(delegate) = Cert::parse(cert.whole) else { continue };
-            if !self.responder.is(&delegate) || !may_respond(&delegate, issuer, now) {
+            if !self.responder.is(&delegate) || !may_respond(&delegate, issuer, query) {
                 continue;
             }
             let issued = signatures.verify(
@@ -282,7 +285,7 @@ impl Responder<'_> {
 }
 
 /// Whether a certificate, which the issuer's key signed, may sign responses in its place.
-fn may_respond(cert: &Cert<'_>, issuer: &Cert<'_>, now: Timestamp) -> bool {
+fn may_respond(cert: &Cert<'_>, issuer: &Cert<'_>, query: &Query<'_, '_>) -> bool {
     const OCSP_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 9];
     same_name(cert.issuer, issuer.subject)
         && cert
@@ -291,7 +294,7 @@ fn may_respond(cert: &Cert<'_>, issuer: &Cert<'_>, now: Timestamp) -> bool {
             .is_some_and(|list| oids(list).any(|oid| oid == OCSP_SIGNING))
         && cert.key_usage_allows(DIGITAL_SIGNATURE)
         && cert.extensions.unknown_critical.is_none()
-        && (cert.not_before..=cert.not_after).contains(&now)
+        && (query.ignore_validity || (cert.not_before..=cert.not_after).contains(&query.time))
 }
 
 /// Whether a CertID (RFC 6960 section 4.1.1) is this certificate's.

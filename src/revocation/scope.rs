@@ -1,7 +1,7 @@
 //! Which certificates a CRL covers: its issuing distribution point against the certificate's
 //! distribution points (RFC 5280 sections 4.2.1.13, 5.2.5 and 6.3.3 (b)).
 
-use super::crls::{Crl, Span, extensions};
+use super::extension::{Span, extension};
 use crate::cert::der::{self, Malformed, Reader};
 use crate::cert::{Cert, same_name};
 
@@ -50,9 +50,13 @@ impl Scope {
     }
 }
 
-/// The reasons for which this CRL says whether the certificate is revoked; 0 if it does not
-/// cover the certificate.
-pub(super) fn reasons_covered(crl: &Crl, scope: Option<&Scope>, cert: &Cert<'_>) -> u16 {
+/// The reasons for which a CRL, given with its issuer's name, says whether the certificate is
+/// revoked; 0 if it does not cover the certificate.
+pub(super) fn reasons_covered(
+    (crl, issuer): (&[u8], &[u8]),
+    scope: Option<&Scope>,
+    cert: &Cert<'_>,
+) -> u16 {
     if let Some(scope) = scope {
         let left_out = if cert.is_ca() { scope.only_users } else { scope.only_cas };
         // A part of the reasons never adds up to all: OpenSSL reads such a CRL only with
@@ -61,16 +65,14 @@ pub(super) fn reasons_covered(crl: &Crl, scope: Option<&Scope>, cert: &Cert<'_>)
             return 0;
         }
     }
-    let point = scope.and_then(|scope| scope.point).map(|point| crl.bytes(point));
+    let point = scope.and_then(|scope| scope.point).map(|point| point.of_der(crl));
     match points(cert) {
         Err(Malformed(_)) => return 0,
         Ok(points) => {
             let matching = points.iter().find(|candidate| {
                 let issued_here = candidate.crl_issuer.is_none_or(|names| {
-                    crl.issuer().is_some_and(|issuer| {
-                        der::elements(names).any(|name| {
-                            name.tag == DIRECTORY_NAME && directory_name_is(name.value, issuer)
-                        })
+                    der::elements(names).any(|name| {
+                        name.tag == DIRECTORY_NAME && directory_name_is(name.value, issuer)
                     })
                 });
                 issued_here && points_match(candidate.name, point)
@@ -81,24 +83,6 @@ pub(super) fn reasons_covered(crl: &Crl, scope: Option<&Scope>, cert: &Cert<'_>)
         }
     }
     if point.is_none() { ALL_REASONS } else { 0 }
-}
-
-/// The contents of a certificate's extension with this object identifier.
-pub(super) fn extension<'a>(cert: &Cert<'a>, wanted: &[u8]) -> Result<Option<&'a [u8]>, Malformed> {
-    let mut outer = Reader::new(cert.tbs);
-    let mut fields = Reader::new(outer.expect(der::SEQUENCE, "tbsCertificate")?);
-    while let Some(field) = fields.next() {
-        if field.tag == der::context(3) {
-            let list = der::sequence(field.value, "extensions")?;
-            for extension in extensions(list) {
-                let extension = extension?;
-                if extension.oid == wanted {
-                    return Ok(Some(extension.value));
-                }
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// A DistributionPoint of a certificate.

@@ -6,11 +6,11 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+use super::ConfigError;
 use super::provider::default_provider;
-use super::settings::{Settings, Shared};
-use super::{ConfigError, ErrorForm};
-use crate::cert::Cert;
-use crate::{Purpose, Verifier};
+use super::settings::Shared;
+use crate::Purpose;
+use crate::adapter::{ErrorForm, Settings, hints};
 
 /// Verifies clients, for servers that ask for certificates: a [`Verifier`](crate::Verifier) as rustls's
 /// [`ClientCertVerifier`].
@@ -69,6 +69,7 @@ impl ClientChainVerifier {
     ) -> Result<Self, ConfigError> {
         let settings = verifier.into();
         let hints = hints(settings.verifier());
+        let hints = hints.iter().map(|name| DistinguishedName::in_sequence(name)).collect();
         let chosen = settings.verifier().config().system_chosen;
         // The peer needs to be told `unknown_ca`; the server has the observer for the report.
         let shared = Shared::new(settings, provider, Purpose::ClientAuth, ErrorForm::Variant)?;
@@ -90,7 +91,7 @@ impl ClientCertVerifier for ClientChainVerifier {
         self.mandatory
     }
 
-    /// The issuers named to the client: those of [`Verifier::extra_roots`]. None, which invites
+    /// The issuers named to the client: those of [`Verifier::extra_roots`](crate::Verifier::extra_roots). None, which invites
     /// any certificate, where something else can make a certificate trusted.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &self.hints
@@ -127,23 +128,4 @@ impl ClientCertVerifier for ClientChainVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.shared.algorithms.supported_schemes()
     }
-}
-
-/// A list of names too short would make clients keep a good certificate to themselves.
-fn hints(verifier: &Verifier) -> Vec<DistinguishedName> {
-    let config = verifier.config();
-    if config.system.is_some() || !config.fallback.entries().is_empty() || !config.pinned.is_empty()
-    {
-        return Vec::new();
-    }
-    let mut hints: Vec<DistinguishedName> = Vec::new();
-    for cert in verifier.extra_roots().filter_map(|der| Cert::parse(der).ok()) {
-        // Trusted whole, as an end entity: clients look for its issuer.
-        let name = if cert.is_ca() { cert.subject } else { cert.issuer };
-        let name = DistinguishedName::in_sequence(name);
-        if !hints.iter().any(|hint| hint.as_ref() == name.as_ref()) {
-            hints.push(name);
-        }
-    }
-    hints
 }

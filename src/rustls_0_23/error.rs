@@ -1,56 +1,17 @@
 //! rustls's errors for ours, and back. Tests: the table below, and `tests/rustls.rs`.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use rustls::{CertificateError, Error, ExtendedKeyPurpose, OtherError};
 
+use crate::adapter::{self, ErrorForm};
 use crate::{BuildError, ErrorKind, Purpose, VerifyError};
 
-/// What a failed verification is to rustls. Which variant each [`ErrorKind`] gets is in the
-/// [table](super#errors).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorForm {
-    /// The variant of [`CertificateError`] that comes closest, with its context where there is one.
-    /// The peer gets the most precise alert, and the error carries no report.
-    ///
-    /// `Other` only for the kinds that rustls has no variant for.
-    Variant,
-    /// A variant that says all there is to say, and otherwise `Other` with the [`VerifyError`].
-    VariantOrText,
-    /// Always `Other` with the [`VerifyError`]: its line is part of rustls's message, and
-    /// [`verify_error`] always finds the report.
-    Text,
-}
-
-impl ErrorForm {
-    /// The error in this form.
-    pub fn certificate_error(self, error: VerifyError) -> CertificateError {
-        match self {
-            Self::Variant => variant(error),
-            Self::VariantOrText if says_enough(error.kind()) => variant(error),
-            Self::VariantOrText | Self::Text => other(error),
-        }
-    }
-}
-
-/// Whether the variant of this kind says as much as the line of the [`VerifyError`].
-fn says_enough(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Expired
-            | ErrorKind::NotYetValid
-            | ErrorKind::NameMismatch
-            | ErrorKind::WrongPurpose
-            | ErrorKind::BadEncoding
-            | ErrorKind::BadSignature
-            | ErrorKind::UnknownCriticalExtension
-            | ErrorKind::Revoked
-            | ErrorKind::RevocationUnknown
-            | ErrorKind::RevocationOutdated
-    )
+/// The error in this form.
+pub fn certificate_error(error: VerifyError, form: ErrorForm) -> CertificateError {
+    if form.is_variant(error.kind()) { variant(error) } else { other(error) }
 }
 
 fn variant(error: VerifyError) -> CertificateError {
@@ -125,7 +86,7 @@ fn other(error: VerifyError) -> CertificateError {
 /// In the form [`ErrorForm::VariantOrText`].
 impl From<VerifyError> for CertificateError {
     fn from(error: VerifyError) -> Self {
-        ErrorForm::VariantOrText.certificate_error(error)
+        certificate_error(error, ErrorForm::VariantOrText)
     }
 }
 
@@ -147,7 +108,7 @@ fn key_purpose(dotted: &str) -> ExtendedKeyPurpose {
 }
 
 /// Finds the [`VerifyError`] in an error of rustls, or of a library that made the connection: below
-/// every [source](StdError::source), and inside [`io::Error`], `Arc` and `Box`.
+/// every [source](StdError::source), and inside [`std::io::Error`], `Arc` and `Box`.
 ///
 /// `None` if there is none: the failure is another one, its variant has no room for the report
 /// (see [`ErrorForm`]), or the library does not name the error it holds as its source. An
@@ -163,18 +124,10 @@ fn key_purpose(dotted: &str) -> ExtendedKeyPurpose {
 /// # show(&std::io::Error::other("not about certificates"));
 /// ```
 pub fn verify_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a VerifyError> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = held(error).or_else(|| error.source());
-    }
-    None
+    adapter::find(error, held)
 }
 
-/// What an error holds and does not name as its source: these types name the source of what they
-/// hold in the place of it, or nothing.
+/// What an error of rustls holds and does not name as its source.
 fn held<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(
         Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))
@@ -183,27 +136,7 @@ fn held<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + '
     {
         return Some(&**inner);
     }
-    if let Some(error) = error.downcast_ref::<io::Error>() {
-        return error.get_ref().map(|inner| inner as _);
-    }
-    if let Some(inner) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
-        return Some(&**inner);
-    }
-    if let Some(inner) = error.downcast_ref::<Arc<dyn StdError>>() {
-        return Some(&**inner);
-    }
-    inside::<VerifyError>(error)
-        .or_else(|| inside::<Error>(error))
-        .or_else(|| inside::<io::Error>(error))
-        .or_else(|| inside::<OtherError>(error))
-}
-
-/// An `E` in an `Arc` or a `Box`.
-fn inside<'a, E: StdError + 'static>(
-    error: &'a (dyn StdError + 'static),
-) -> Option<&'a (dyn StdError + 'static)> {
-    let shared = error.downcast_ref::<Arc<E>>().map(|inner| &**inner);
-    shared.or_else(|| error.downcast_ref::<Box<E>>().map(|inner| &**inner)).map(|inner| inner as _)
+    adapter::inside::<Error>(error).or_else(|| adapter::inside::<OtherError>(error))
 }
 
 /// Why a verifier or a configuration could not be made.
@@ -399,7 +332,7 @@ mod tests {
             let error = complete(kind);
             // Whoever carries text carries all of it.
             let check = |form: ErrorForm, expected: &str, alert: Alert| {
-                let made = form.certificate_error(error.clone());
+                let made = certificate_error(error.clone(), form);
                 assert_eq!(name(&made), expected, "{kind:?} {form:?}");
                 assert_eq!(text(&made), (expected == "Other").then_some(&error), "{kind:?}");
                 assert_eq!(Alert::from(made), alert, "{kind:?} {form:?}");
@@ -413,10 +346,10 @@ mod tests {
             check(ErrorForm::Text, "Other", Alert::CertificateUnknown);
             assert_eq!(
                 name(&CertificateError::from(error.clone())),
-                name(&ErrorForm::VariantOrText.certificate_error(error.clone()))
+                name(&certificate_error(error.clone(), ErrorForm::VariantOrText))
             );
 
-            let made = ErrorForm::Variant.certificate_error(VerifyError::new(kind));
+            let made = certificate_error(VerifyError::new(kind), ErrorForm::Variant);
             assert_eq!(name(&made), bare, "{kind:?}");
             assert_eq!(Alert::from(made), alert, "{kind:?}");
         }

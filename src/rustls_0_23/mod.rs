@@ -128,11 +128,11 @@ use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
+pub use crate::adapter::{ErrorForm, Settings};
 pub use client::ClientChainVerifier;
-pub use error::{ConfigError, ErrorForm, verify_error};
+pub use error::{ConfigError, certificate_error, verify_error};
 pub use roots::root_store;
 pub use server::ServerChainVerifier;
-pub use settings::Settings;
 
 /// A configuration for clients that verifies servers with this verifier: rustls's default
 /// protocol versions, no client certificate, no ALPN protocols.

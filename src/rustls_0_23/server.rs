@@ -5,10 +5,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
+use super::ConfigError;
 use super::provider::default_provider;
-use super::settings::{Settings, Shared};
-use super::{ConfigError, ErrorForm};
+use super::settings::Shared;
 use crate::Purpose;
+use crate::adapter::{ErrorForm, Settings};
 
 /// Verifies servers: a [`Verifier`](crate::Verifier) as rustls's [`ServerCertVerifier`].
 ///

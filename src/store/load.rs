@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::anchor::{AnchorSetBuilder, StoreEntry};
 use super::contents::Contents;
+use super::count::Count;
 use super::distrust_files;
 use super::file::{Cause, DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing, read_file};
 use super::locations::{DEFAULT, Defaults, DistrustPlaces, Environment, is_bundle};
@@ -429,29 +430,6 @@ impl<'a> Loader<'a> {
 }
 
 const KEPT: &str = "keeping those read earlier";
-
-/// Counts the distinct certificates of one place, although places may repeat each other's.
-struct Count {
-    /// How many certificates there were before.
-    before: usize,
-    repeated: HashSet<usize>,
-    distinct: usize,
-}
-
-impl Count {
-    fn new(anchors: &AnchorSetBuilder) -> Self {
-        Self { before: anchors.len(), repeated: HashSet::new(), distinct: 0 }
-    }
-
-    /// Takes what [`AnchorSetBuilder::insert`] answers.
-    fn add(&mut self, inserted: Result<(), usize>) {
-        let is_first = match inserted {
-            Ok(()) => true,
-            Err(known) => known < self.before && self.repeated.insert(known),
-        };
-        self.distinct += usize::from(is_first);
-    }
-}
 
 #[cfg(test)]
 mod tests;

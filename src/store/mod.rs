@@ -7,6 +7,8 @@
 mod anchor;
 mod base64_lines;
 mod contents;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod count;
 mod distrust;
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod distrust_files;

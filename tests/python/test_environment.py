@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import ssl
 
@@ -98,6 +99,21 @@ def test_verify_looks_at_variables(untrusted, other_file, tmp_path, monkeypatch,
     with pytest.raises(trustbridge.VerificationError) as caught:
         trustbridge.verify(untrusted.chain_der, "localhost", system_trust=False)
     assert "absent.pem" not in caught.value.report
+
+
+@needs_native
+def test_check_names_the_variable(monkeypatch, capsys, other_file, untrusted_server, elsewhere):
+    """A server that it trusts through a variable, wherever variables are read."""
+    from trustbridge._cli import main
+
+    monkeypatch.setenv("SSL_CERT_FILE", other_file)
+    host = f"localhost:{untrusted_server.port}"
+    assert main(["check", host]) == 0
+    source = capsys.readouterr().out.splitlines()[-1].removeprefix("source: ")
+    assert source in (f"SSL_CERT_FILE {other_file}", other_file)
+    assert not elsewhere or source.startswith("SSL_CERT_FILE ")
+    assert main(["check", "--json", host]) == 0
+    assert json.loads(capsys.readouterr().out)["source"] == source
 
 
 @needs_native

@@ -7,8 +7,9 @@ import ssl
 
 import pytest
 import trustbridge
-from cryptography.hazmat.primitives import serialization
-from pki import PAST, PEM, Authority
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from pki import FUTURE, PAST, PEM, Authority
 from servers import EXCHANGES, Server, StdContext, exchange_socket, load_chain, server_context
 from trustbridge._select import SYSTEM_DECIDES
 
@@ -90,6 +91,42 @@ def test_what_is_loaded_completes_no_chain_that_is_there(
     issuer = client_ca.intermediate("trustbridge tests: clients' issuing CA")
     load_chain(context, issuer.leaf("client", client=True))
     assert exchange_socket(context, strict_server.address) == b"ping"
+
+
+# A newer CRL in a context that has made connections.
+
+
+def newer_crl(authority, certificate) -> bytes:
+    """A day younger than those of `Authority.crl`, with the next number."""
+    revoked = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
+    return (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(PAST + datetime.timedelta(days=1))
+        .next_update(FUTURE)
+        .add_extension(x509.CRLNumber(2), critical=False)
+        .add_revoked_certificate(revoked.revocation_date(PAST).build())
+        .sign(authority.key, hashes.SHA256())
+        .public_bytes(PEM)
+    )
+
+
+@pytest.mark.parametrize("new_file", [True, False])
+def test_newer_crl_takes_effect(context, system_ca, tmp_path, new_file):
+    leaf = system_ca.leaf("localhost")
+    path = tmp_path / "crl.pem"
+    path.write_bytes(system_ca.crl())
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    context.load_verify_locations(path)
+    with Server(server_context(leaf)) as server:
+        assert exchange_socket(context, server.address) == b"ping"
+        if new_file:
+            path = tmp_path / "newer.pem"
+        path.write_bytes(newer_crl(system_ca, leaf.certificate))
+        context.load_verify_locations(path)
+        with pytest.raises(ssl.SSLCertVerificationError) as caught:
+            exchange_socket(context, server.address)
+    assert caught.value.verify_code == 23, caught.value
 
 
 # Devices without a clock: X509_V_FLAG_NO_CHECK_TIME, which `ssl` has no name for.

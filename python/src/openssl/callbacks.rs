@@ -105,7 +105,7 @@ impl Asked<'_> {
         Some([leaf].into_iter().chain(others).collect())
     }
 
-    /// What the handshake asks for. `None` if it cannot be read.
+    /// The settings of the handshake. `None` if it cannot be read.
     fn handshake(&self, sent: &[NonNull<X509>]) -> Option<Handshake> {
         let symbols = &self.library.symbols;
         let chain = sent.iter().map(|cert| self.library.der(*cert)).collect::<Option<_>>()?;

@@ -9,8 +9,8 @@
 //!
 //! * **Signatures.** Each function pointer has the type that OpenSSL 3's public headers give the
 //!   function of that name; [`Library::open`] refuses every other major version.
-//! * **The callback's context.** OpenSSL calls [`on_verify`](callbacks::on_verify) with a live `X509_STORE_CTX` whose
-//!   certificates, chain and `SSL` stay alive until it returns.
+//! * **The callback's context.** OpenSSL calls [`on_verify`](callbacks::on_verify) with a live
+//!   `X509_STORE_CTX` whose certificates, chain and `SSL` stay alive until it returns.
 //! * **The argument.** A context's [`Trust`] is owned by the `SSL_CTX` through its ex_data, which
 //!   OpenSSL frees with the `SSL_CTX`; a connection holds a reference to its `SSL_CTX`.
 
@@ -183,8 +183,8 @@ impl Library {
     pub(crate) fn attach(&self, context: &Bound<'_, PyAny>, trust: Arc<Trust>) -> PyResult<()> {
         let ctx = self.ssl_ctx(context)?.as_ptr();
         let trust = Arc::into_raw(trust).cast_mut().cast::<c_void>();
-        // SAFETY: Signatures; `ctx` is alive. The data is what `on_context_freed` expects; the caller
-        // attaches to a new context only, so nothing older is overwritten and leaked.
+        // SAFETY: Signatures; `ctx` is alive. The data is what `on_context_freed` expects. A second
+        // call for the same context would leak what the first one stored.
         let stored = unsafe { (self.symbols.SSL_CTX_set_ex_data)(ctx, self.trust_index, trust) };
         if stored != 1 {
             // SAFETY: the pointer came from `into_raw` and was not stored.
@@ -200,12 +200,12 @@ impl Library {
 
     /// The certificate in DER.
     fn der(&self, cert: NonNull<X509>) -> Option<CertificateDer<'static>> {
-        // SAFETY: Signatures; `cert` is alive. NULL asks for the length only.
+        // SAFETY: Signatures; `cert` is alive. with NULL it only computes the length.
         let length = unsafe { (self.symbols.i2d_X509)(cert.as_ptr(), ptr::null_mut()) };
         let length = usize::try_from(length).ok().filter(|length| *length > 0)?;
         let mut der = vec![0_u8; length];
         let mut end = der.as_mut_ptr();
-        // SAFETY: Signatures; the buffer has the length the same function just asked for, and
+        // SAFETY: Signatures; the buffer has the length that the same function just computed, and
         // the certificate cannot change in between: OpenSSL keeps its encoding.
         let written = unsafe { (self.symbols.i2d_X509)(cert.as_ptr(), &raw mut end) };
         (usize::try_from(written) == Ok(length)).then(|| CertificateDer::from(der))
@@ -215,7 +215,7 @@ impl Library {
     fn parse(&self, der: &[u8]) -> Option<OwnedX509> {
         let length = c_long::try_from(der.len()).ok()?;
         let mut start = der.as_ptr();
-        // SAFETY: Signatures; `start` points to `length` readable bytes. NULL asks for a new
+        // SAFETY: Signatures; `start` points to `length` readable bytes. with NULL it makes a new
         // object.
         let cert = unsafe { (self.symbols.d2i_X509)(ptr::null_mut(), &raw mut start, length) };
         NonNull::new(cert).map(|cert| OwnedX509 { cert, free: self.symbols.X509_free })

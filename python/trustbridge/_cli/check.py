@@ -61,16 +61,22 @@ def check(parsed: argparse.Namespace) -> int:
         print(f"no connection to {shown}: {words(error)}", file=sys.stderr)
         return NO_CONNECTION
     assert verified is not None
+    from .. import _environment
+
+    source = _environment.source_of(verified)
     if parsed.json:
         answer.update(
             trusted=True,
-            source=verified.source,
+            source=source,
             revocation=verified.revocation,
             chain=certificates(verified),
         )
         print_json(answer)
     else:
-        show([f"trusted: {shown}", *str(verified).splitlines()], GREEN)
+        lines = str(verified).splitlines()
+        usual = f"source: {verified.source}"
+        lines = [f"source: {source}" if line == usual else line for line in lines]
+        show([f"trusted: {shown}", *lines], GREEN)
     return TRUSTED
 
 

@@ -15,11 +15,12 @@ use super::codes::{kind_of, os_text};
 use super::profile::broken_rules;
 use crate::cert::Cert;
 use crate::checks;
-use crate::fault::{BadSetting, Cause, Evidence, Failure, Fault, OsCode, Unsupported};
+use crate::fault::{Cause, Evidence, Failure, Fault, OsCode};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::evidence;
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
+use crate::refused::{BadSetting, Unsupported};
 use crate::settings::Config;
 use crate::store::{Source, StoreEntry};
 

@@ -33,9 +33,10 @@ use security_framework_sys::trust::SecTrustEvaluateWithError;
 use super::super::Platform;
 use super::rules::{self, Answer, OsError, Question};
 use crate::cert::Cert;
-use crate::fault::{BadSetting, Failure, Unreadable};
+use crate::fault::Failure;
 use crate::kind::ErrorKind;
 use crate::peer::{Peer, Verified};
+use crate::refused::{BadSetting, Unreadable};
 use crate::settings::Config;
 
 /// The certificates given by the caller, as the system reads them.

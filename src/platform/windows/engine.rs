@@ -19,11 +19,10 @@ use super::cryptoapi::{Answer, ChainEngine, Question, add_all, add_crl, may_be_s
 use super::os_error::{OsError, os_code};
 use crate::cert::{Cert, Summary, subject_of};
 use crate::checks;
-use crate::fault::{
-    BadSetting, Cause, Evidence, Failure, Fault, PlaceProblem, Searched, Unreadable, Unsupported,
-};
+use crate::fault::{Cause, Evidence, Failure, Fault, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
+use crate::refused::{BadSetting, Unreadable, Unsupported};
 use crate::settings::Config;
 use crate::store::{AnchorSet, Refusal, STORE, Source, StoreEntry};
 

@@ -2,9 +2,9 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension,
-    DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod,
-    KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SanType,
-    SerialNumber, SignatureAlgorithm, SigningKey,
+    DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256,
+    RevokedCertParams, SanType, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 
 use crate::NOW;
@@ -91,6 +91,20 @@ impl Spec {
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, name);
         self.params.distinguished_name = subject;
+        self
+    }
+
+    /// The only attribute of the subject, in any string type.
+    pub fn attribute(mut self, kind: DnType, value: DnValue) -> Self {
+        let mut subject = DistinguishedName::new();
+        subject.push(kind, value);
+        self.params.distinguished_name = subject;
+        self
+    }
+
+    /// Valid since the first day of this year.
+    pub fn valid_since(mut self, year: i32) -> Self {
+        self.params.not_before = rcgen::date_time_ymd(year, 1, 1);
         self
     }
 

@@ -114,7 +114,9 @@ class Authority:
                 critical=False,
             )
         if key_usage:
-            builder = builder.add_extension(usage(key_cert_sign=ca, crl_sign=ca), critical=True)
+            builder = builder.add_extension(
+                usage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca), critical=True
+            )
         self.certificate = builder.sign(signer.key, hashes.SHA256())
 
     @property

@@ -12,10 +12,11 @@ use super::super::codes::{ERR_SEC_CREATE_CHAIN_FAILED, ERR_SEC_NOT_TRUSTED, KIND
 use super::*;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
+use crate::complete::complete;
 use crate::error::{Parts, VerifyError};
 use crate::fault::AppleRule;
 use crate::store::Refusal;
-use crate::verifier::{Verifier, VerifierBuilder, complete};
+use crate::verifier::{Verifier, VerifierBuilder};
 
 /// 2027-01-15 08:00:00 UTC.
 const NOW: i64 = 1_800_000_000;

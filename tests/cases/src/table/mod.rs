@@ -8,6 +8,7 @@ mod hostile;
 mod issuers;
 mod names;
 mod paths;
+mod readings;
 mod revocation;
 mod strict_profile;
 mod validity;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Case> {
     end_entities::rows(&mut table);
     strict_profile::rows(&mut table);
     constraints::rows(&mut table);
+    readings::rows(&mut table);
     revocation::rows(&mut table);
     revocation::core_rows(&mut table);
     hostile::rows(&mut table);
