@@ -147,3 +147,29 @@ fn crl_survives_mutations() {
         entry::crl(&random.mutate(&valid));
     }
 }
+
+#[test]
+fn names_survive_mutations() {
+    let general = |tag, text: &[u8]| entry::element(tag, text);
+    let names = [general(0x82, b"server.test"), general(0x81, b"a@server.test")].concat();
+    let names = entry::element(0x30, &[names, general(0x86, b"https://server.test/")].concat());
+    let subtree = |tag, text: &[u8]| entry::element(0x30, &general(tag, text));
+    let permitted = [subtree(0x82, b"test"), subtree(0x81, b".test"), subtree(0x86, b".test")];
+    let excluded = [subtree(0x82, b"other.test"), subtree(0x87, &[10, 0, 0, 0, 255, 0, 0, 0])];
+    let constraints = entry::element(
+        0x30,
+        &[entry::element(0xa0, &permitted.concat()), entry::element(0xa1, &excluded.concat())]
+            .concat(),
+    );
+    let mut valid = Vec::new();
+    for piece in [names, constraints] {
+        valid.extend(u16::try_from(piece.len()).unwrap().to_be_bytes());
+        valid.extend(piece);
+    }
+    valid.extend(b"Issuing  CA");
+    assert!(entry::names(&valid), "the input that is mutated is trusted");
+    let mut random = Random(0x6e61_6d65_5f66_757a);
+    for _ in 0..rounds() {
+        entry::names(&random.mutate(&valid));
+    }
+}

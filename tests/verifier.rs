@@ -1,11 +1,21 @@
 //! Settings, errors and reports of the verifier.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use pki_types::{
+    AlgorithmIdentifier, CertificateDer, CertificateRevocationListDer, InvalidSignature,
+    ServerName, SignatureVerificationAlgorithm, UnixTime,
+};
 use rcgen::KeyUsagePurpose as KeyUsage;
 use trustbridge::{
     BuildError, ErrorKind, Peer, Refusal, Revocation, RevocationCheck, Source, Verified, Verifier,
@@ -152,7 +162,7 @@ fn a_trusted_end_entity_is_held_to_the_same_rules_wherever_it_is_trusted() {
         (own(|node| node.names(&["other.example"])), false, Some(ErrorKind::NameMismatch)),
         // keyCertSign without basicConstraints: a CA in the old way, which the strict profile rejects.
         (own(may_sign), false, None),
-        (own(may_sign), true, Some(ErrorKind::NotACa)),
+        (own(may_sign), true, Some(ErrorKind::NotStandardsCompliant)),
     ] {
         for builder in [only(&[&itself]), only(&[]).pinned_leaf(der(&itself))] {
             let verdict = verify(&builder.strict(strict).build().unwrap(), &[&itself]);
@@ -294,4 +304,112 @@ fn an_empty_chain_has_its_own_words() {
     assert_eq!(error.kind(), ErrorKind::NoCertificate);
     assert_eq!(error.to_string(), "example.com: no certificate was sent");
     assert!(format!("{error:?}").starts_with("VerifyError(NoCertificate: "), "{error:?}");
+}
+
+/// ECDSA with P-256 and SHA-256, counted.
+#[derive(Debug)]
+struct Counted;
+
+static VERIFIED: AtomicUsize = AtomicUsize::new(0);
+
+impl SignatureVerificationAlgorithm for Counted {
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        webpki::aws_lc_rs::ECDSA_P256_SHA256.public_key_alg_id()
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        webpki::aws_lc_rs::ECDSA_P256_SHA256.signature_alg_id()
+    }
+
+    fn verify_signature(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        VERIFIED.fetch_add(1, Ordering::Relaxed);
+        webpki::aws_lc_rs::ECDSA_P256_SHA256.verify_signature(key, message, signature)
+    }
+}
+
+/// How many signatures a verdict costs.
+fn signatures(builder: VerifierBuilder, chain: &[&Node]) -> (usize, Result<Verified, VerifyError>) {
+    let algorithms = vec![&Counted as &'static dyn SignatureVerificationAlgorithm];
+    let verifier = builder.signature_algorithms(algorithms).build().unwrap();
+    let before = VERIFIED.load(Ordering::Relaxed);
+    let verdict = verify(&verifier, chain);
+    (VERIFIED.load(Ordering::Relaxed) - before, verdict)
+}
+
+/// One test, so that nobody else counts meanwhile.
+#[test]
+fn a_signature_is_verified_once_and_only_below_a_trusted_key() {
+    let plain = |name: &str| ca(name).no_authority_key_id();
+    let root = plain("root").self_signed();
+
+    // Nothing but the path.
+    let issuing = ca("issuing").issued_by(&root);
+    let leaf = server().issued_by(&issuing);
+    let (count, verdict) = signatures(only(&[&root]), &[&leaf, &issuing, &root]);
+    assert_eq!((count, verdict.is_ok()), (2, true));
+
+    // CAs that certify each other, and one that somebody signed with a key of their own in the
+    // root's name: only that one costs a signature, whether the root is usable or not.
+    let names = ["mesh 0", "mesh 1", "mesh 2", "mesh 3", "mesh 4", "mesh 5", "mesh 6", "mesh 7"];
+    let cas: Vec<_> = names.iter().map(|name| plain(name).self_signed()).collect();
+    let mut mesh = Vec::new();
+    for (subject, name) in cas.iter().zip(names) {
+        let others = cas.iter().filter(|issuer| issuer.der != subject.der);
+        mesh.extend(others.map(|issuer| plain(name).issued_for(subject, issuer)));
+    }
+    let false_root = plain("root").self_signed();
+    let forged = plain("mesh 7").issued_for(&cas[7], &false_root);
+    let leaf = server().no_authority_key_id().issued_by(&cas[0]);
+    let sent: Vec<_> = std::iter::once(&leaf).chain(&mesh).chain([&forged]).collect();
+    let expired = plain("root").valid(-300 * DAY, -DAY).self_signed_as(&root);
+    for anchor in [&root, &expired] {
+        let (count, verdict) = signatures(only(&[anchor]), &sent);
+        assert!(verdict.is_err());
+        assert_eq!(count, 1, "{:?}", verdict.map_err(|error| error.to_string()));
+    }
+    // The same mesh below a trusted key is walked to the end, and each link costs at most once.
+    let top = plain("mesh 7").issued_for(&cas[7], &root);
+    let sent: Vec<_> = std::iter::once(&leaf).chain(&mesh).chain([&top]).collect();
+    let (count, verdict) = signatures(only(&[&root]), &sent);
+    assert!(verdict.is_ok() && count <= 3, "{count}");
+
+    // Ninety certificates of one name that the root did not sign, and the one that it did.
+    let issuing = plain("issuing").issued_by(&root);
+    let leaf = server().no_authority_key_id().issued_by(&issuing);
+    let forged: Vec<_> = (0..90).map(|_| plain("issuing").issued_by(&false_root)).collect();
+    let sent: Vec<_> = std::iter::once(&leaf).chain(&forged).chain([&issuing]).collect();
+    let (count, verdict) = signatures(only(&[&root]), &sent);
+    assert!(verdict.is_ok() && count <= 92, "{count}");
+    let (count, verdict) = signatures(only(&[&root]), &sent[..91]);
+    assert!(verdict.is_err() && count <= 91, "{count}");
+
+    // More than any verification pays for: that is the fault, not a missing issuer.
+    let roots: Vec<_> = (0..600).map(|_| plain("root").self_signed_as(&root)).collect();
+    let strangers: Vec<_> = (0..600).map(|_| plain("root").self_signed()).collect();
+    assert_eq!(roots.len(), strangers.len());
+    let leaf = server().no_authority_key_id().issued_by(&false_root);
+    let (count, verdict) = signatures(only(&strangers.iter().collect::<Vec<_>>()), &[&leaf]);
+    assert_eq!(verdict.unwrap_err().kind(), ErrorKind::ChainTooComplex);
+    assert!(count < 400, "{count}");
+    // Equal keys are one.
+    let (count, verdict) = signatures(only(&roots.iter().collect::<Vec<_>>()), &[&leaf]);
+    assert_eq!((count, verdict.is_err()), (1, true));
+}
+
+#[test]
+fn thousands_of_known_intermediates() {
+    let root = ca("root").self_signed();
+    let issuing = ca("issuing").issued_by(&root);
+    let known: Vec<_> = (0..3_000)
+        .map(|number| ca(&format!("known {number}")).issued_for(&issuing, &root))
+        .collect();
+    let leaf = server().issued_by(&issuing);
+    let known = known.iter().chain([&issuing]).map(der);
+    let verifier = only(&[&root]).intermediates(known).build().unwrap();
+    assert_eq!(verify(&verifier, &[&leaf]).unwrap().chain.len(), 3);
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pki_types::{CertificateDer, ServerName, UnixTime};
+use pki_types::{
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, ServerName,
+    SignatureVerificationAlgorithm, UnixTime,
+};
 use trustbridge::{Crl, Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
 use trustbridge::{files, pem};
 
@@ -106,4 +109,119 @@ pub(crate) fn verify(data: &[u8]) -> bool {
         }
     }
     trusted
+}
+
+/// Names and name constraints that nobody signed: two pieces of data, each after two bytes of
+/// length, become the subject alternative names of an end entity and the name constraints of its CA;
+/// the rest becomes the name of the CA and of the end entity's issuer, between which white space is
+/// added. Every signature is taken for good. Returns whether the chain was trusted.
+pub(crate) fn names(data: &[u8]) -> bool {
+    let mut rest = data;
+    let mut piece = || match rest {
+        [high, low, after @ ..] => {
+            let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+            let (piece, after) = after.split_at(length);
+            rest = after;
+            piece.to_vec()
+        }
+        _ => Vec::new(),
+    };
+    let (names, constraints) = (piece(), piece());
+    let extension = |last, value: &[u8]| {
+        element(0x30, &[&[6, 3, 0x55, 0x1d, last][..], &element(4, value)].concat())
+    };
+    let name = |before: &[u8], text: &[u8]| {
+        let text = element(0x0c, &[before, text].concat());
+        let attribute = element(0x30, &[&[6, 3, 0x55, 4, 3][..], &text].concat());
+        element(0x30, &element(0x31, &attribute))
+    };
+    let ca = extension(19, &element(0x30, &[1, 1, 0xff]));
+    let root = certificate(
+        &name(b"", rest),
+        &name(b"", rest),
+        &[ca, extension(30, &constraints)].concat(),
+    );
+    let leaf = certificate(&name(b"", b"server.test"), &name(b" ", rest), &extension(17, &names));
+    let chain = [CertificateDer::from(leaf)];
+    let mut trusted = false;
+    for purpose in [Purpose::ServerAuth, Purpose::ClientAuth] {
+        let verifier = Verifier::builder()
+            .system_roots(false)
+            .extra_roots([CertificateDer::from(root.clone())])
+            .signature_algorithms(vec![&Anything as &'static dyn SignatureVerificationAlgorithm])
+            .purpose(purpose)
+            .build();
+        let Ok(verifier) = verifier else { return false };
+        for name in [None, ServerName::try_from("server.test").ok()] {
+            let time = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+            let verdict = verifier.verify(&Peer::new(&chain, name).time(time));
+            trusted |= verdict.is_ok();
+            if let Err(error) = verdict {
+                assert!(!error.report().contains('\u{1b}'));
+            }
+        }
+    }
+    trusted
+}
+
+/// ECDSA with P-256 and SHA-256, whatever the signature.
+#[derive(Debug)]
+struct Anything;
+
+const P256: &[u8] =
+    &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const ECDSA_SHA256: &[u8] = &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+
+impl SignatureVerificationAlgorithm for Anything {
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        AlgorithmIdentifier::from_slice(P256)
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        AlgorithmIdentifier::from_slice(ECDSA_SHA256)
+    }
+
+    fn verify_signature(&self, _: &[u8], _: &[u8], _: &[u8]) -> Result<(), InvalidSignature> {
+        Ok(())
+    }
+}
+
+fn certificate(subject: &[u8], issuer: &[u8], extensions: &[u8]) -> Vec<u8> {
+    let algorithm = element(0x30, ECDSA_SHA256);
+    let time = element(0x17, b"200101000000Z");
+    let until = element(0x17, b"400101000000Z");
+    let key = [element(0x30, P256), element(3, &[&[0, 4][..], &[1; 64]].concat())].concat();
+    let tbs = [
+        element(0xa0, &[2, 1, 2]),
+        vec![2, 1, 1],
+        algorithm.clone(),
+        issuer.to_vec(),
+        element(0x30, &[time, until].concat()),
+        subject.to_vec(),
+        element(0x30, &key),
+        element(0xa3, &element(0x30, extensions)),
+    ];
+    let signed = [element(0x30, &tbs.concat()), algorithm, element(3, &[0, 1])];
+    element(0x30, &signed.concat())
+}
+
+/// One element of DER.
+pub(crate) fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    match contents.len() {
+        length @ 0..=0x7f => out.extend(u8::try_from(length)),
+        length => {
+            out.push(0x83);
+            out.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes().into_iter().skip(1));
+            // No longer than it must be.
+            while out.get(2) == Some(&0) {
+                out.remove(2);
+                if let Some(count) = out.get_mut(1) {
+                    *count -= 1;
+                }
+            }
+        }
+    }
+    out.extend(contents);
+    out
 }
