@@ -408,22 +408,22 @@ fn no_path(given: &Given<'_, '_>, graph: &Graph<'_>) -> Box<Failure> {
 fn near_misses(walk: &Walk<'_, '_>) -> Vec<NearMiss> {
     let graph = walk.graph;
     let refused = graph.anchors.iter().filter_map(|anchor| {
-        anchor.refusal.as_ref().map(|(refusal, entry)| NearMiss::new(entry, refusal.clone()))
+        anchor.refusal.as_ref().map(|(refusal, entry)| (*entry, refusal.clone()))
     });
-    let wrong_key = graph.anchors.iter().filter(|anchor| {
-        anchor.refusal.is_none()
-            && (0..graph.nodes.len()).any(|node| {
-                walk.validation
-                    .signatures
-                    .known(node, anchor.key)
-                    .is_some_and(|link| link != Link::Good)
-            })
-    });
-    let strangers = graph.strangers.iter().copied().chain(wrong_key.map(|anchor| anchor.entry));
-    let strangers = strangers.map(|entry| NearMiss::new(entry, Refusal::DifferentKey));
+    let wrong = walk.validation.signatures.wrong_keys();
+    let wrong = graph
+        .anchors
+        .iter()
+        .filter(|anchor| anchor.refusal.is_none() && wrong.contains(&anchor.key));
+    let strangers = graph.strangers.iter().copied().chain(wrong.map(|anchor| anchor.entry));
+    let strangers = strangers.map(|entry| (entry, Refusal::DifferentKey));
     let mut out: Vec<NearMiss> = Vec::new();
-    for miss in refused.chain(strangers) {
-        if out.len() < MAX_NEAR_MISSES && !out.contains(&miss) {
+    for (entry, refusal) in refused.chain(strangers).take(5 * MAX_NEAR_MISSES) {
+        if out.len() == MAX_NEAR_MISSES {
+            break;
+        }
+        let miss = NearMiss::new(entry, refusal);
+        if !out.contains(&miss) {
             out.push(miss);
         }
     }
