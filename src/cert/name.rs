@@ -280,8 +280,6 @@ fn string(tag: u8, value: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::slice::from_ref;
-
     use super::*;
 
     fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
@@ -292,12 +290,12 @@ mod tests {
         element(der::SEQUENCE, &[element(der::OID, oid), element(tag, text)].concat())
     }
 
-    fn name(rdns: &[&[Vec<u8>]]) -> Vec<u8> {
+    fn name(rdns: &[&[&[u8]]]) -> Vec<u8> {
         rdns.iter().flat_map(|rdn| element(der::SET, &rdn.concat())).collect()
     }
 
     fn common(tag: u8, text: &[u8]) -> Vec<u8> {
-        name(&[&[attribute(COMMON_NAME, tag, text)]])
+        name(&[&[&attribute(COMMON_NAME, tag, text)]])
     }
 
     #[test]
@@ -322,23 +320,21 @@ mod tests {
 
     #[test]
     fn order_matters_between_sets_only() {
-        let (one, two) =
-            (attribute(&[0x55, 4, 10], 0x13, b"a"), attribute(COMMON_NAME, 0x13, b"b"));
-        let both = name(&[&[one.clone(), two.clone()]]);
-        assert!(same_name(&both, &name(&[&[two.clone(), one.clone()]])));
-        assert!(!same_name(&both, &name(&[from_ref(&one), from_ref(&two)])));
-        assert!(!same_name(&name(&[from_ref(&one), from_ref(&two)]), &name(&[&[two], &[one]])));
+        let one = &attribute(&[0x55, 4, 10], 0x13, b"a")[..];
+        let two = &attribute(COMMON_NAME, 0x13, b"b")[..];
+        let (joined, apart) = (name(&[&[one, two]]), name(&[&[one], &[two]]));
+        assert!(same_name(&joined, &name(&[&[two, one]])));
+        assert!(!same_name(&joined, &apart));
+        assert!(!same_name(&apart, &name(&[&[two], &[one]])));
     }
 
     #[test]
     fn a_name_above_is_a_prefix() {
-        let (one, two) =
-            (attribute(&[0x55, 4, 10], 0x13, b"a"), attribute(COMMON_NAME, 0x13, b"b"));
-        let above = canonical(&name(&[from_ref(&one)])).unwrap();
-        let below = canonical(&name(&[&[one.clone()], &[two.clone()]])).unwrap();
-        assert!(below.starts_with(&above));
-        let joined = canonical(&name(&[&[one, two]])).unwrap();
-        assert!(!joined.starts_with(&above));
+        let one = &attribute(&[0x55, 4, 10], 0x13, b"a")[..];
+        let two = &attribute(COMMON_NAME, 0x13, b"b")[..];
+        let above = canonical(&name(&[&[one]])).unwrap();
+        assert!(canonical(&name(&[&[one], &[two]])).unwrap().starts_with(&above));
+        assert!(!canonical(&name(&[&[one, two]])).unwrap().starts_with(&above));
     }
 
     #[test]

@@ -15,13 +15,15 @@ use crate::fault::Violation;
 
 /// Most pairs of names and constraints for one certificate and one CA, as in OpenSSL.
 const MAX_PAIRS: usize = 1 << 20;
-/// The same for a whole verification.
+/// Most work for a whole verification: one for each pair, and one more for each 32 octets of its
+/// constraint.
 const MAX_COMPARISONS: usize = 1 << 21;
 
 /// The constraints of one CA.
 pub(super) struct Constraints<'a> {
     permitted: Vec<Subtree<'a>>,
     excluded: Vec<Subtree<'a>>,
+    octets: usize,
 }
 
 struct Subtree<'a> {
@@ -65,7 +67,7 @@ impl<'a> Constraints<'a> {
             Ok(Some(subtrees)) => der::elements(subtrees).filter_map(subtree).collect(),
             _ => Vec::new(),
         };
-        Self { permitted: list(0), excluded: list(1) }
+        Self { permitted: list(0), excluded: list(1), octets: contents.len() }
     }
 
     /// Whether all names of a certificate are within (RFC 5280 section 6.1.3 (b) and (c)). Its
@@ -81,7 +83,8 @@ impl<'a> Constraints<'a> {
         let constraints = self.permitted.len() + self.excluded.len();
         let names = der::elements(alternative).count() + der::elements(cert.subject).count();
         let pairs = names.saturating_mul(constraints);
-        *comparisons = comparisons.saturating_add(pairs);
+        let work = names.saturating_mul(constraints + self.octets / 32);
+        *comparisons = comparisons.saturating_add(work);
         if pairs > MAX_PAIRS || *comparisons > MAX_COMPARISONS {
             return Err(Violation::TooMany);
         }

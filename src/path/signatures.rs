@@ -3,7 +3,7 @@
 //!
 //! Tests: the table in `tests/cases` (hostile chains), `tests/verifier.rs`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::cert::der::{self, Reader};
 use crate::cert::{Cert, Key, split_spki};
@@ -62,6 +62,12 @@ impl<'a> Signatures<'a> {
     /// What is known already.
     pub(super) fn known(&self, number: usize, key_number: usize) -> Option<Link> {
         self.memo.get(&(number, key_number)).copied()
+    }
+
+    /// The numbers of the keys with which something was not signed that might have been.
+    pub(super) fn wrong_keys(&self) -> HashSet<usize> {
+        let wrong = self.memo.iter().filter(|(_, link)| **link != Link::Good);
+        wrong.map(|((_, key), _)| *key).collect()
     }
 
     /// Whether a message was signed with a key. Takes the contents of a SubjectPublicKeyInfo and of

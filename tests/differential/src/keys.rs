@@ -124,11 +124,13 @@ pub struct Pool {
 
 /// How many keys of the pool are P-256; they come first.
 pub const PLAIN: usize = 24;
+/// How many others follow.
+pub const OTHERS: usize = 7;
 
 impl Pool {
     /// Makes the keys.
     pub fn new() -> Self {
-        let others = [
+        let others: [_; OTHERS] = [
             Kind::P384,
             Kind::P521,
             Kind::Secp256k1,
@@ -139,11 +141,6 @@ impl Pool {
         ];
         let kinds = std::iter::repeat_n(Kind::P256, PLAIN).chain(others);
         Self { keys: kinds.map(Key::new).collect() }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.keys.len()
     }
 
     /// One of them.

@@ -2,7 +2,7 @@
 
 use crate::certificate::{Attribute, Certificate, Name};
 use crate::der;
-use crate::keys::{Hash, PLAIN};
+use crate::keys::{Hash, OTHERS, PLAIN};
 use crate::scenario::{DAY, NOW, Purpose, Trust, World, ca, key_id, name, oid};
 
 type Mutation = fn(&mut World<'_>);
@@ -647,7 +647,7 @@ fn signature(world: &mut World<'_>) {
 /// Another key for a certificate of the chain, and for what it issued.
 fn key(world: &mut World<'_>) {
     let place = world.any();
-    let key = PLAIN + world.random.below(world.pool.len() - PLAIN);
+    let key = PLAIN + world.random.below(OTHERS);
     let top = world.chain.len() - 1;
     let cert = &mut world.chain[place];
     cert.key = key;
