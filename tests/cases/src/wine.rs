@@ -10,6 +10,10 @@ const OFFLINE: &str =
     "Wine 8 finds what a given CRL revokes, but takes no CRL it has not fetched for a clean answer";
 const UNKNOWN: &str = "Wine 8's SSL policy does not let an unknown revocation status be ignored";
 const NO_REASON: &str = "Windows does not say why it knows no revocation status";
+const EXTENSION: &str = "Wine 8 does not know this extension";
+const ENCODING: &str = "Wine 8 does not read this encoding";
+const DIRECTORY: &str = "Wine 8 does not compare directory names with name constraints";
+const ONE_CRL: &str = "Wine 8 asks one of several CRLs of an issuer";
 const ADDRESS: &str = "Wine 8 does not compare IP addresses with subject alternative names";
 
 pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
@@ -43,7 +47,7 @@ pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
         Trusted(2),
         "Windows leaves the key usage of an end entity to the TLS library",
     ),
-    ("version-1-root", Refused("NotACa"), "Windows needs basicConstraints in a CA"),
+    ("version-1-root", Refused("UntrustedRoot"), "Windows needs basicConstraints in a CA"),
     (
         "leaf-may-sign",
         Refused("WrongPurpose"),
@@ -57,4 +61,56 @@ pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
     ("crl-outdated-allowed", Refused("RevocationUnknown"), UNKNOWN),
     ("crl-outdated-rejected", Refused("RevocationUnknown"), NO_REASON),
     ("crl-of-an-impostor", Refused("RevocationUnknown"), NO_REASON),
+    ("issuer-without-white-space", Trusted(3), KEY_ID),
+    ("issuer-in-other-case-beyond-ascii", Trusted(3), KEY_ID),
+    ("true-as-01", Refused("UnknownIssuer"), ENCODING),
+    ("not-a-ca-written-out", Refused("UnknownIssuer"), ENCODING),
+    ("key-usage-of-four-octets", Refused("WrongPurpose"), ENCODING),
+    ("critical-policy-constraints", Refused("UnknownCriticalExtension"), EXTENSION),
+    ("critical-inhibit-any-policy", Refused("UnknownCriticalExtension"), EXTENSION),
+    ("critical-ocsp-no-check", Refused("UnknownCriticalExtension"), EXTENSION),
+    ("netscape-type-client", Trusted(2), "Wine 8 does not read Netscape's certificate type"),
+    ("subject-permitted", Refused("NameConstraints"), DIRECTORY),
+    ("subject-excluded", Trusted(3), DIRECTORY),
+    (
+        "unsupported-form-of-a-name",
+        Trusted(3),
+        "Wine 8 ignores name constraints of a form that it does not know",
+    ),
+    (
+        "path-length-and-self-issued",
+        Refused("NameConstraints"),
+        "Wine 8 applies name constraints to self-issued intermediates",
+    ),
+    ("crl-newer-revokes-first", Refused("RevocationUnknown"), ONE_CRL),
+    ("crl-older-revokes", Refused("RevocationUnknown"), ONE_CRL),
+    ("crl-outdated-before-good", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-outdated-after-good", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-outdated-revoked-newer-good", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-version-1", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-without-next-update", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-number-of-24-bytes", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-of-user-certificates", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-removed", Refused("Revoked"), "Wine 8 does not know the reason removeFromCRL"),
+    (
+        "crl-issuer-in-another-string-type",
+        Refused("RevocationUnknown"),
+        "Wine 8 compares the names of issuers of CRLs byte by byte",
+    ),
+    ("crl-unknown-extension", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-not-yet-valid", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-due-now", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-unknown-critical-extension", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-critical-number", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-unknown-critical-entry-extension", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-delta", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-indirect", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-unknown-critical-extension-beside-good", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-delta-beside-good", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-indirect-beside-good", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-damaged-beside-good", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-signer-without-crl-sign", Refused("RevocationUnknown"), NO_REASON),
+    ("crl-foreign-before-good", Refused("RevocationUnknown"), OFFLINE),
+    ("crl-foreign-after-good", Refused("RevocationUnknown"), OFFLINE),
+    ("algorithms-differ", Refused("BadSignature"), "Wine 8 verifies by one of the two algorithms"),
 ];

@@ -23,9 +23,6 @@ WINDOWS: dict[str, str] = {
     "test_handshake.py::test_common_name_only_if_asked_for": (
         "Windows' verifier has no switch for common names"
     ),
-    "test_handshake.py::test_end_entity_in_the_store_is_no_ca": (
-        "nothing is loaded of a file whose only certificate is no CA, and that is an error"
-    ),
     "test_verify.py::test_trusted": "the certificates of SSL_CERT_FILE are called the extra roots",
 }
 
