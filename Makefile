@@ -22,7 +22,7 @@ export CARGO_TERM_PROGRESS_WHEN := never
 
 .PHONY: help
 help:
-	@echo 'make demo               real TLS on loopback: accepted and refused, from Rust and Python'
+	@echo 'make demo               real TLS on loopback: accepted and rejected, from Rust and Python'
 	@echo 'make test               everything below, in this order'
 	@echo '  make lint             rustfmt, clippy, features, rustdoc, ruff, mypy, stubs, workflows'
 	@echo '  make test-rust        unit, integration and documentation tests'
@@ -30,16 +30,16 @@ help:
 	@echo '  make test-truststore  the public tests of truststore, run with our package'
 	@echo '  make test-docs        the Python examples of the READMEs'
 	@echo '  make test-install     pip install from a checkout and from the sdist'
-	@echo '  make test-pip         pip with trustbridge in the place of its own library'
+	@echo '  make test-pip         pip with trustbridge instead of truststore'
 	@echo '  make test-windows     the Windows backend, cross-built and run under Wine'
 	@echo '  make test-windows-python  the Python tests on CPython for Windows, under Wine'
 	@echo '  make test-targets     compile and lint for other systems'
-	@echo '  make test-release     the checks of a release, each with what it must catch'
+	@echo '  make test-release     the release checks, each with a counter-example'
 	@echo 'make bench              speed and memory beside peers, into benches/'
 	@echo 'make bundle             one none-any wheel of platform wheels (WHEELS="…"), into dist/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean              removes what all of these made'
-	@echo 'Now and then, for minutes or hours (tests/occasional/README.md):'
+	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
 	@echo '  make test-stress test-interpreters test-windows-python-all test-pip-own preview-wheels'
 
 .PHONY: test
@@ -156,7 +156,7 @@ release-rehearsal:
 clean:
 	rm -rf .venv .venv-* build dist target
 
-# Now and then: tests/occasional/README.md -----------------------------------------------------
+# Not part of make test: tests/occasional/README.md ------------------------------------------
 
 .PHONY: test-stress
 test-stress: setup-python

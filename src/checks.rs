@@ -2,7 +2,7 @@
 //! operating system, and says at which depth it is broken.
 //!
 //! On Unix these run before any signature is verified: a path that breaks one is not worth a
-//! signature. `webpki` checks most of them again; key usage and key strength only here.
+//! signature. `webpki` verifies the signatures and checks nothing else.
 //!
 //! Tests: `tests/cases.rs` (the table of cases), `tests/openssl.rs` (the same against OpenSSL).
 

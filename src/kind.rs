@@ -36,7 +36,8 @@ pub enum ErrorKind {
     WeakKey,
     /// A certificate issued another one but is not a CA (RFC 5280 section 4.2.1.9).
     NotACa,
-    /// A CA certificate is used as an end entity and is not itself in the store.
+    /// A CA certificate is used as an end entity. Only Apple's verifier reports this; on Unix a CA
+    /// certificate may be an end entity.
     CaAsEndEntity,
     /// A CA's key usage does not allow it to sign certificates (RFC 5280 section 4.2.1.3).
     KeyUsage,

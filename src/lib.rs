@@ -38,7 +38,7 @@
 //! # Which certificates are trust anchors
 //!
 //! On Unix the store is found as OpenSSL finds it. `SSL_CERT_FILE` and `SSL_CERT_DIR` each
-//! replace their own half of the default; an empty value counts as unset. If a variable points to
+//! replace their own half of the default; an empty value is ignored. If a variable points to
 //! something without certificates, every error says so; there is no silent fallback. Without them the
 //! distribution's bundle is used, and a directory of hashed names only where there is no bundle. [`SystemStore::snapshot`] shows what was
 //! found and what went wrong. It is read once per process and again when its files change.

@@ -75,7 +75,7 @@ impl Revocation {
         Self { check, ..self }
     }
 
-    /// What happens to a certificate whose status cannot be found out.
+    /// What happens to a certificate whose status is unknown.
     #[must_use]
     pub fn unknown(self, unknown: UnknownRevocation) -> Self {
         Self { unknown, ..self }

@@ -243,17 +243,18 @@ impl VerifierBuilder {
         self.system.store()
     }
 
-    /// Whether the operating system's trust anchors count. Default: `true`. With `false` and
-    /// [`extra_roots`](Self::extra_roots), only those count.
+    /// Whether the operating system's trust anchors are trusted. Default: `true`. With `false` and
+    /// [`extra_roots`](Self::extra_roots), only those are trusted.
     pub fn system_roots(mut self, yes: bool) -> Self {
         self.system_roots = Some(yes);
         self
     }
 
-    /// Whether what the distribution distrusts beside its bundle matters, on Unix: root
-    /// certificates that it trusts only for end entities issued until a date, and certificates
-    /// that it, or the administrator, distrusts. Default: `true`. It never matters where an
-    /// environment variable names the store. [`SystemStore::distrust_sources`] lists the files.
+    /// Whether what the distribution distrusts in addition to its bundle is rejected, on Unix: end
+    /// entities issued after a date by root certificates that it trusts only until then, and
+    /// certificates that it, or the administrator, distrusts. Default: `true`. It never applies
+    /// where an environment variable names the store. [`SystemStore::distrust_sources`] lists the
+    /// files.
     pub fn distribution_distrust(mut self, yes: bool) -> Self {
         self.system = self.system.with_distrust(yes);
         self

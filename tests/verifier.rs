@@ -241,12 +241,12 @@ fn forgotten_intermediate_is_suspected() {
     let error = refused(only(&[&root]), &[&leaf]);
     assert_eq!((error.kind(), error.depth()), (ErrorKind::UnknownIssuer, Some(0)));
     let hints = error.hints().join("\n");
-    assert!(hints.contains("forgot to send its intermediate"), "{hints}");
+    assert!(hints.contains("did not send its intermediate"), "{hints}");
     assert!(hints.contains("http://ca.example/issuing.crt"), "{hints}");
 
     let plain = server().issued_by(&issuing);
     let hints = refused(only(&[&root]), &[&plain]).hints().join("\n");
-    assert!(hints.contains("forgot to send the intermediate 'CN=Issuing"), "{hints}");
+    assert!(hints.contains("did not send the intermediate 'CN=Issuing"), "{hints}");
 }
 
 #[test]

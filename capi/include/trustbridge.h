@@ -100,7 +100,7 @@ enum trustbridge_status
    */
   TRUSTBRIDGE_NOT_A_CA = 15,
   /*
-   A CA certificate is used as an end entity and is not itself trusted.
+   A CA certificate is used as an end entity. Only Apple's verifier reports this.
    */
   TRUSTBRIDGE_CA_AS_END_ENTITY = 16,
   /*
@@ -227,7 +227,7 @@ typedef struct trustbridge_options {
    */
   struct trustbridge_list extra_roots;
   /*
-   Trust anchors that count only while the operating system has no usable one.
+   Trust anchors that are trusted only while the operating system has no usable one.
    */
   struct trustbridge_list fallback_roots;
   /*

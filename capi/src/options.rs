@@ -16,7 +16,7 @@ pub struct Options {
     pub size: usize,
     /// Trust anchors beside those of the operating system.
     pub extra_roots: List,
-    /// Trust anchors that count only while the operating system has no usable one.
+    /// Trust anchors that are trusted only while the operating system has no usable one.
     pub fallback_roots: List,
     /// Untrusted certificates that may help to build a path.
     pub intermediates: List,

@@ -38,7 +38,7 @@ pub enum Status {
     TrustbridgeWeakKey = 14,
     /// A certificate issued another one but is not a CA.
     TrustbridgeNotACa = 15,
-    /// A CA certificate is used as an end entity and is not itself trusted.
+    /// A CA certificate is used as an end entity. Only Apple's verifier reports this.
     TrustbridgeCaAsEndEntity = 16,
     /// A CA's key usage does not allow it to sign certificates.
     TrustbridgeKeyUsage = 17,

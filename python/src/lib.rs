@@ -87,7 +87,9 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let sys = module.py().import("sys")?;
         if !SYS.get_or_init(module.py(), || sys.clone().unbind()).bind(module.py()).is(&sys) {
-            return Err(PyImportError::new_err("another interpreter of this process has it"));
+            return Err(PyImportError::new_err(
+                "another interpreter in this process has already loaded it",
+            ));
         }
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -192,7 +192,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
         if self._verifies_servers and isinstance(value, int):
             refused = int(value) & ~HONOURED & 0xFFFFFFFF
             if refused:
-                raise ValueError(f"verify_flags: trustbridge cannot honour {refused:#x}")
+                raise ValueError(f"verify_flags: trustbridge does not support {refused:#x}")
         c_context.verify_flags.__set__(self, value)
 
     if TYPE_CHECKING:  # they are those of `ssl`

@@ -53,9 +53,9 @@ def unsupported() -> str | None:
         (certificate, "get_info"),
     ):
         if not hasattr(owner, name):
-            return f"the ssl module does not give the server's certificates (no {name})"
+            return f"the ssl module does not return the server's certificates (no {name})"
     if not _NO_RENEGOTIATION:
-        return "the ssl module cannot refuse renegotiation"
+        return "the ssl module cannot disable renegotiation"
     return None
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _HEADER = """\
 # Trust anchors for TLS servers, exported by trustbridge {version}.
-# What their owner distrusts, and what no certificate file can say, is lost in this form.
+# This file cannot carry distrust, limits on purposes, or later changes of the store.
 """
 
 

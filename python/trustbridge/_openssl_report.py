@@ -192,7 +192,7 @@ def _report(
         lines.extend(f"    {escape(problem)}" for problem in source.problems[1:])
     if not searched:
         lines.append("  (nothing)")
-    lines += ["", f"The verdict is OpenSSL's, because the native module is not in use: {reason}"]
+    lines += ["", f"Verified by OpenSSL, because the native module is not in use: {reason}"]
     return "\n".join(lines)
 
 

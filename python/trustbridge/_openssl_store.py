@@ -84,7 +84,7 @@ def places(
     bundles: Iterable[str] = BUNDLES,
     directories: Iterable[str] = DIRECTORIES,
 ) -> list[Place]:
-    """Where to read, in order. An empty value counts as unset; one that is set is never replaced.
+    """Where to read, in order. An empty value is ignored; one that is set is never replaced.
 
     Without a bundle, all of the default directories: the first that gives a certificate counts.
     """

@@ -175,11 +175,11 @@ def check_file(path: str) -> None:
             elif sys.platform in NATIVE_ONLY:
                 end = 1  # the loaders of these systems look for themselves
             else:
-                raise Unavailable(f"{path} is no ELF file")
+                raise Unavailable(f"{path} is not an ELF file")
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from None
     except (IndexError, ValueError):
-        raise Unavailable(f"{path} is no whole ELF file") from None
+        raise Unavailable(f"{path} is not a complete ELF file") from None
     if size < end:
         raise Unavailable(f"{path} is cut off: it has {size} bytes of {end}")
 
@@ -189,7 +189,7 @@ def check_preference(package: ModuleType, path: str) -> None:
     spec = PathFinder.find_spec(f"{package.__name__}.{_MODULE}", package.__path__)
     found = spec and spec.origin
     if not found or not os.path.samefile(found, path):
-        raise Unavailable(f"{found or 'something else'} is in the place of {path}")
+        raise Unavailable(f"{found or 'something else'} would be imported instead of {path}")
 
 
 def _elf_end(file: Any, header: bytes, file_size: int) -> int:

@@ -31,9 +31,7 @@ pub(super) fn words(issuer: Option<&str>, issued: Option<Timestamp>, why: &CrlFa
         CrlFault::NotYetValid => format!("{crl} is not yet valid"),
         CrlFault::Scope => format!("the scope of {crl} does not include this certificate"),
         CrlFault::Outdated { due } => format!("{crl} was due to be replaced by {due}"),
-        CrlFault::SomeReasons => {
-            "the CRLs given cover only some of the reasons for a revocation".to_owned()
-        }
+        CrlFault::SomeReasons => "the CRLs cover only some revocation reasons".to_owned(),
     }
 }
 

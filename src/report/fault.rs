@@ -22,7 +22,7 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
             "its signatures take longer to verify than is allowed for one chain".to_owned()
         }
         Cause::NoAlgorithms => {
-            "no signature algorithms: turn on the feature aws-lc-rs or ring, or give them to \
+            "no signature algorithms: enable the feature 'aws-lc-rs' or 'ring', or call \
              signature_algorithms"
                 .to_owned()
         }
@@ -31,7 +31,7 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::Library(text) => text.clone(),
         Cause::UnreadableNames(text) => format!("its names cannot be read: {text}"),
         Cause::OldVersion => "not an X.509 version 3 certificate".to_owned(),
-        Cause::NotYetValid { not_before } => format!("{it} is valid from {not_before}"),
+        Cause::NotYetValid { not_before } => format!("{it} is not valid before {not_before}"),
         Cause::Expired { not_after } => format!("{it} expired on {not_after}"),
         Cause::CriticalExtension { oid } => format!("{it} has {oid}"),
         Cause::RsaKey { bits } => format!("{it} has an RSA key of {bits} bits"),
@@ -55,10 +55,10 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::UnknownTrustBits(bits) => format!("Windows reports the unknown error {bits:#x}"),
         Cause::ForeignChain => "Windows returned a chain that was not requested".to_owned(),
         Cause::TrustedWithError => {
-            "the system reports that the chain is trusted, and an error".to_owned()
+            "the system reports both that the chain is trusted and an error".to_owned()
         }
         Cause::RejectedWithoutError => {
-            "the system reports that the chain is not trusted, but no error".to_owned()
+            "the system reports that the chain is not trusted, without an error".to_owned()
         }
         Cause::TrustedWithoutAnchor => {
             "the chain that the system trusts is not the peer's, or has no trust anchor".to_owned()
@@ -74,11 +74,14 @@ fn name_constraints(violation: Violation, by: usize) -> String {
         Violation::NotPermitted(form) => format!("{ca} do not permit its {form}"),
         Violation::Excluded(form) => format!("{ca} exclude its {form}"),
         Violation::Bounds(form) => {
-            format!("{ca} have a minimum or maximum for the form {form}, which is not supported")
+            format!(
+                "{ca} set a minimum or maximum for names of the form {form}, which is not supported"
+            )
         }
         Violation::UnsupportedForm(form) => {
             format!(
-                "{ca} are about the form {form}, which is not supported, and it has such a name"
+                "{ca} constrain names of the form {form}, which is not supported; the certificate \
+                 has such a name"
             )
         }
         Violation::Malformed(form) => {

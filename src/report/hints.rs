@@ -66,8 +66,8 @@ pub(crate) fn hints(parts: &Parts) -> Vec<String> {
     let mut hints = Vec::new();
     if let Cause::MissingIssuer { advertised_at: Some(url), .. } = &parts.fault.cause {
         hints.push(format!(
-            "The peer probably forgot to send its intermediate certificate: its own is the only \
-             one of the path. The issuer's certificate is advertised at {url}; give it to \
+            "The peer probably did not send its intermediate certificate: the path contains only \
+             the peer's own. The issuer's certificate is advertised at {url}; give it to \
              `intermediates`, or have the peer send it."
         ));
     }
@@ -125,13 +125,13 @@ fn by_kind(parts: &Parts) -> &'static str {
              new certificates of this one. `distribution_distrust(false)` ignores that."
         }
         ErrorKind::Distrusted => {
-            "The store says that this must not be trusted. Ask the administrator of this machine."
+            "The store distrusts this certificate. Ask the administrator of this machine."
         }
         ErrorKind::PinMismatch => {
             "If the peer's operator has changed the certificate on purpose, pin the new one."
         }
         ErrorKind::BadSignature => {
-            "The chain was damaged, or the certificates do not form a chain: have the peer send the \
+            "The chain is damaged, or the certificates do not form a chain. Have the peer send the \
              intermediates of the CA that issued its certificate."
         }
         ErrorKind::UnsupportedAlgorithm | ErrorKind::WeakKey => {
@@ -182,8 +182,8 @@ fn missing_path(parts: &Parts, hints: &mut Vec<String>) {
         matches!(parts.fault.cause, Cause::MissingIssuer { advertised_at: Some(_), .. });
     hints.extend(match parts.fault.kind {
         ErrorKind::UnknownIssuer if parts.fault.depth == Some(0) && !advertised => Some(format!(
-            "Either the peer forgot to send the intermediate '{root}', or that is a private \
-             CA: then install its root certificate in the system's store."
+            "Either the peer did not send the intermediate '{root}', or '{root}' is a private CA. \
+             In the second case, install its root certificate in the system's store."
         )),
         ErrorKind::UnknownIssuer => Some(format!(
             "If you trust '{root}', install its root certificate in the system's store or give it \

@@ -132,7 +132,7 @@ impl fmt::Display for Searched {
             None => {}
         }
         if self.refused > 0 {
-            write!(f, ", {} refused", self.refused)?;
+            write!(f, ", {} rejected", self.refused)?;
         }
         for problem in &self.problems {
             write!(f, "; {problem}")?;

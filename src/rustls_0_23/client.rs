@@ -52,7 +52,7 @@ impl ClientChainVerifier {
     /// # Errors
     ///
     /// [`ConfigError`] if there is no such provider, the verifier is not for clients, or its
-    /// builder was not told whether the system's roots count.
+    /// builder does not decide whether the system's roots are trusted.
     pub fn new(verifier: impl Into<Settings>) -> Result<Self, ConfigError> {
         Self::with_provider(verifier, &*default_provider()?)
     }
@@ -62,7 +62,7 @@ impl ClientChainVerifier {
     /// # Errors
     ///
     /// [`ConfigError`] if the provider has no algorithms, the verifier is not for clients, or
-    /// its builder was not told whether the system's roots count.
+    /// its builder does not decide whether the system's roots are trusted.
     pub fn with_provider(
         verifier: impl Into<Settings>,
         provider: &CryptoProvider,

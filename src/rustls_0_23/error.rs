@@ -196,8 +196,8 @@ impl fmt::Display for ConfigError {
                 required.name()
             ),
             Self::SystemRootsNotChosen => f.write_str(
-                "whether the system's roots count for client certificates was not said: \
-                 set it with `system_roots`; `false` is right for a CA of your own",
+                "decide with `system_roots` whether the system's roots are trusted for client \
+                 certificates; `false` is right for a CA of your own",
             ),
             Self::NoProvider => f.write_str(
                 "no CryptoProvider: turn on rustls's feature `aws_lc_rs` or `ring`, install a default \

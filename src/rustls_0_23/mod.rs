@@ -51,7 +51,7 @@
 //! # Errors
 //!
 //! rustls chooses the alert for the peer from the variant of [`CertificateError`], and most
-//! variants have no room for a text. [`ErrorForm`] says which of the two counts:
+//! variants have no room for a text. [`ErrorForm`] chooses between them:
 //!
 //! | [`ErrorKind`] | [`Variant`] | [`VariantOrText`] |
 //! |---|---|---|

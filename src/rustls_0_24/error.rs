@@ -197,8 +197,8 @@ impl fmt::Display for ConfigError {
                 required.name()
             ),
             Self::SystemRootsNotChosen => f.write_str(
-                "whether the system's roots count for client certificates was not said: \
-                 set it with `system_roots`; `false` is right for a CA of your own",
+                "decide with `system_roots` whether the system's roots are trusted for client \
+                 certificates; `false` is right for a CA of your own",
             ),
             Self::Build(error) => error.fmt(f),
             Self::Rustls(error) => error.fmt(f),

@@ -1,7 +1,7 @@
 //! Which store entries can be trust anchors (design: vetted at the time of verification).
 //!
-//! `webpki` treats a trust anchor as a name and a key and checks nothing else, so everything
-//! OpenSSL would check of a trusted certificate is checked here.
+//! For RFC 5280 a trust anchor is a name and a key (section 6.1.1 (d)). Here it is a certificate,
+//! and everything that OpenSSL checks of a trusted certificate is checked.
 //!
 //! Tests: the table in `tests/cases`, `tests/store.rs`, `load/tests.rs`.
 

@@ -51,7 +51,7 @@ pub(super) fn describe(text: &[u8], path: Option<&Path>) -> String {
         _ if contains(text, b"PRIVATE KEY-----") => {
             "contains a private key, but no certificate".to_owned()
         }
-        _ if is_html(text) => "is an HTML page, not PEM; was the download refused?".to_owned(),
+        _ if is_html(text) => "is an HTML page, not PEM; did the download fail?".to_owned(),
         _ => "contains no PEM block with a certificate".to_owned(),
     }
 }
@@ -158,7 +158,7 @@ mod tests {
                 b"\xfe\xed\xfe\xed\0\0\0\x02".to_vec(),
                 "is a Java keystore, which is ignored, as in OpenSSL; convert it with `keytool -list -rfc -keystore FILE > FILE.pem`",
             ),
-            (b"\n<!DOCTYPE html>".to_vec(), "is an HTML page, not PEM; was the download refused?"),
+            (b"\n<!DOCTYPE html>".to_vec(), "is an HTML page, not PEM; did the download fail?"),
             (b"# none\n".to_vec(), "contains no PEM block with a certificate"),
             (vec![0x30], "contains no PEM block with a certificate"),
         ] {

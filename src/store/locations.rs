@@ -126,7 +126,7 @@ impl Environment {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// An empty value counts as unset, for each variable on its own. A program with privileges
+    /// An empty value is ignored, for each variable on its own. A program with privileges
     /// that its caller does not have ignores all of them.
     pub(super) fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         Self::from_variables_of(variable, privileges::are_raised())

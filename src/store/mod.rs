@@ -57,7 +57,7 @@ impl SystemStore {
     ///
     /// On Unix `SSL_CERT_FILE` (or else `NIX_SSL_CERT_FILE`) replaces the bundle of the
     /// distribution and `SSL_CERT_DIR`, a list separated by colons, its directory; an empty value
-    /// counts as unset. A program with raised privileges (set-user-ID, capabilities of its file)
+    /// is ignored. A program with raised privileges (set-user-ID, capabilities of its file)
     /// ignores them. A directory is used by default only where there is no bundle. Files
     /// are checked for changes at most once a second. What a file gave before
     /// is kept for some seconds while the file is being changed, with a problem that says so; then

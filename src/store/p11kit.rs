@@ -374,10 +374,10 @@ fn bytes(value: &[u8]) -> Result<Vec<u8>, String> {
             out.push(byte);
             continue;
         }
-        let (digits, after) = rest.split_at_checked(2).ok_or("a cut percent encoding")?;
+        let (digits, after) = rest.split_at_checked(2).ok_or("truncated percent encoding")?;
         let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'));
         let decoded = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(decoded.ok_or("a wrong percent encoding")?);
+        out.push(decoded.ok_or("invalid percent encoding")?);
         rest = after;
     }
     Ok(out)

@@ -353,7 +353,7 @@ def fifo(path):
 
 
 BROKEN = {
-    "empty": (truncated(0), "no ELF file"),
+    "empty": (truncated(0), "not an ELF file"),
     "ELF header only": (lambda path: path.write_bytes(path.read_bytes()[:64]), "cut off"),
     "half an ELF header": (lambda path: path.write_bytes(path.read_bytes()[:30]), "ELF file"),
     "an eighth": (truncated(0.125), "cut off"),
@@ -361,12 +361,12 @@ BROKEN = {
     "nearly all": (truncated(0.999), "cut off"),
     "headers beyond the end": (program_headers_beyond, "cut off"),
     "headers nowhere": (program_headers_nowhere, "cut off"),
-    "headers of 4 GB": (huge_program_headers, "no whole ELF file"),
-    "zeros from an eighth": (zeros_from(0.125), "no whole ELF file"),
-    "zeros from half": (zeros_from(0.5), "no whole ELF file"),
-    "zeros at the very end": (zeros_from(0.999), "no whole ELF file"),
+    "headers of 4 GB": (huge_program_headers, "not a complete ELF file"),
+    "zeros from an eighth": (zeros_from(0.125), "not a complete ELF file"),
+    "zeros from half": (zeros_from(0.5), "not a complete ELF file"),
+    "zeros at the very end": (zeros_from(0.999), "not a complete ELF file"),
     "FIFO": (fifo, "is not a regular file"),
-    "text": (lambda path: path.write_text("not a library"), "no ELF file"),
+    "text": (lambda path: path.write_text("not a library"), "not an ELF file"),
     "foreign machine": (foreign_machine, "cannot be loaded"),
     "other byte order": (other_byte_order, "ELF file"),
     "other word size": (other_word_size, ""),
@@ -407,7 +407,7 @@ def test_another_file_that_importing_prefers(tmp_path, name):
     other.write_bytes(NATIVE.read_bytes()[: NATIVE.stat().st_size // 2])
     mode, _, reason = python(OUTCOME, tmp_path).partition(" ")
     assert mode == "openssl"
-    assert f"{other} is in the place of {bundled / NAME}" in reason
+    assert f"{other} would be imported instead of {bundled / NAME}" in reason
 
 
 def test_other_version(tmp_path):

@@ -81,7 +81,7 @@ _ssl._SSLSocket = _SSLSocket
     [
         (NO_CHAIN, "no get_unverified_chain"),
         ("import _ssl; del _ssl.Certificate", "no public_bytes"),
-        ("import ssl; del ssl.OP_NO_RENEGOTIATION", "cannot refuse renegotiation"),
+        ("import ssl; del ssl.OP_NO_RENEGOTIATION", "cannot disable renegotiation"),
     ],
 )
 def test_neither_mode(change, reason):

@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
         "store",
         help="show the system's store: places, problems, rejected certificates",
         description="Shows where the system's certificates were searched for, how many there are, "
-        "what went wrong, and which of them cannot be trust anchors for servers, and why.",
+        "which problems occurred, and which certificates cannot be trust anchors for servers, with "
+        "the reason.",
         epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
     )
     one.add_argument("--json", action="store_true", help="print one JSON object")
@@ -75,7 +76,8 @@ def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
     one.add_argument(
         "host",
         metavar="HOST[:PORT]",
-        help="name or address; [ADDRESS]:PORT for IPv6; port 443, or the usual one of --starttls",
+        help="name or address; [ADDRESS]:PORT for IPv6; default port: 443, or that of the "
+        "--starttls protocol",
     )
     one.add_argument(
         "--starttls",
@@ -88,14 +90,14 @@ def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="FILE",
         help="trust the certificates in this PEM file too; CRLs in it are ignored",
     )
-    one.add_argument("--only", action="store_true", help="trust nothing but --cafile")
+    one.add_argument("--only", action="store_true", help="trust only --cafile")
     one.add_argument("--json", action="store_true", help="print one JSON object")
     one.add_argument(
         "--timeout",
         type=seconds,
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help=f"for connecting and for each answer (default: {TIMEOUT_SECONDS:g})",
+        help=f"for the connection and for each response (default: {TIMEOUT_SECONDS:g})",
     )
     one.set_defaults(parser=one)
 

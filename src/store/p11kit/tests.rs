@@ -116,12 +116,12 @@ fn damage_is_named_and_hides_nothing_else() {
         (
             object(&["class: certificate", "x-distrusted: true", "value: \"%3\""], ""),
             1,
-            "a cut percent encoding",
+            "truncated percent encoding",
         ),
         (
             object(&["class: certificate", "x-distrusted: true", "value: \"%+3\""], ""),
             1,
-            "a wrong percent encoding",
+            "invalid percent encoding",
         ),
         (
             object(&["x-distrusted: true"], "-----BEGIN CERTIFICATE-----\nMII\n"),
