@@ -255,7 +255,7 @@ fn trusted_certificate_blocks_keep_their_settings() {
                 fs::write(&store, both).unwrap();
                 let verdict = run(&leaf, &[("SSL_CERT_FILE", &store)]);
                 assert!(verdict.starts_with(expected), "{verdict}");
-                assert!(verdict.contains(": 0 usable trust anchors, 2 refused"), "{verdict}");
+                assert!(verdict.contains(": 0 usable trust anchors, 2 rejected"), "{verdict}");
             }
             // And for one that the program itself trusts.
             fs::write(&store, rejected).unwrap();
