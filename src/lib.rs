@@ -109,6 +109,8 @@ mod path;
 mod peer;
 mod platform;
 mod policy;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod privileges;
 mod refused;
 mod report;
 mod revocation;

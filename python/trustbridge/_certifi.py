@@ -11,10 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._files import Identity
+    from ._files import _Identity
 
 #: Files compared already: the identity of each, and the bundles it was compared with.
-_known: dict[Identity, tuple[frozenset[Identity], bool]] = {}
+_known: dict[_Identity, tuple[frozenset[_Identity], bool]] = {}
 _MAX_KNOWN = 256
 
 

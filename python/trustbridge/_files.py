@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     #: Size, device, inode, times of modification and of change.
-    Identity = tuple[int, int, int, int, int]
+    _Identity = tuple[int, int, int, int, int]
 
 
 def absolute(path: str) -> str:
@@ -24,7 +24,7 @@ def absolute(path: str) -> str:
         return path
 
 
-def file_identity(path: Any) -> Identity | None:
+def file_identity(path: Any) -> _Identity | None:
     """What tells one state of a regular file from another; its size comes first. None for what is
     not the path of a regular file."""
     try:

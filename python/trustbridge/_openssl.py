@@ -29,7 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from ._files import Identity
+    from ._files import _Identity
 
 __all__ = ["Certificate", "SSLContext", "VerificationError", "Verified", "export_pem", "verify"]
 
@@ -59,8 +59,8 @@ class SSLContext(ContextBase):
     _shows_partial_chain = False
     #: What has been read, and the identities of the files.
     _sources: list[store.Source]
-    _files: dict[Identity, store.Source | None]
-    _in_directories: set[Identity]
+    _files: dict[_Identity, store.Source | None]
+    _in_directories: set[_Identity]
     _given: set[tuple[type, str | bytes]]
     #: Bundles of certifi that were loaded, and not read.
     _bundles: list[str]

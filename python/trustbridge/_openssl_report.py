@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     _Name = tuple[tuple[tuple[str, str], ...], ...]
 
-    class Searched(Protocol):
+    class _Searched(Protocol):
         """A place where trust anchors were searched for. `str()` is its line."""
 
         name: str
@@ -145,7 +145,7 @@ def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
 def explain(
     error: ssl.SSLCertVerificationError,
     connection: Any,
-    searched: Sequence[Searched],
+    searched: Sequence[_Searched],
     *,
     anchors: int,
     reason: str,
@@ -177,7 +177,7 @@ def explain(
 
 
 def _report(
-    line: str, sent: list[dict[str, Any]], searched: Sequence[Searched], reason: str
+    line: str, sent: list[dict[str, Any]], searched: Sequence[_Searched], reason: str
 ) -> str:
     lines = [line, "", "Sent by the peer:"]
     for index, certificate in enumerate(sent):
@@ -216,7 +216,7 @@ class Certificate:
 class Verified:
     """A chain that OpenSSL has accepted. `str()` is the path for humans, on several lines."""
 
-    def __init__(self, chain: Sequence[Any], sources: Sequence[Searched], flags: int) -> None:
+    def __init__(self, chain: Sequence[Any], sources: Sequence[_Searched], flags: int) -> None:
         #: The path that was built, end entity first, trust anchor last.
         self.certificates = [Certificate(certificate) for certificate in chain]
         #: The same in DER.

@@ -1,6 +1,8 @@
 //! Reading certificates (RFC 5280 section 4): just the fields that decide about trust.
 //!
 //! Signatures are not verified here.
+//!
+//! Tests: `tests/cases.rs`, and `tests/differential` with certificates that are nearly DER.
 
 pub(crate) mod der;
 mod extensions;

@@ -8,14 +8,14 @@
 //!
 //! Tests: the table in `tests/cases`, `tests/verifier.rs`, `tests/openssl.rs`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::graph::{Given, Graph, MAX_LINKS, Node};
-use super::signatures::{Link, Signatures};
-use super::validate::{Path, Rejected};
+use super::signatures::Link;
+use super::validate::{Path, Rejected, Validation};
 use crate::cert::{Cert, same_name};
 use crate::checks;
-use crate::fault::{Cause, Failure, Fault, NearMiss, Violation};
+use crate::fault::{Cause, Failure, Fault, NearMiss};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
 use crate::policy::RevocationOutcome;
@@ -122,15 +122,10 @@ impl<'a> Search<'a> {
 }
 
 /// The walk through a graph, with all that is remembered on it.
-pub(super) struct Walk<'g, 'a> {
-    pub(super) given: &'g Given<'g, 'a>,
-    pub(super) graph: &'g Graph<'a>,
-    /// The OCSP response that the peer stapled.
-    pub(super) staple: &'a [u8],
-    pub(super) signatures: Signatures<'a>,
-    /// Whether a node's names are within the constraints of a CA, by the numbers of both.
-    pub(super) constrained: HashMap<(usize, usize), Result<(), Violation>>,
-    pub(super) comparisons: usize,
+struct Walk<'g, 'a> {
+    graph: &'g Graph<'a>,
+    /// What every path to a trust anchor has to pass.
+    validation: Validation<'g, 'a>,
     steps: usize,
     /// Whether certificates that are flawed are walked over as well, to say what is wrong.
     explaining: bool,
@@ -160,12 +155,8 @@ enum End<'g, 'a> {
 impl<'g, 'a> Walk<'g, 'a> {
     fn new(given: &'g Given<'g, 'a>, graph: &'g Graph<'a>, staple: &'a [u8]) -> Self {
         Self {
-            given,
             graph,
-            staple,
-            signatures: Signatures::new(&given.config.algorithms),
-            constrained: HashMap::new(),
-            comparisons: 0,
+            validation: Validation::new(given, graph, staple),
             steps: 0,
             explaining: false,
             explained: 0,
@@ -270,7 +261,7 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     /// Whether it is not known that a node was not signed with a key.
     fn may_link(&self, number: usize, key: usize) -> bool {
-        matches!(self.signatures.known(number, key), None | Some(Link::Good))
+        matches!(self.validation.signatures.known(number, key), None | Some(Link::Good))
     }
 
     /// The trust anchors that may have issued a node.
@@ -331,7 +322,7 @@ impl<'g, 'a> Walk<'g, 'a> {
     /// A path that has reached a trust anchor.
     fn complete(&mut self, path: Path<'g, 'a>) -> End<'g, 'a> {
         let verdict = match self.explaining {
-            false => self.validate(&path),
+            false => self.validation.path(&path),
             true => self.flawed(&path),
         };
         match verdict {
@@ -368,11 +359,11 @@ impl<'g, 'a> Walk<'g, 'a> {
         let faults: Vec<_> = refused.into_iter().chain(flaws).collect();
         // Signatures of keys that are not accepted are not verified at all.
         if !faults.iter().any(|fault| unusable(fault.kind)) {
-            self.signed(path)?;
+            self.validation.signed(path)?;
         }
         match faults.into_iter().next() {
             Some(first) => Err(first.into()),
-            None => self.validate(path),
+            None => self.validation.path(path),
         }
     }
 }
@@ -419,7 +410,7 @@ fn near_misses(walk: &Walk<'_, '_>) -> Vec<NearMiss> {
     let refused = graph.anchors.iter().filter_map(|anchor| {
         anchor.refusal.as_ref().map(|(refusal, entry)| (*entry, refusal.clone()))
     });
-    let wrong = walk.signatures.wrong_keys();
+    let wrong = walk.validation.signatures.wrong_keys();
     let wrong = graph
         .anchors
         .iter()

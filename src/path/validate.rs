@@ -7,11 +7,11 @@
 //! | RFC 5280 | where |
 //! |---|---|
 //! | 6.1.1 (c), (d): initial policies, trust anchor | policies are not processed; the anchor is a certificate and is checked like one |
-//! | 6.1.3 (a) (1): signature | [`Walk::validate`], from the anchor down |
+//! | 6.1.3 (a) (1): signature | [`Validation::signed`], from the anchor down |
 //! | 6.1.3 (a) (2): validity period | [`checks`], once for each certificate |
 //! | 6.1.3 (a) (3): revocation | `revocation`, once the path stands |
 //! | 6.1.3 (a) (4): names chain | `graph` |
-//! | 6.1.3 (b), (c), 6.1.4 (g): name constraints | [`Walk::name_constraints`] |
+//! | 6.1.3 (b), (c), 6.1.4 (g): name constraints | [`Validation::name_constraints`] |
 //! | 6.1.3 (d) to (f), 6.1.4 (a), (b), (h) to (j): policies | not processed, as in OpenSSL |
 //! | 6.1.4 (c) to (f): the working key | the key of the next certificate up; keys inherit no parameters |
 //! | 6.1.4 (k), (n): CA, keyCertSign | [`checks::issuer`], once for each certificate |
@@ -21,10 +21,11 @@
 //!
 //! Tests: the table in `tests/cases`, `tests/openssl.rs`, and `tests/differential` against OpenSSL.
 
-use super::graph::{Anchored, Given, Node};
+use std::collections::HashMap;
+
+use super::graph::{Anchored, Given, Graph, Node};
 use super::name_constraints::Constraints;
-use super::search::Walk;
-use super::signatures::{Link, oid_of};
+use super::signatures::{Link, Signatures, oid_of};
 use crate::cert::Cert;
 use crate::cert::der::Malformed;
 use crate::checks;
@@ -65,9 +66,32 @@ impl From<Fault> for Rejected {
     }
 }
 
-impl<'a> Walk<'_, 'a> {
+/// The validation of the paths of one search, with all that is remembered from one path to the next.
+pub(super) struct Validation<'g, 'a> {
+    given: &'g Given<'g, 'a>,
+    graph: &'g Graph<'a>,
+    /// The OCSP response that the peer stapled.
+    staple: &'a [u8],
+    pub(super) signatures: Signatures<'a>,
+    /// Whether a node's names are within the constraints of a CA, by the numbers of both.
+    constrained: HashMap<(usize, usize), Result<(), Violation>>,
+    comparisons: usize,
+}
+
+impl<'g, 'a> Validation<'g, 'a> {
+    pub(super) fn new(given: &'g Given<'g, 'a>, graph: &'g Graph<'a>, staple: &'a [u8]) -> Self {
+        Self {
+            given,
+            graph,
+            staple,
+            signatures: Signatures::new(&given.config.algorithms),
+            constrained: HashMap::new(),
+            comparisons: 0,
+        }
+    }
+
     /// Everything that a path must satisfy beyond what each of its certificates must.
-    pub(super) fn validate(&mut self, path: &Path<'_, 'a>) -> Result<RevocationOutcome, Rejected> {
+    pub(super) fn path(&mut self, path: &Path<'_, 'a>) -> Result<RevocationOutcome, Rejected> {
         self.signed(path)?;
         path_lengths(path)?;
         self.name_constraints(path)?;

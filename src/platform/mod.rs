@@ -1,13 +1,11 @@
 //! The seam between the verifier and the operating system. One file or folder per system, each
-//! with an `Engine` that implements [`Platform`]; `unsafe` is in this directory only.
+//! with an `Engine` that implements [`Platform`]. `unsafe` is here and in `privileges` only.
 //!
 //! Tests: `tests/cases.rs` runs the table of cases against the engine of the system it is on.
 
 #[cfg(any(target_vendor = "apple", test))]
 mod apple;
 mod evidence;
-#[cfg(not(any(windows, target_vendor = "apple")))]
-pub(crate) mod privileges;
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod unix;
 #[cfg(any(windows, test))]

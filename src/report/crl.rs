@@ -1,4 +1,6 @@
 //! CRLs in words.
+//!
+//! Tests: `tests/revocation.rs`.
 
 use std::fmt;
 

@@ -1,4 +1,6 @@
 //! Stapled OCSP responses in words.
+//!
+//! Tests: `tests/ocsp.rs`.
 
 use crate::fault::OcspFault;
 

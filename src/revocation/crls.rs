@@ -1,6 +1,8 @@
 //! Certificate revocation lists (RFC 5280 section 5): read once, shared, searched by serial number.
 //!
 //! Reads what OpenSSL reads: version 1, no CRL number, no nextUpdate, long serial numbers.
+//!
+//! Tests: `tests/revocation.rs`, and `tests/differential` with sets of CRLs.
 
 use std::fmt;
 use std::sync::Arc;

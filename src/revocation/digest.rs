@@ -1,4 +1,6 @@
 //! The digests that OCSP names certificates by, from whichever library verifies signatures.
+//!
+//! Tests: `tests/ocsp.rs`.
 
 /// An algorithm for CertID and ResponderID (RFC 6960 section 4.1.1). Neither is used to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,6 @@
 //! Extensions of certificates, CRLs, their entries and OCSP responses.
+//!
+//! Tests: `tests/revocation.rs`, `tests/ocsp.rs`.
 
 use crate::cert::Cert;
 use crate::cert::der::{self, Malformed, Reader};

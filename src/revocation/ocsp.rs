@@ -1,7 +1,7 @@
 //! A stapled OCSP response (RFC 6960): what it says about the end entity, if its issuer or a
 //! responder that the issuer authorised signed it.
 //!
-//! Tests: `tests/revocation.rs`, with responses of `openssl ocsp` too.
+//! Tests: `tests/ocsp.rs`, with responses of `openssl ocsp` too.
 
 use super::crls::minimal;
 use super::digest::Digest;

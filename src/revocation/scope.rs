@@ -1,5 +1,7 @@
 //! Which certificates a CRL covers: its issuing distribution point against the certificate's
 //! distribution points (RFC 5280 sections 4.2.1.13, 5.2.5 and 6.3.3 (b)).
+//!
+//! Tests: `tests/revocation.rs`, and `tests/differential` with sets of CRLs.
 
 use super::extension::{Span, extension};
 use crate::cert::der::{self, Malformed, Reader};

@@ -1,4 +1,6 @@
 //! What revocation needs of whoever verifies signatures.
+//!
+//! Tests: `tests.rs` beside it.
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::platform::privileges;
+use crate::privileges;
 
 /// Bundles, by the distribution that has them; the first that exists is the store. All are
 /// tried on every Unix, because containers and package managers mix them.

@@ -1,5 +1,7 @@
 //! The roots that Windows and Apple systems list, for introspection. Verification asks the
 //! operating system and never this list: Windows fetches roots on demand.
+//!
+//! Tests: `tests/store.rs` and `tests/windows_root.rs`, on these systems.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

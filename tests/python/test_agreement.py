@@ -17,17 +17,9 @@ from trustbridge import _openssl
 
 PARTIAL_CHAIN = 0x80000
 
-_SETTINGS = (
-    "a certificate with trust settings that leave servers out, and the same without settings: "
-    "OpenSSL takes the first, whatever the second says"
-)
-DIFFERS = {
-    "settings, and once without: for mail": _SETTINGS,
-    "settings, and once without: rejected for servers": _SETTINGS,
-}
+DIFFERS: dict[str, str] = {}
 _UNUSABLE = "nothing in the store can issue: the native module says so, OpenSSL only finds nothing"
 _ONE_CODE = "for both faults OpenSSL has one code: invalid CA certificate"
-_NOT_AN_ANCHOR = "what is not for servers is no anchor of the native module"
 SAYS_OTHERWISE = {
     "another one of its issuer in the store": _UNUSABLE,
     "intermediate: no keyCertSign": _ONE_CODE,
@@ -35,8 +27,6 @@ SAYS_OTHERWISE = {
     "root: no keyCertSign": _ONE_CODE,
     "root: no keyCertSign, strict": _ONE_CODE,
     "root: no basic constraints, strict": "the native module names the rule of the strict profile",
-    "settings: for mail": _NOT_AN_ANCHOR,
-    "settings: rejected for servers": _NOT_AN_ANCHOR,
 }
 
 

@@ -16,7 +16,9 @@ def repository(tmp_path: Path) -> Path:
     git(remote, "init", "--quiet", "--initial-branch=main")
     (remote / "Cargo.toml").write_text('[workspace.package]\nversion = "1.2.3"\n')
     (remote / "docs").mkdir()
-    (remote / "docs" / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3 (2026-12-01)\n\n- All of it\n")
+    (remote / "docs" / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## 1.2.3 (2026-12-01)\n\n- All of it\n"
+    )
     commit_all(remote)
     git(remote, "tag", "--annotate", "--message", "x", "v1.2.3")
     git(tmp_path, "clone", "--quiet", str(remote), "clone")

@@ -91,7 +91,7 @@ fn extensions_by_public_key() {
         contents: b"\x06\x04\x55\x1d\x25\x00".to_vec(),
     };
     let text = object(&[class[0], class[1], &value], &pem("PUBLIC KEY", &key));
-    assert_eq!(statements(&text), [expected.clone()]);
+    assert_eq!(statements(&text), std::slice::from_ref(&expected));
     let info = format!("public-key-info: {}", percent(&key));
     assert_eq!(statements(&object(&[class[0], &value, &info], "")), [expected]);
 }

@@ -1,7 +1,7 @@
 """The table of cases on Windows: as tests/python/test_cases.py, with what Wine does otherwise.
 
-The table itself has Wine's differences with their reasons; a row that ends as elsewhere all the same
-fails. Settings that Windows' verifier lacks are refused.
+The table has Wine's differences with their reasons; a row that ends as elsewhere fails as well.
+Settings that Windows' verifier lacks are refused.
 """
 
 from __future__ import annotations

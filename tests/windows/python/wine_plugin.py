@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import socket
+from pathlib import Path
 
 import differences
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+HERE = Path(__file__).resolve().parent
 
 _INTEGER_BYTES = 32
 _GIVE_UP_AFTER = 1000
@@ -60,6 +63,8 @@ socket.socket.shutdown = _shutdown
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        reason = differences.reason(item.name, item.path.name)
+        if item.path.parent == HERE:
+            continue
+        reason = differences.reason(item.path.name, item.name)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))

@@ -1,0 +1,1 @@
+//! Only the test counts: `tests/libraries.rs`.
