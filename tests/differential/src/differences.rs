@@ -35,17 +35,18 @@ impl Dispute<'_> {
     /// Whether OpenSSL accepts the path that the core found, if it is given nothing else.
     fn agrees_on_the_path(&mut self) -> bool {
         let Ok(verified) = self.ours else { return false };
-        let (anchor, rest) = verified.chain.split_last().unwrap();
+        let (_, rest) = verified.chain.split_last().unwrap();
         let path: Vec<_> = verified.chain.iter().map(|cert| cert.to_vec()).collect();
         let chain = match rest {
             [] => path.clone(),
             rest => rest.iter().map(|cert| cert.to_vec()).collect(),
         };
+        // With what the store says of the path's other certificates: that is no other path.
         let store = self.scenario.store.iter();
         let only = Scenario {
             chain,
             known: Vec::new(),
-            store: store.filter(|entry| entry.der == anchor.as_ref()).cloned().collect(),
+            store: store.filter(|entry| path.contains(&entry.der)).cloned().collect(),
             ..self.scenario.clone()
         };
         match verdicts::theirs(&only, self.files) {

@@ -508,6 +508,16 @@ fn name_constraints(world: &mut World<'_>) {
 fn names_and_constraints(world: &mut World<'_>) {
     alternative_names(world);
     name_constraints(world);
+    if world.random.percent(25) {
+        // One name on both sides, of a form that may be none to compare.
+        let both = general_name(world, false);
+        let host = der::context_primitive(2, b"host.example");
+        let names = der::sequence(&[both.clone(), host]);
+        world.chain[0].set(oid::SUBJECT_ALT_NAME, false, names);
+        let place = world.any_ca();
+        let value = der::sequence(&[der::context(0, &der::sequence(&[both]))]);
+        world.chain[place].set(oid::NAME_CONSTRAINTS, true, value);
+    }
 }
 
 fn policies(world: &mut World<'_>) {
@@ -922,6 +932,7 @@ fn peer(world: &mut World<'_>) {
         Some("other.example"),
         Some("xn--hst-sna.example"),
         Some("under_score.example"),
+        Some("a_b.host.example"),
         Some("192.0.2.1"),
         Some("192.0.2.2"),
         Some("::"),
