@@ -2,6 +2,8 @@
 //! difference has a reason; one that no chain shows any more is a fault too.
 
 use openssl::asn1::Asn1Time;
+use openssl::nid::Nid;
+use openssl::pkey::Id;
 use openssl::x509::X509;
 use trustbridge::{ErrorKind, Verified, VerifyError};
 
@@ -16,7 +18,7 @@ pub struct Dispute<'d> {
     /// The core's verdict.
     pub ours: &'d Result<Verified, VerifyError>,
     /// OpenSSL's.
-    pub theirs: &'d Result<(), String>,
+    pub theirs: &'d Result<Vec<X509>, String>,
     /// For asking again.
     pub files: &'d mut Files,
 }
@@ -33,21 +35,22 @@ impl Dispute<'_> {
     /// Whether OpenSSL accepts the path that the core found, if it is given nothing else.
     fn agrees_on_the_path(&mut self) -> bool {
         let Ok(verified) = self.ours else { return false };
-        let (anchor, rest) = verified.chain.split_last().unwrap();
+        let (_, rest) = verified.chain.split_last().unwrap();
         let path: Vec<_> = verified.chain.iter().map(|cert| cert.to_vec()).collect();
         let chain = match rest {
             [] => path.clone(),
             rest => rest.iter().map(|cert| cert.to_vec()).collect(),
         };
+        // With what the store says of the path's other certificates: that is no other path.
         let store = self.scenario.store.iter();
         let only = Scenario {
             chain,
             known: Vec::new(),
-            store: store.filter(|entry| entry.der == anchor.as_ref()).cloned().collect(),
+            store: store.filter(|entry| path.contains(&entry.der)).cloned().collect(),
             ..self.scenario.clone()
         };
         match verdicts::theirs(&only, self.files) {
-            Ok(()) => true,
+            Ok(_) => true,
             // Other differences may come on top.
             Err(error) => self.last_second(&error) || self.one_name_twice(&error),
         }
@@ -87,8 +90,7 @@ pub type Difference = (&'static str, &'static str, fn(&mut Dispute<'_>) -> bool)
 /// The differences from OpenSSL 3.
 pub const OPENSSL: &[Difference] = &[
     ("notAfter", "the end of validity is part of it (RFC 5280 section 4.1.2.5)", |dispute| {
-        let theirs = dispute.theirs.clone();
-        theirs.is_err_and(|error| dispute.last_second(&error))
+        dispute.theirs.as_ref().is_err_and(|error| dispute.last_second(error))
     }),
     (
         "every path",
@@ -97,8 +99,19 @@ pub const OPENSSL: &[Difference] = &[
         |dispute| dispute.ours.is_ok() && dispute.agrees_on_the_path(),
     ),
     ("algorithms", "an algorithm that aws-lc-rs does not have", |dispute| {
-        dispute.refused(ErrorKind::UnsupportedAlgorithm)
-            && (dispute.has("key") || dispute.has("signature"))
+        let unsupported = |cert: &X509| {
+            let key = cert.public_key().unwrap();
+            let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
+            let signature = cert.signature_algorithm().object().nid();
+            key.id() == Id::ED448
+                || curve == Some(Nid::SECP256K1)
+                || [Nid::ECDSA_WITH_SHA224, Nid::SHA224WITHRSAENCRYPTION].contains(&signature)
+        };
+        let chain = dispute.theirs.as_deref().unwrap_or_default();
+        dispute.ours.is_err() && chain.iter().any(unsupported)
+    }),
+    ("length", "at most 100 certificates are read of a chain", |dispute| {
+        dispute.refused(ErrorKind::ChainTooComplex) && dispute.scenario.chain.len() > 100
     }),
     (
         "settings",
@@ -130,7 +143,7 @@ pub const OPENSSL: &[Difference] = &[
     (
         "extension twice",
         "no extension is there twice (RFC 5280 section 4.2); OpenSSL looks at those it uses",
-        |dispute| dispute.refused(ErrorKind::BadEncoding) && dispute.has("extension twice"),
+        |dispute| dispute.ours.is_err() && dispute.has("extension twice"),
     ),
     (
         "point of no curve",
@@ -188,7 +201,7 @@ pub const WEBPKI: &[Lenient] = &[
         |case| case.names_differ_in_bytes(),
     ),
     ("common names", "a common name counts where the caller asks for it", |case| {
-        matches!(case.error, E::CertNotValidForName(_)) && case.scenario.common_name
+        matches!(case.error, E::CertNotValidForName(_)) && case.scenario.common_names()
     }),
     ("depth", "the work is bounded, not the number of intermediates", |case| {
         matches!(case.error, E::MaximumPathDepthExceeded) && case.path.len() > 8
@@ -243,7 +256,12 @@ pub const WEBPKI: &[Lenient] = &[
         "forms of names",
         "name constraints of forms that webpki does not compare, and comparisons as OpenSSL's",
         |case| {
-            let constraints = ["name constraints", "names and constraints", "cross-sign"];
+            let constraints = [
+                "name constraints",
+                "names and constraints",
+                "cross-sign",
+                "self-issued and constrained",
+            ];
             matches!(
                 case.error,
                 E::NameConstraintViolation

@@ -21,6 +21,7 @@ pub const ALL: &[(&str, Mutation)] = &[
     ("path length", path_length),
     ("self-issued", self_issued),
     ("self-issued", self_issued),
+    ("self-issued and constrained", self_issued_and_constrained),
     ("key usage", key_usage),
     ("key usage", key_usage),
     ("extended key usage", extended_key_usage),
@@ -63,6 +64,7 @@ pub const ALL: &[(&str, Mutation)] = &[
     ("store", store),
     ("trust settings", trust_settings),
     ("trust settings", trust_settings),
+    ("trust settings that overrule", overruling_settings),
     ("sent", sent),
     ("sent", sent),
     ("cross-sign", cross_sign),
@@ -255,6 +257,20 @@ fn self_issued(world: &mut World<'_>) {
     for known in &mut world.known {
         *known += usize::from(*known >= place);
     }
+}
+
+/// A CA constrains names to those of the end entity; its own is not among them.
+fn self_issued_and_constrained(world: &mut World<'_>) {
+    self_issued(world);
+    let place = (1..world.chain.len()).find(|&place| {
+        let (cert, below) = (&world.chain[place], &world.chain[place - 1]);
+        cert.subject == below.subject
+    });
+    let Some(place) = place else { return };
+    let base = der::sequence(&[der::context(4, &world.chain[0].subject.der())]);
+    let subtrees = world.random.below(2) as u8;
+    let value = der::sequence(&[der::context(subtrees, &base)]);
+    world.chain[place].set(oid::NAME_CONSTRAINTS, true, value);
 }
 
 fn key_usage(world: &mut World<'_>) {
@@ -492,6 +508,16 @@ fn name_constraints(world: &mut World<'_>) {
 fn names_and_constraints(world: &mut World<'_>) {
     alternative_names(world);
     name_constraints(world);
+    if world.random.percent(25) {
+        // One name on both sides, of a form that may be none to compare.
+        let both = general_name(world, false);
+        let host = der::context_primitive(2, b"host.example");
+        let names = der::sequence(&[both.clone(), host]);
+        world.chain[0].set(oid::SUBJECT_ALT_NAME, false, names);
+        let place = world.any_ca();
+        let value = der::sequence(&[der::context(0, &der::sequence(&[both]))]);
+        world.chain[place].set(oid::NAME_CONSTRAINTS, true, value);
+    }
 }
 
 fn policies(world: &mut World<'_>) {
@@ -558,9 +584,12 @@ fn malformed_extension(world: &mut World<'_>) {
 
 fn twice(world: &mut World<'_>) {
     let place = world.any();
+    if world.random.percent(30) {
+        world.chain[place].set(oid::UNKNOWN, false, vec![5, 0]);
+    }
     let count = world.chain[place].extensions.len();
     if count > 0 {
-        let which = world.random.below(count);
+        let which = if world.random.percent(30) { count - 1 } else { world.random.below(count) };
         let again = world.chain[place].extensions[which].clone();
         world.chain[place].extensions.push(again);
     }
@@ -760,6 +789,18 @@ fn trust_settings(world: &mut World<'_>) {
     }
 }
 
+/// An anchor, or an end entity in the store, whose own purposes are others than its settings'.
+fn overruling_settings(world: &mut World<'_>) {
+    let place = if world.random.percent(70) { world.chain.len() - 1 } else { 0 };
+    let last = world.random.choose(&[1, 2, 4]);
+    let own = der::sequence(&[der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, last])]);
+    world.chain[place].set(oid::EXTENDED_KEY_USAGE, false, own);
+    let trusted = world.random.choose::<&[u64]>(&[&[1], &[2], &[0], &[1, 2]]).to_vec();
+    let trust = Some(Trust { trusted: Some(trusted), rejected: Vec::new() });
+    world.stored.retain(|(stored, _)| *stored != place);
+    world.stored.push((place, trust));
+}
+
 fn sent(world: &mut World<'_>) {
     let place = world.any_ca();
     match world.random.below(6) {
@@ -891,6 +932,7 @@ fn peer(world: &mut World<'_>) {
         Some("other.example"),
         Some("xn--hst-sna.example"),
         Some("under_score.example"),
+        Some("a_b.host.example"),
         Some("192.0.2.1"),
         Some("192.0.2.2"),
         Some("::"),

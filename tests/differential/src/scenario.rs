@@ -29,6 +29,13 @@ pub struct Scenario {
     pub labels: Vec<&'static str>,
 }
 
+impl Scenario {
+    /// Whether common names count: always where a server of OpenSSL verifies clients.
+    pub fn common_names(&self) -> bool {
+        self.common_name || self.purpose == Purpose::Client
+    }
+}
+
 /// A certificate of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

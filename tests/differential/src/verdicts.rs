@@ -77,7 +77,8 @@ pub fn ours(scenario: &Scenario, files: &mut Files) -> Result<Verified, VerifyEr
                 Purpose::Server => trustbridge::Purpose::ServerAuth,
                 Purpose::Client => trustbridge::Purpose::ClientAuth,
             })
-            .danger_match_common_name(scenario.common_name)
+            // As a server of OpenSSL verifies clients.
+            .danger_match_common_name(scenario.common_name || scenario.purpose == Purpose::Client)
             .strict(scenario.strict)
     };
     let verifier = if scenario.store.iter().any(|entry| entry.trust.is_some()) {
@@ -116,8 +117,8 @@ fn readable(ders: &[Vec<u8>]) -> Vec<Vec<u8>> {
     ders.iter().filter(can).cloned().collect()
 }
 
-/// OpenSSL's verdict: whether it accepts, and if not, why.
-pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<(), String> {
+/// OpenSSL's verdict: the chain that it accepts, or why not.
+pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<Vec<X509>, String> {
     let Ok(leaf) = X509::from_der(&scenario.chain[0]) else {
         return Err("cannot be read".to_owned());
     };
@@ -152,8 +153,7 @@ pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<(), String> {
     param.set_auth_level(2);
     param.set_time(scenario.time);
     let mut hosts = X509CheckFlags::NO_PARTIAL_WILDCARDS;
-    // A server of OpenSSL that verifies clients has no such flag.
-    if !scenario.common_name && scenario.purpose == Purpose::Server {
+    if !scenario.common_names() {
         hosts |= X509CheckFlags::NEVER_CHECK_SUBJECT;
     }
     param.set_hostflags(hosts);
@@ -175,7 +175,7 @@ pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<(), String> {
     let verdict = context.init(&store, &leaf, &untrusted, |context| {
         let accepted = context.verify_cert().unwrap_or(false);
         Ok(match accepted {
-            true => Ok(()),
+            true => Ok(context.chain().unwrap().iter().map(|cert| cert.to_owned()).collect()),
             false => Err(format!("{} at {}", context.error(), context.error_depth())),
         })
     });

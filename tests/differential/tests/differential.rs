@@ -69,8 +69,9 @@ impl Tally {
                 None => match &ours {
                     Ok(verified) => {
                         let length = verified.chain.len();
-                        let said = format!("accepted, {length} in the path; OpenSSL: {theirs:?}");
-                        self.unlisted(number, scenario, &format!("accepted; {theirs:?}"), &said);
+                        let why = theirs.as_ref().err();
+                        let said = format!("accepted, {length} in the path; OpenSSL: {why:?}");
+                        self.unlisted(number, scenario, &format!("accepted; {why:?}"), &said);
                     }
                     Err(error) => {
                         let kind = format!("{:?}; OpenSSL accepts", error.kind());
@@ -168,7 +169,7 @@ fn show() {
     println!(
         "ours: {:?}\ntheirs: {:?}",
         verdicts::ours(&scenario, &mut files),
-        verdicts::theirs(&scenario, &mut files)
+        verdicts::theirs(&scenario, &mut files).map(|chain| chain.len())
     );
     println!("SENT\n{}", text(&scenario.chain));
     println!("KNOWN\n{}", text(&scenario.known));
