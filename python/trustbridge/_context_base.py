@@ -304,6 +304,10 @@ def attach(verification: Verification, ends: tuple[Any, ...], rest: dict[str, An
     owner = rest.get("owner")
     if owner is None and isinstance(ends[0], StdSocket):
         owner = ends[0]
+    # gevent's owner is the socket beneath, which knows the one that programs have.
+    outer = getattr(owner, "_sslsock", None)
+    if outer is not None:
+        owner = outer()
     try:
         owner._verification = verification  # type: ignore[union-attr]
     except AttributeError:
