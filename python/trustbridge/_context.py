@@ -38,61 +38,13 @@ def _has_issuers(certfile: Any) -> bool:
         return False
 
 
-class SSLContext(ContextBase):
-    """An `ssl.SSLContext` whose client connections are verified with the system's trust store.
-
-    The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
-    `check_hostname`, `verify_flags` (CRL checks with the CRLs loaded, VERIFY_X509_STRICT) and
-    `hostname_checks_common_name`, which is False here unless it is set. CERT_OPTIONAL means
-    CERT_REQUIRED, as always for clients. Certificates loaded add to the system's, unless
-    `system_trust` is False: then nothing else is trusted.
-
-    Contexts for PROTOCOL_TLS_SERVER, and server sides of PROTOCOL_TLS, are the standard library's.
+class _Settings(ContextBase):
+    """The settings, where the mode has them. In a class of their own: libraries that derive from
+    `ssl.SSLContext` and replace it, as gevent does, set them with `super(SSLContext, SSLContext)`.
     """
 
     # PyPy's class beneath is Python too, with private names of its own: none of these is one.
     _mode = Mode()
-    #: None in contexts for servers.
-    _trust: _native.Trust | None = None
-    #: Bundles of certifi that were loaded, and not read.
-    _bundles: tuple[str, ...] = ()
-    #: How many of the certificates loaded OpenSSL has, to complete the chains that are sent; None
-    #: while there is none to complete.
-    _completed: int | None = None
-
-    def _set_up(self, system_trust: bool) -> None:
-        mode = _mode_for(self)
-        self._mode, self._trust = mode, mode.trust
-        _environment.apply(mode.trust)
-        mode.trust.system = system_trust
-
-    @property
-    def system_trust(self) -> bool:
-        """Whether the system's trust anchors are trusted. Always False in contexts for servers.
-
-        Can be set at any time and holds for connections made from then on. While it is False
-        only what was loaded is trusted, a bundle of certifi like any other file.
-        """
-        return self._trust is not None and self._trust.system
-
-    @system_trust.setter
-    def system_trust(self, value: bool) -> None:
-        if self._trust is None:
-            if value:
-                raise ValueError("a context for servers does not trust the system's certificates")
-            return
-        if not value:
-            for bundle in self._bundles:
-                if not self._trust.has_file(bundle):
-                    self._trust.add_certifi(_native.read_file(bundle))
-        self._respects_cafile = False
-        self._trust.system = bool(value)
-
-    def _trust_system(self, value: bool) -> None:
-        assert self._trust is not None
-        self._trust.system = value
-
-    # The settings, where the mode has them.
 
     @property
     def verify_mode(self) -> Any:
@@ -139,6 +91,59 @@ class SSLContext(ContextBase):
         def set_psk_client_callback(self, callback: Any) -> None:
             super().set_psk_client_callback(callback)  # type: ignore[misc,unused-ignore]
             self._mode.key_is_shared(callback is not None)
+
+
+class SSLContext(_Settings):
+    """An `ssl.SSLContext` whose client connections are verified with the system's trust store.
+
+    The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
+    `check_hostname`, `verify_flags` (CRL checks with the CRLs loaded, VERIFY_X509_STRICT) and
+    `hostname_checks_common_name`, which is False here unless it is set. CERT_OPTIONAL means
+    CERT_REQUIRED, as always for clients. Certificates loaded add to the system's, unless
+    `system_trust` is False: then nothing else is trusted.
+
+    Contexts for PROTOCOL_TLS_SERVER, and server sides of PROTOCOL_TLS, are the standard library's.
+    """
+
+    #: None in contexts for servers.
+    _trust: _native.Trust | None = None
+    #: Bundles of certifi that were loaded, and not read.
+    _bundles: tuple[str, ...] = ()
+    #: How many of the certificates loaded OpenSSL has, to complete the chains that are sent; None
+    #: while there is none to complete.
+    _completed: int | None = None
+
+    def _set_up(self, system_trust: bool) -> None:
+        mode = _mode_for(self)
+        self._mode, self._trust = mode, mode.trust
+        _environment.apply(mode.trust)
+        mode.trust.system = system_trust
+
+    @property
+    def system_trust(self) -> bool:
+        """Whether the system's trust anchors are trusted. Always False in contexts for servers.
+
+        Can be set at any time and holds for connections made from then on. While it is False
+        only what was loaded is trusted, a bundle of certifi like any other file.
+        """
+        return self._trust is not None and self._trust.system
+
+    @system_trust.setter
+    def system_trust(self, value: bool) -> None:
+        if self._trust is None:
+            if value:
+                raise ValueError("a context for servers does not trust the system's certificates")
+            return
+        if not value:
+            for bundle in self._bundles:
+                if not self._trust.has_file(bundle):
+                    self._trust.add_certifi(_native.read_file(bundle))
+        self._respects_cafile = False
+        self._trust.system = bool(value)
+
+    def _trust_system(self, value: bool) -> None:
+        assert self._trust is not None
+        self._trust.system = value
 
     def _connect(
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
