@@ -60,7 +60,7 @@ def test_another_file_than_the_releases(
     """The index is consistent with itself, but serves another wheel than was released."""
     sums = tmp_path / "SHA256SUMS"
     shutil.copyfile(dist / "SHA256SUMS", sums)
-    edit_member(dist, "/__init__.py", replace("trust", "trusT"))
+    edit_member(dist, "trustbridge/__init__.py", replace("trust", "trusT"))
     with index.serve(dist) as url:
         assert verify(url, same(dist), "--sums", sums) == 1
     assert "is not the file of SHA256SUMS" in capsys.readouterr().out
@@ -86,7 +86,7 @@ def test_a_rebuild_with_other_bytes_names_them(
     dist: Path, small_dist: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The published wheel was made from other sources than the published sdist."""
-    edit_member(dist, "/__init__.py", replace("trust", "trusT"))
+    edit_member(dist, "trustbridge/__init__.py", replace("trust", "trusT"))
     make_bundle([wheel_of(dist)], dist)
     write_sums(dist)
     with index.serve(dist) as url:
