@@ -107,6 +107,10 @@ fn verdicts_are_coherent() {
 
 #[test]
 fn the_page_is_up_to_date() {
+    // Where the system decides, the table is without the rows that are only about the core.
+    if cfg!(any(windows, target_vendor = "apple")) {
+        return;
+    }
     let page = include_str!("../docs/cases.md").replace("\r\n", "\n");
     assert!(
         page == trustbridge_cases::to_markdown(),

@@ -150,6 +150,10 @@ fn crl_survives_mutations() {
 
 #[test]
 fn names_survive_mutations() {
+    // Where the system decides, nobody can have it take signatures for good.
+    if cfg!(any(windows, target_vendor = "apple")) {
+        return;
+    }
     let general = |tag, text: &[u8]| entry::element(tag, text);
     let names = [general(0x82, b"server.test"), general(0x81, b"a@server.test")].concat();
     let names = entry::element(0x30, &[names, general(0x86, b"https://server.test/")].concat());
