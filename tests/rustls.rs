@@ -32,8 +32,7 @@ use trustbridge::rustls_0_23::{
     certificate_error, client_config, client_config_with_provider, verify_error,
 };
 use trustbridge::{
-    ErrorKind, Peer, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder,
-    VerifyError,
+    ErrorKind, Purpose, Revocation, RevocationCheck, Source, Verifier, VerifierBuilder, VerifyError,
 };
 use trustbridge_cases::make::{self, DAY, Node};
 use trustbridge_cases::{Case, Engine, Expect, NOW};
@@ -687,7 +686,7 @@ fn without_algorithms_nothing_is_trusted() {
     let chain = [der(&make::server().issued_by(&ca))];
     let verify = |verifier: &Verifier| {
         let name = ServerName::try_from("example.com").unwrap();
-        let peer = Peer::new(&chain, Some(name)).time(now());
+        let peer = trustbridge::Peer::new(&chain, Some(name)).time(now());
         verifier.verify(&peer).map(|_| ()).map_err(|error| error.kind())
     };
     let all = ring::default_provider().signature_verification_algorithms.all;
