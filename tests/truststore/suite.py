@@ -57,8 +57,8 @@ sys.modules["trustbridge._api"] = types.ModuleType("trustbridge._api")
 DIFFERS = {
     "test_macos_10_7_import_error": "reloads a private module for macOS, and wants its words",
     "test_wrap_bio_configures_context_under_lock": "watches a private lock, where there is none",
-    "test_wrap_socket_server_hostname_validation": "wraps a mock without a name: like `ssl`, we say "
-    "first that it is no stream socket",
+    "test_wrap_socket_server_hostname_validation": "wraps a mock without a name; as in `ssl` "
+    "that it is no stream socket comes first",
 }
 
 
