@@ -207,7 +207,7 @@ def _salvage(context: ssl.SSLContext, path: str, pem: bytes, source: Source) -> 
     """Reads the certificates of a damaged file one by one.
 
     Trust settings cannot be given to OpenSSL in this way, so a certificate that has some, anywhere
-    in the file, does not count.
+    in the file, is ignored.
     """
     if pem.startswith(b"\xef\xbb\xbf"):
         pem = pem[3:]

@@ -6,7 +6,7 @@ stable ABI of CPython, or one made for this very interpreter: there is no other 
 ones and those that are not CPython.
 
 A file that is cut off would end the process: with SIGBUS or, if its end is there and zero as after
-a power failure, with SIGSEGV. So it is measured first, and its end is looked at.
+a power failure, with SIGSEGV. So it is measured first, and its end is checked.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def check_file(path: str) -> None:
 
 
 def check_preference(package: ModuleType, path: str) -> None:
-    """Whether importing takes this very file, not another one that nobody has looked at."""
+    """Whether importing takes this very file, not another one that nobody has checked."""
     spec = PathFinder.find_spec(f"{package.__name__}.{_MODULE}", package.__path__)
     found = spec and spec.origin
     if not found or not os.path.samefile(found, path):

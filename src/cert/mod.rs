@@ -69,7 +69,7 @@ pub(crate) enum OldCa {
     NetscapeType,
 }
 
-/// What the report says of one certificate that was looked at.
+/// What the report says of one certificate that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) subject: String,

@@ -12,7 +12,7 @@ use crate::cert::{CRL_SIGN, Cert, name_text, same_name};
 use crate::fault::{Cause, CrlFault, CrlProblem, Fault};
 use crate::kind::ErrorKind;
 
-/// One certificate, and who may speak about it.
+/// One certificate, and whose CRLs cover it.
 pub(super) struct Query<'q, 'a> {
     pub(super) cert: &'q Cert<'a>,
     pub(super) signers: Vec<&'q Cert<'a>>,

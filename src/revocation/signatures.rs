@@ -34,7 +34,7 @@ pub(crate) trait Signatures {
     ) -> Result<(), BadSignature>;
 }
 
-/// Why a signature does not count.
+/// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadSignature {
     /// It was not made with this key.

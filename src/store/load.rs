@@ -26,7 +26,7 @@ use super::watch::{Watch, is_changing};
 
 /// Most certificates kept.
 pub(super) const MAX_CERTIFICATES: usize = 250_000;
-/// Most names looked at in one directory.
+/// Most names read in one directory.
 const MAX_NAMES: usize = 1_000_000;
 /// How often, in all, a file is read again because it seems to be in the middle of a change.
 const PATIENCE: u32 = 5;

@@ -254,7 +254,7 @@ impl<'a> Blocks<'a> {
     }
 
     fn decode(&mut self) -> Option<Vec<u8>> {
-        /// As OpenSSL: padding is needed, the bits it leaves over are not looked at.
+        /// As OpenSSL: padding is needed, the bits it leaves over are not checked.
         const BASE64: GeneralPurpose = GeneralPurpose::new(
             &alphabet::STANDARD,
             GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),

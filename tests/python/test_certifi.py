@@ -77,7 +77,7 @@ def test_odd_certifi_modules_are_harmless(both, other_file, monkeypatch, where):
 
 
 def test_lazy_certifi_modules_are_harmless(both, other_file, monkeypatch):
-    """One that is not there after all says so when it is looked at."""
+    """One that is not there after all says so when it is read."""
     import types
 
     class Lazy(types.ModuleType):

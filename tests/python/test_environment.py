@@ -20,7 +20,7 @@ needs_native = pytest.mark.skipif(_native is None, reason="the native module is 
 @pytest.fixture(params=["as on Unix", "as elsewhere"])
 def elsewhere(request, monkeypatch):
     if _native is None:
-        pytest.skip("without the native module they are looked at once in a process")
+        pytest.skip("without the native module they are read once in a process")
     from trustbridge import _environment as environment
 
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -36,7 +36,7 @@ def test_variable_names_a_file(both, other_file, system_file, monkeypatch, varia
     assert both(context) == (False, True), "it takes the place of the system's"
     assert len(context.get_ca_certs()) == 1
     monkeypatch.setenv("SSL_CERT_FILE", system_file)
-    assert both(context) == (False, True), "the variables are looked at when it is made"
+    assert both(context) == (False, True), "the variables are read when it is made"
     context.load_default_certs()
     assert both(context) == (True, False), "and when it is told to"
 

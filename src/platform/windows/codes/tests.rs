@@ -35,7 +35,7 @@ fn every_bit_is_a_failure() {
         let mut whole = chain(&[0, 0, 0]);
         whole.chain = bit;
         assert_eq!(kind(&whole, 0), Some(expected), "{bit:#x}");
-        // What a certificate has and the chain does not counts too.
+        // A bit of a certificate that the chain lacks is an error too.
         let mut hidden = chain(&[0, bit, 0]);
         hidden.chain = 0;
         assert_eq!(kind(&hidden, 0), Some(expected), "{bit:#x}");
