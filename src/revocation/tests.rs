@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use trustbridge_cases::make::ca;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
+};
 
 use super::{BadSignature, Crl, Provider, Signatures};
 
@@ -35,8 +38,19 @@ impl Signatures for Fake {
 }
 
 fn crl() -> Crl {
-    let ca = ca("ca").self_signed();
-    Crl::new(ca.sign(&ca.crl_spec()))
+    let mut ca = CertificateParams::new([]).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.key_usages = vec![KeyUsagePurpose::CrlSign];
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2027, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let issuer = Issuer::new(ca, KeyPair::generate().unwrap());
+    Crl::new(list.signed_by(&issuer).unwrap().der().to_vec())
 }
 
 #[test]
