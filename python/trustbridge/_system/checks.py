@@ -299,7 +299,7 @@ def near_misses_matter(fault: Fault) -> bool:
 def near_misses(
     roots: Iterable[Root], certs: Sequence[Certificate], purpose: str, time: float
 ) -> list[NearMiss]:
-    """The roots that have the name of an issuer of these certificates, and why each was not used."""
+    """The roots that have the name of an issuer of these certificates, and why none was used."""
     found = []
     for root in roots:
         anchor = read(root.der)
