@@ -99,6 +99,7 @@
 #[cfg(any(feature = "rustls-0_23", feature = "rustls-0_24"))]
 mod adapter;
 mod algorithms;
+mod builder;
 mod cert;
 mod checks;
 mod complete;
@@ -128,6 +129,7 @@ pub mod rustls_0_24;
 /// The types of certificates, names and times in this crate's API.
 pub use pki_types;
 
+pub use builder::VerifierBuilder;
 pub use error::{BuildError, VerifyError};
 pub use fault::{CrlProblem, NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
@@ -139,7 +141,7 @@ pub use store::{
     pem,
 };
 pub use summary::CertificateSummary;
-pub use verifier::{Verifier, VerifierBuilder};
+pub use verifier::Verifier;
 
 /// The examples of the README are tests.
 #[cfg(all(doctest, feature = "rustls-0_23"))]

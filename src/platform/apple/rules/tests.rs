@@ -10,13 +10,14 @@ use rcgen::{
 
 use super::super::codes::{ERR_SEC_CREATE_CHAIN_FAILED, ERR_SEC_NOT_TRUSTED, KINDS, MAX_TEXT};
 use super::*;
+use crate::builder::VerifierBuilder;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
 use crate::complete::complete;
 use crate::error::{Parts, VerifyError};
 use crate::fault::AppleRule;
 use crate::store::Refusal;
-use crate::verifier::{Verifier, VerifierBuilder};
+use crate::verifier::Verifier;
 
 /// 2027-01-15 08:00:00 UTC.
 const NOW: i64 = 1_800_000_000;
