@@ -18,9 +18,8 @@ FLAGS = 1 | 2 | 8 | 16
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["macos_12", "before_macos_12"])
-def both(request, tmp_path_factory):
-    paths = apple.build(tmp_path_factory.mktemp("frameworks"), before_macos_12=request.param)
-    return apple.StandIn(*paths), Frameworks(*paths)
+def both(request):
+    return apple.load(request.param)
 
 
 @pytest.fixture

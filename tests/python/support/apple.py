@@ -4,16 +4,30 @@ under test, with the verdicts of the test."""
 from __future__ import annotations
 
 import ctypes
+import functools
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from trustbridge._system.security_calls import Frameworks
+
 SOURCES = Path(__file__).parents[2] / "apple"
 
 OSSTATUS = "NSOSStatusErrorDomain"
-_CERTIFICATES, _ANCHORS = 0, 3
+_CERTIFICATES, _ANCHORS = 0, 3  # `enum part` in standin.h
 _JUDGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+@functools.cache
+def load(before_macos_12: bool) -> tuple[StandIn, Frameworks]:
+    """The stand-in, and the module's view of it: one of each in a process."""
+    folder = tempfile.TemporaryDirectory(prefix="trustbridge-tests-")
+    paths = build(Path(folder.name), before_macos_12=before_macos_12)
+    stand_in = StandIn(*paths)
+    stand_in.folder = folder  # as long as this
+    return stand_in, Frameworks(*paths)
 
 
 def build(folder: Path, *, before_macos_12: bool = False) -> tuple[str, str]:
