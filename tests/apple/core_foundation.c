@@ -235,6 +235,18 @@ unsigned long CFErrorGetTypeID(void) {
     return ERROR;
 }
 
+unsigned long CFStringGetTypeID(void) {
+    ENTER(0)
+    standin_unlock();
+    return STRING;
+}
+
+unsigned long CFNumberGetTypeID(void) {
+    ENTER(0)
+    standin_unlock();
+    return NUMBER;
+}
+
 object *CFDataCreate(void *allocator, const uint8_t *bytes, long length) {
     ENTER(NULL)
     if (allocator || (!bytes && length) || length < 0)

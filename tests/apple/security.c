@@ -10,11 +10,27 @@
 #include <string.h>
 
 /* Of Security's header files. */
-enum { SUCCESS = 0, PARAM = -50 };
+enum { SUCCESS = 0, PARAM = -50, ITEM_NOT_FOUND = -25300, NO_TRUST_SETTINGS = -25263 };
 #define KNOWN_REVOCATION_FLAGS 0x1fu
 
 
 static void (*judge)(object *trust);
+
+/* What a user, an administrator or the system has set for a certificate: for each usage the name of
+ * a policy and a result, of which each can be missing (NULL, 0) or something else (odd). */
+typedef struct {
+    int domain;
+    const uint8_t *der;
+    long length;
+    struct {
+        const char *policy;
+        long long result;
+        bool odd;
+    } usages[4];
+    int count;
+} setting;
+static setting settings[16];
+static int settings_count;
 
 #define ENTER(failed)                            \
     int status = SUCCESS;                        \
@@ -94,6 +110,22 @@ void standin_answer_chain(object *trust, const void *der, long length) {
     standin_add(trust->items[CHAIN], certificate);
     standin_unlock();
 }
+
+/* Sets trust settings for a certificate in a domain, without a usage at first. The bytes are the
+ * caller's. */
+void standin_set(int domain, const uint8_t *der, long length) {
+    settings[settings_count++] = (setting){.domain = domain, .der = der, .length = length};
+}
+
+/* One more usage of the certificate that was set last. */
+void standin_set_usage(const char *policy, long long result, bool odd) {
+    setting *last = &settings[settings_count - 1];
+    last->usages[last->count].policy = policy;
+    last->usages[last->count].result = result;
+    last->usages[last->count++].odd = odd;
+}
+
+void standin_unset(void) { settings_count = 0; }
 
 /* Security ------------------------------------------------------------------------------------- */
 
@@ -273,3 +305,63 @@ object *SecTrustCopyCertificateChain(object *trust) {
     return chain;
 }
 #endif
+
+int SecTrustSettingsCopyCertificates(uint32_t domain, object **certificates) {
+    ENTER(status)
+    object *made = NULL;
+    for (int place = 0; place < settings_count; place++) {
+        if (settings[place].domain != (int)domain)
+            continue;
+        if (!made)
+            made = standin_new(ARRAY);
+        standin_add(
+            made, standin_bytes(CERTIFICATE, settings[place].der, settings[place].length));
+    }
+    if (made)
+        *certificates = made;
+    else
+        status = NO_TRUST_SETTINGS;
+    standin_unlock();
+    return status;
+}
+
+static void add_entry(object *dictionary, const char *key, object *value) {
+    standin_add(dictionary, standin_bytes(STRING, key, strlen(key)));
+    standin_add(dictionary, value);
+}
+
+static object *usages(const setting *setting) {
+    object *made = standin_new(ARRAY);
+    for (int place = 0; place < setting->count; place++) {
+        object *usage = standin_new(DICTIONARY);
+        const char *policy = setting->usages[place].policy;
+        if (policy)
+            add_entry(
+                usage, "kSecTrustSettingsPolicyName",
+                setting->usages[place].odd ? standin_new(DATE)
+                                           : standin_bytes(STRING, policy, strlen(policy)));
+        if (setting->usages[place].result) {
+            object *result = standin_new(setting->usages[place].odd && !policy ? DATE : NUMBER);
+            result->number = setting->usages[place].result;
+            add_entry(usage, "kSecTrustSettingsResult", result);
+        }
+        standin_add(made, usage);
+    }
+    return made;
+}
+
+int SecTrustSettingsCopyTrustSettings(object *certificate, uint32_t domain, object **found) {
+    ENTER(status)
+    status = ITEM_NOT_FOUND;
+    if (standin_is(certificate, CERTIFICATE, __func__))
+        for (int place = 0; place < settings_count; place++)
+            if (settings[place].domain == (int)domain &&
+                settings[place].length == certificate->length &&
+                !memcmp(settings[place].der, certificate->bytes, certificate->length)) {
+                *found = usages(&settings[place]);
+                status = SUCCESS;
+                break;
+            }
+    standin_unlock();
+    return status;
+}

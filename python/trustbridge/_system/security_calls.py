@@ -26,6 +26,7 @@ CORE_FOUNDATION = "/System/Library/Frameworks/CoreFoundation.framework/CoreFound
 #: `errSecParam`, for the functions that return NULL and no status.
 ERR_SEC_PARAM = -50
 _UTF_8 = 0x08000100  # kCFStringEncodingUTF8
+_INT_64 = 4  # kCFNumberSInt64Type
 
 
 class CallFailed(Exception):
@@ -97,6 +98,7 @@ class Frameworks:
     def _bind(self, c: Any, security: Any, core_foundation: Any) -> None:
         reference, index, boolean = c.c_void_p, c.c_ssize_t, c.c_ubyte
         status, options, pointer = c.c_int32, c.c_ulong, c.POINTER(c.c_void_p)
+        integer = c.POINTER(c.c_int64)
 
         def bind(library: Any, name: str, result: Any, *arguments: Any) -> None:
             function = getattr(library, name)
@@ -118,11 +120,14 @@ class Frameworks:
             "CFStringCreateExternalRepresentation",
             *(reference, reference, reference, c.c_uint32, c.c_uint8),
         )
+        bind(core_foundation, "CFStringGetTypeID", options)
         bind(core_foundation, "CFDateCreate", reference, reference, c.c_double)
         bind(core_foundation, "CFArrayCreate", reference, reference, pointer, index, reference)
         bind(core_foundation, "CFArrayGetCount", index, reference)
         bind(core_foundation, "CFArrayGetValueAtIndex", reference, reference, index)
         bind(core_foundation, "CFDictionaryGetValue", reference, reference, reference)
+        bind(core_foundation, "CFNumberGetTypeID", options)
+        bind(core_foundation, "CFNumberGetValue", boolean, reference, index, integer)
         bind(core_foundation, "CFErrorGetTypeID", options)
         bind(core_foundation, "CFErrorGetDomain", reference, reference)
         bind(core_foundation, "CFErrorGetCode", index, reference)
@@ -147,6 +152,14 @@ class Frameworks:
         if self.copies_chain:
             bind(security, "SecTrustCopyCertificateChain", reference, reference)
 
+        #: Whether users can set what is trusted, and programs can list it: on macOS only.
+        self.lists_settings = hasattr(security, "SecTrustSettingsCopyCertificates")
+        if self.lists_settings:
+            domain = c.c_uint32
+            bind(security, "SecTrustSettingsCopyCertificates", status, domain, pointer)
+            name = "SecTrustSettingsCopyTrustSettings"
+            bind(security, name, status, reference, domain, pointer)
+
         self._c = c
         # The address of a struct that is in the library, and a string that a constant points to.
         callbacks = c.c_char.in_dll(core_foundation, "kCFTypeArrayCallBacks")
@@ -165,6 +178,12 @@ class Frameworks:
 
     def places(self, references: Sequence[int]) -> Any:
         return (self._c.c_void_p * len(references))(*references)
+
+    def number(self, number: int) -> int | None:
+        """The value of a CFNumber; None if it does not fit in 64 bits."""
+        value = self._c.c_int64()
+        read: int = self.CFNumberGetValue(number, _INT_64, value)
+        return value.value if read else None
 
     def bytes_at(self, address: int, length: int) -> bytes:
         copy: bytes = self._c.string_at(address, length)

@@ -116,6 +116,9 @@ class StandIn:
             ("asks_only", ctypes.c_bool, pointer),
             ("asked_count", long, pointer, ctypes.c_int),
             ("asked_der", pointer, pointer, ctypes.c_int, long, length),
+            ("set", None, ctypes.c_int, ctypes.c_char_p, long),
+            ("set_usage", None, ctypes.c_char_p, ctypes.c_longlong, ctypes.c_bool),
+            ("unset", None),
             ("answer", None, pointer, ctypes.c_bool, pointer),
             ("answer_chain", None, pointer, ctypes.c_char_p, long),
         ):
@@ -125,13 +128,24 @@ class StandIn:
     # What tests set and inspect.
 
     def reset(self) -> None:
-        self.asked, self.judge, self._failures = [], None, []
+        self.asked, self.judge, self._failures, self._kept = [], None, [], []
+        self._security.standin_unset()
         self._core.standin_reset()
 
     def answers(self, *answers: Answer) -> None:
         """The answers of the next evaluations, in order, and no more."""
         left = iter(answers)
         self.judge = lambda asked: next(left)
+
+    def set(self, domain: int, der: bytes, *usages: tuple) -> None:
+        """Trust settings of a certificate. A usage is the name of a policy or None, a result or 0,
+        and perhaps "odd": one of them is of another kind than documented."""
+        self._kept.append(der)
+        self._security.standin_set(domain, der, len(der))
+        for policy, result, *odd in usages:
+            name = None if policy is None else policy.encode()
+            self._kept.append(name)
+            self._security.standin_set_usage(name, result, bool(odd))
 
     def fail(self, function: str, nth: int = 1, status: int = 0) -> None:
         """The nth call of a function from now on fails; all of them if nth is negative."""
