@@ -4,6 +4,7 @@
 
 use std::borrow::Borrow;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
@@ -17,7 +18,10 @@ use crate::policy::{Purpose, Revocation};
 use crate::refused::{BadSetting, Unreadable};
 use crate::revocation::Crl;
 use crate::settings::{Config, Settings};
-use crate::store::{AnchorSet, Handle, Source, StoreEntry, SystemStore, TrustSettings};
+use crate::store::{
+    AnchorSet, Handle, INTERMEDIATES_VARIABLE, IntermediatesDir, Source, StoreEntry, SystemStore,
+    TrustSettings,
+};
 use crate::verifier::Verifier;
 
 impl Verifier {
@@ -40,7 +44,8 @@ impl Verifier {
     /// On Unix `SSL_CERT_FILE` and `SSL_CERT_DIR` are read now; [`VerifierBuilder::build`]
     /// and a clone's `build` look at no environment variable, so they may run in any thread.
     pub fn builder() -> VerifierBuilder {
-        Self::builder_on(Handle::for_process())
+        let builder = Self::builder_on(Handle::for_process());
+        builder.with_env(|name| std::env::var_os(name))
     }
 
     /// As [`builder`](Self::builder), with the values of environment variables from the caller:
@@ -48,7 +53,7 @@ impl Verifier {
     /// at. For hosts whose threads may change that at any time, such as an interpreter without a
     /// global lock.
     pub fn builder_with_env(variable: impl Fn(&str) -> Option<OsString>) -> VerifierBuilder {
-        Self::builder_on(Handle::for_variables(variable))
+        Self::builder_on(Handle::for_variables(&variable)).with_env(variable)
     }
 
     pub(crate) fn builder_on(system: Arc<Handle>) -> VerifierBuilder {
@@ -66,6 +71,7 @@ pub struct VerifierBuilder {
     fallback: Vec<CertificateDer<'static>>,
     pinned: Vec<CertificateDer<'static>>,
     intermediates: Vec<CertificateDer<'static>>,
+    intermediates_dirs: Vec<Arc<IntermediatesDir>>,
     purpose: Purpose,
     revocation: Revocation,
     crls: Vec<Crl>,
@@ -148,6 +154,25 @@ impl VerifierBuilder {
         certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
         self.intermediates.extend(owned(certs));
+        self
+    }
+
+    /// Adds a directory of untrusted certificates, as [`intermediates`](Self::intermediates) are.
+    /// Can be called again to add more.
+    ///
+    /// Every file in it is read, PEM or DER, whatever its name, but for hidden ones and
+    /// subdirectories. Nothing is read before a path is missing; then those certificates that may
+    /// complete it are verified as if the peer had sent them, on Windows and Apple systems by the
+    /// system. Changes are seen within a second. At most 1,000 files, 1 MiB of each and 16 MiB in all
+    /// are read, and at most 32 certificates are added to a chain.
+    ///
+    /// The directory that `TRUSTBRIDGE_INTERMEDIATES_DIR` names is there from the beginning, for
+    /// programs that cannot be changed. One with raised privileges ignores the variable.
+    ///
+    /// No error: what cannot be read is in
+    /// [`VerifyError::searched_intermediates`](crate::VerifyError::searched_intermediates), and in its report.
+    pub fn intermediates_dir(mut self, path: impl AsRef<Path>) -> Self {
+        self.intermediates_dirs.push(Arc::new(IntermediatesDir::new(path.as_ref())));
         self
     }
 
@@ -245,6 +270,7 @@ impl VerifierBuilder {
             fallback: Vec::new(),
             pinned: Vec::new(),
             intermediates: Vec::new(),
+            intermediates_dirs: Vec::new(),
             purpose: Purpose::default(),
             revocation: Revocation::default(),
             crls: Vec::new(),
@@ -252,6 +278,18 @@ impl VerifierBuilder {
             common_name: false,
             strict: false,
             ignore_validity: false,
+        }
+    }
+
+    /// Takes what environment variables say beside the store.
+    fn with_env(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        #[cfg(not(windows))]
+        let is_raised = crate::privileges::are_raised();
+        #[cfg(windows)]
+        let is_raised = false;
+        match variable(INTERMEDIATES_VARIABLE).filter(|value| !value.is_empty() && !is_raised) {
+            Some(path) => self.intermediates_dir(path.as_os_str()),
+            None => self,
         }
     }
 
@@ -271,6 +309,7 @@ impl VerifierBuilder {
             fallback: AnchorSet::new(fallback),
             pinned: self.pinned,
             intermediates: CertIndex::new(self.intermediates),
+            intermediates_dirs: self.intermediates_dirs,
             purpose: self.purpose,
             revocation,
             crls,

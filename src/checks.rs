@@ -160,8 +160,8 @@ pub(crate) fn missing_path(last: &Cert<'_>, depth: usize) -> Fault {
         (false, _) => {
             Fault::new(ErrorKind::UnknownIssuer).at(depth).because(Cause::MissingIssuer {
                 issuer: name_text(last.issuer),
-                // Only an end entity that came alone says that the rest was forgotten.
-                advertised_at: last.ca_issuers_url().filter(|_| depth == 0),
+                advertised_at: last.ca_issuers_url(),
+                alone: depth == 0,
             })
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn complete(failure: Failure, peer: &Peer<'_>, purpose: Purpose) -> V
         path,
         searched: evidence.places,
         near_misses: evidence.near_misses,
+        intermediates: evidence.intermediates,
         ..Parts::from(fault)
     };
     parts.hints = report::hints(&parts);

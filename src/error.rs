@@ -9,6 +9,7 @@ use crate::cert::Summary;
 use crate::fault::{Cause, Fault, NearMiss, OsCode, Searched};
 use crate::kind::ErrorKind;
 use crate::policy::Purpose;
+use crate::store::SearchedIntermediates;
 
 /// A failed verification: what is wrong, where, what was searched and what to do.
 ///
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) path: Vec<Summary>,
     pub(crate) searched: Vec<Searched>,
     pub(crate) near_misses: Vec<NearMiss>,
+    pub(crate) intermediates: Vec<SearchedIntermediates>,
     pub(crate) hints: Vec<String>,
 }
 
@@ -54,6 +56,7 @@ impl From<Fault> for Parts {
             path: Vec::new(),
             searched: Vec::new(),
             near_misses: Vec::new(),
+            intermediates: Vec::new(),
             hints: Vec::new(),
         }
     }
@@ -152,6 +155,25 @@ impl VerifyError {
         &self.parts.near_misses
     }
 
+    /// The issuer whose certificate is missing: neither the peer sent it, nor is it among the
+    /// intermediates or trust anchors. Filled for [`ErrorKind::UnknownIssuer`] and
+    /// [`ErrorKind::NoTrustAnchors`], unless the path ends with a self-issued certificate.
+    pub fn missing_issuer(&self) -> Option<MissingIssuer<'_>> {
+        match &self.parts.fault.cause {
+            Cause::MissingIssuer { issuer, advertised_at, .. } => {
+                Some(MissingIssuer { subject: issuer, url: advertised_at.as_deref() })
+            }
+            _ => None,
+        }
+    }
+
+    /// The directories that were searched for intermediates
+    /// ([`intermediates_dir`](crate::VerifierBuilder::intermediates_dir)), with what could not be
+    /// read of them. Empty where no path was missing.
+    pub fn searched_intermediates(&self) -> &[SearchedIntermediates] {
+        &self.parts.intermediates
+    }
+
     /// What to do about it, most likely first.
     pub fn hints(&self) -> &[String] {
         &self.parts.hints
@@ -174,6 +196,17 @@ impl VerifyError {
 }
 
 impl std::error::Error for VerifyError {}
+
+/// An issuer whose certificate is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct MissingIssuer<'a> {
+    /// Its name, in the style of RFC 4514.
+    pub subject: &'a str,
+    /// Where its certificate is advertised: the first CA Issuers URL of the certificate that it
+    /// issued (RFC 5280 section 4.2.2.1). Chosen by the peer, and never fetched by this crate.
+    pub url: Option<&'a str>,
+}
 
 /// Why [`VerifierBuilder::build`](crate::VerifierBuilder::build) refused its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@
 use crate::cert::time::Timestamp;
 use crate::cert::{self, Cert, Summary};
 use crate::kind::ErrorKind;
-use crate::store::{Problem, Refusal, Source, StoreEntry};
+use crate::store::{Problem, Refusal, SearchedIntermediates, Source, StoreEntry};
 
 /// What is wrong, and with which certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +132,8 @@ pub(crate) enum Cause {
     MissingIssuer {
         issuer: String,
         advertised_at: Option<String>,
+        /// Whether the certificate came alone, which says that the peer forgot the rest.
+        alone: bool,
     },
     /// The store rejects a subject and its key.
     Rejected {
@@ -360,6 +362,7 @@ impl From<Fault> for Box<Failure> {
 pub(crate) struct Evidence {
     pub(crate) places: Vec<Searched>,
     pub(crate) near_misses: Vec<NearMiss>,
+    pub(crate) intermediates: Vec<SearchedIntermediates>,
 }
 
 /// What is wrong with a place that was searched.

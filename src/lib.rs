@@ -110,7 +110,7 @@ mod path;
 mod peer;
 mod platform;
 mod policy;
-#[cfg(not(any(windows, target_vendor = "apple")))]
+#[cfg(not(windows))]
 mod privileges;
 mod refused;
 mod report;
@@ -130,15 +130,15 @@ pub mod rustls_0_24;
 pub use pki_types;
 
 pub use builder::VerifierBuilder;
-pub use error::{BuildError, VerifyError};
+pub use error::{BuildError, MissingIssuer, VerifyError};
 pub use fault::{CrlProblem, NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
 pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 pub use revocation::Crl;
 pub use store::{
-    DistrustSource, Place, Problem, Refusal, Source, StoreEntry, SystemStore, TrustSettings, files,
-    pem,
+    DistrustSource, Place, Problem, Refusal, SearchedIntermediates, Source, StoreEntry,
+    SystemStore, TrustSettings, files, pem,
 };
 pub use summary::CertificateSummary;
 pub use verifier::Verifier;

@@ -25,7 +25,7 @@ pub(crate) fn are_raised() -> bool {
     getauxval(AT_SECURE) != 0
 }
 
-/// As on Linux: the BSDs and illumos have a function for it.
+/// As on Linux: the BSDs, illumos and Apple's systems have a function for it.
 #[cfg(any(
     target_os = "freebsd",
     target_os = "dragonfly",
@@ -33,6 +33,7 @@ pub(crate) fn are_raised() -> bool {
     target_os = "openbsd",
     target_os = "illumos",
     target_os = "solaris",
+    target_vendor = "apple",
 ))]
 pub(crate) fn are_raised() -> bool {
     use std::ffi::c_int;
@@ -56,6 +57,7 @@ pub(crate) fn are_raised() -> bool {
     target_os = "openbsd",
     target_os = "illumos",
     target_os = "solaris",
+    target_vendor = "apple",
 )))]
 pub(crate) fn are_raised() -> bool {
     // `uid_t` and `gid_t` have 32 bits on every such system that Rust supports.

@@ -12,7 +12,7 @@ use crate::fault::CrlProblem;
 use crate::policy::{Purpose, Revocation};
 use crate::refused::{BadSetting, Unreadable};
 use crate::revocation::Crl;
-use crate::store::{AnchorSet, Handle};
+use crate::store::{AnchorSet, Handle, IntermediatesDir};
 
 /// The settings, and the algorithms next to them: the rustls adapter replaces those and shares
 /// the rest.
@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) fallback: AnchorSet,
     pub(crate) pinned: Vec<CertificateDer<'static>>,
     pub(crate) intermediates: CertIndex,
+    pub(crate) intermediates_dirs: Vec<Arc<IntermediatesDir>>,
     pub(crate) purpose: Purpose,
     /// Without its CRLs, which are in `crls`.
     pub(crate) revocation: Revocation,

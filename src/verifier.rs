@@ -20,7 +20,7 @@ use crate::peer::{Anchor, Peer, Verified};
 use crate::platform::{self, Platform};
 use crate::policy::Purpose;
 use crate::settings::Config;
-use crate::store::{Source, StoreEntry};
+use crate::store::{Found, Source, StoreEntry, find_intermediates};
 
 /// Most certificates a chain may have, the end entity included.
 const MAX_CHAIN_LENGTH: usize = 100;
@@ -87,7 +87,36 @@ impl Verifier {
         if !config.pinned.is_empty() {
             return Ok(verify_pinned(config, &leaf, peer)?);
         }
-        engine.verify(config, &leaf, peer)
+        engine.verify(config, &leaf, peer).or_else(|failure| {
+            match failure.kind().is_missing_path() && !config.intermediates_dirs.is_empty() {
+                true => self.with_directories(&leaf, peer, failure),
+                false => Err(failure),
+            }
+        })
+    }
+
+    /// Once more, with what the directories of intermediates have, as if the peer had sent it. They
+    /// are not read before a path is missing, so that others pay nothing for them.
+    fn with_directories(
+        &self,
+        leaf: &Cert<'_>,
+        peer: &Peer<'_>,
+        failure: Box<Failure>,
+    ) -> Result<Verified, Box<Failure>> {
+        let Inner { config, engine, .. } = &*self.inner;
+        let Found { certs, searched } = find_intermediates(&config.intermediates_dirs, peer.chain);
+        let verdict = match certs.is_empty() {
+            true => Err(failure),
+            false => {
+                let sent = peer.chain.iter().map(|der| CertificateDer::from(der.as_ref()));
+                let chain: Vec<_> = sent.chain(certs).collect();
+                engine.verify(config, leaf, &Peer { chain: &chain, ..peer.clone() })
+            }
+        };
+        verdict.map_err(|mut failure| {
+            failure.evidence.intermediates = searched;
+            failure
+        })
     }
 
     pub(crate) fn from_parts(config: Config, engine: Arc<platform::Engine>) -> Self {

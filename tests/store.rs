@@ -69,6 +69,13 @@ fn child() {
         for problem in store.problems() {
             println!("\nCHILD problem {problem}");
         }
+        if std::env::var_os("TRUSTBRIDGE_INTERMEDIATES_DIR").is_some() {
+            let stranger = [CertificateDer::from(pki("stranger").leaf)];
+            let error = Verifier::system().verify(&Peer::new(&stranger, None)).unwrap_err();
+            let searched = error.searched_intermediates().iter();
+            let paths: Vec<_> = searched.map(|searched| &searched.path).collect();
+            println!("\nCHILD intermediates: {paths:?}");
+        }
         assert!(std::sync::Arc::ptr_eq(&store, &SystemStore::snapshot()));
         return;
     }
@@ -173,10 +180,14 @@ fn a_program_with_raised_privileges_ignores_the_variables() {
     let run = || {
         let mut command = Command::new(&program);
         command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
-        let output = command.env(CHILD, "store").env("SSL_CERT_FILE", &file).output().unwrap();
+        command.env(CHILD, "store").env("SSL_CERT_FILE", &file);
+        command.env("TRUSTBRIDGE_INTERMEDIATES_DIR", directory.path());
+        let output = command.output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(run().contains("entry CN=mine"));
+    let seen = run();
+    assert!(seen.contains("entry CN=mine"), "{seen}");
+    assert!(seen.contains(&format!("intermediates: [{:?}]", directory.path())), "{seen}");
 
     const NOBODY: u32 = 65534;
     let groups = Command::new("id").arg("-G").output().unwrap().stdout;
@@ -195,6 +206,8 @@ fn a_program_with_raised_privileges_ignores_the_variables() {
     let seen = run();
     assert!(!seen.contains("CN=mine"), "{seen}");
     assert!(seen.contains("SSL_CERT_FILE: is ignored, because this program runs"), "{seen}");
+    assert!(seen.contains("intermediates: []"), "{seen}");
+    assert!(seen.contains("TRUSTBRIDGE_INTERMEDIATES_DIR: is ignored"), "{seen}");
 }
 
 #[test]

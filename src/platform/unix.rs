@@ -42,7 +42,7 @@ impl Platform for Engine {
                 true => search.near_misses(),
                 false => Vec::new(),
             };
-            failure.evidence = Evidence { places: searched, near_misses };
+            failure.evidence = Evidence { places: searched, near_misses, ..Evidence::default() };
             failure
         })
     }

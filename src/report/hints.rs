@@ -6,7 +6,7 @@ use crate::error::Parts;
 use crate::fault::{Cause, NearMiss, OcspFault};
 use crate::kind::ErrorKind;
 use crate::policy::Purpose;
-use crate::store::{Refusal, Source};
+use crate::store::{INTERMEDIATES_VARIABLE, Refusal, Source};
 
 /// Names that inspecting proxies and security products put into the CAs they sign with. A match
 /// is a guess for a hint and nothing more.
@@ -64,11 +64,12 @@ const INSPECTING: &[&str] = &[
 pub(crate) fn hints(parts: &Parts) -> Vec<String> {
     let kind = parts.fault.kind;
     let mut hints = Vec::new();
-    if let Cause::MissingIssuer { advertised_at: Some(url), .. } = &parts.fault.cause {
+    if let Cause::MissingIssuer { advertised_at: Some(url), alone: true, .. } = &parts.fault.cause {
         hints.push(format!(
             "The peer probably did not send its intermediate certificate: the path contains only \
-             the peer's own. The issuer's certificate is advertised at {url}; give it to \
-             `intermediates`, or have the peer send it."
+             the peer's own. Have the peer send it. Until then: the issuer's certificate is \
+             advertised at {url}; save it in a directory and give that to `intermediates_dir`, or \
+             name the directory in {INTERMEDIATES_VARIABLE}."
         ));
     }
     if let (ErrorKind::NotStandardsCompliant, Cause::AppleRules(_)) = (kind, &parts.fault.cause) {
@@ -178,8 +179,10 @@ fn missing_path(parts: &Parts, hints: &mut Vec<String>) {
              system's store."
         ));
     }
-    let advertised =
-        matches!(parts.fault.cause, Cause::MissingIssuer { advertised_at: Some(_), .. });
+    let advertised = matches!(
+        parts.fault.cause,
+        Cause::MissingIssuer { advertised_at: Some(_), alone: true, .. }
+    );
     hints.extend(match parts.fault.kind {
         ErrorKind::UnknownIssuer if parts.fault.depth == Some(0) && !advertised => Some(format!(
             "Either the peer did not send the intermediate '{root}', or '{root}' is a private CA. \

@@ -22,6 +22,7 @@ use crate::fault::{NearMiss, OsCode, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
 use crate::peer::Verified;
 use crate::policy::Purpose;
+use crate::store::SearchedIntermediates;
 use crate::text::escape;
 
 pub(crate) use hints::hints;
@@ -53,6 +54,7 @@ impl VerifyError {
 
         list(&mut lines, "Searched for trust anchors:", &parts.searched);
         list(&mut lines, "Candidates rejected:", &parts.near_misses);
+        list(&mut lines, "Searched for intermediates:", &parts.intermediates);
         if let Some(os) = &parts.os {
             lines.push(String::new());
             lines.push(format!("Operating system error: {} ({:#x})", os.text, os.code));
@@ -133,6 +135,20 @@ impl fmt::Display for Searched {
         }
         if self.refused > 0 {
             write!(f, ", {} rejected", self.refused)?;
+        }
+        for problem in &self.problems {
+            write!(f, "; {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SearchedIntermediates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", escape(&self.path.to_string_lossy()))?;
+        match self.certificates {
+            1 => f.write_str(": 1 certificate")?,
+            n => write!(f, ": {n} certificates")?,
         }
         for problem in &self.problems {
             write!(f, "; {problem}")?;

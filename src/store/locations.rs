@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::intermediates::VARIABLE as INTERMEDIATES;
 use crate::privileges;
 
 /// Bundles, by the distribution that has them; the first that exists is the store. All are
@@ -138,7 +139,7 @@ impl Environment {
             Some((value, name))
         };
         if is_raised {
-            let names = [FILE, NIX_FILE, DIRECTORIES_LIST].into_iter();
+            let names = [FILE, NIX_FILE, DIRECTORIES_LIST, INTERMEDIATES].into_iter();
             let ignored = names.filter(|name| set(name).is_some()).collect();
             return Self { ignored, ..Self::default() };
         }
@@ -207,7 +208,7 @@ mod tests {
     fn raised_privileges_ignore_the_variables() {
         let value = |name: &str| (name != "NIX_SSL_CERT_FILE").then(|| "/tmp/mine".into());
         let environment = Environment::from_variables_of(value, true);
-        let ignored = vec!["SSL_CERT_FILE", "SSL_CERT_DIR"];
+        let ignored = vec!["SSL_CERT_FILE", "SSL_CERT_DIR", "TRUSTBRIDGE_INTERMEDIATES_DIR"];
         assert_eq!(environment, Environment { ignored, ..Environment::default() });
         let environment = Environment::from_variables_of(|_| None, true);
         assert_eq!(environment, Environment::default());

@@ -15,6 +15,7 @@ mod distrust_files;
 mod file;
 pub mod files;
 mod format;
+mod intermediates;
 mod names;
 mod p11kit;
 pub mod pem;
@@ -40,6 +41,9 @@ use std::sync::Arc;
 
 pub use anchor::StoreEntry;
 pub(crate) use anchor::{AnchorSet, blocked_by, distrusting};
+pub(crate) use intermediates::{
+    Found, IntermediatesDir, VARIABLE as INTERMEDIATES_VARIABLE, find as find_intermediates,
+};
 #[cfg(any(windows, target_vendor = "apple"))]
 pub(crate) use native::Handle;
 #[cfg(windows)]
@@ -47,7 +51,7 @@ pub(crate) use native::STORE;
 pub use refusal::{Refusal, TrustSettings};
 #[cfg(not(any(windows, target_vendor = "apple")))]
 pub(crate) use snapshot::Handle;
-pub use source::{DistrustSource, Place, Problem, Source};
+pub use source::{DistrustSource, Place, Problem, SearchedIntermediates, Source};
 pub use system::SystemStore;
 
 impl SystemStore {

@@ -100,3 +100,15 @@ pub struct DistrustSource {
     /// How many certificates, serial numbers and keys it speaks of.
     pub statements: usize,
 }
+
+/// A directory that was searched for intermediates, because no path was found without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SearchedIntermediates {
+    /// The directory.
+    pub path: PathBuf,
+    /// How many certificates it has.
+    pub certificates: usize,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}

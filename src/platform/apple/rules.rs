@@ -355,7 +355,11 @@ fn seen(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>, failure: &Failure) ->
     } else {
         Vec::new()
     };
-    Evidence { places: evidence::searched(system, roots(config), purpose, time), near_misses }
+    Evidence {
+        places: evidence::searched(system, roots(config), purpose, time),
+        near_misses,
+        ..Evidence::default()
+    }
 }
 
 #[cfg(test)]

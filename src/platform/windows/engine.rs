@@ -303,7 +303,11 @@ impl<'a> Search<'a> {
             true => evidence::near_misses(own(), std::slice::from_ref(top), purpose, time),
             false => Vec::new(),
         };
-        Evidence { places: evidence::searched(system, own(), purpose, time), near_misses }
+        Evidence {
+            places: evidence::searched(system, own(), purpose, time),
+            near_misses,
+            ..Evidence::default()
+        }
     }
 }
 
