@@ -10,7 +10,7 @@ use pki_types::UnixTime;
 
 use crate::cert::der::{self, Malformed};
 use crate::cert::time::Timestamp;
-use crate::cert::{CRL_SIGN, Cert, KEY_CERT_SIGN, Weakness, name_text};
+use crate::cert::{self, CRL_SIGN, Cert, KEY_CERT_SIGN, Weakness, name_text};
 use crate::fault::{Cause, Fault, StrictRule};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
@@ -125,7 +125,8 @@ pub(crate) fn key(cert: &Cert<'_>) -> Result<(), Fault> {
             Fault::new(ErrorKind::WeakKey).because(Cause::RsaKey { bits })
         }
         Some(Weakness::Kind) => {
-            Fault::new(ErrorKind::UnsupportedAlgorithm).because(Cause::KeyAlgorithm)
+            let key = cert::describe_key(cert.spki);
+            Fault::new(ErrorKind::UnsupportedAlgorithm).because(Cause::KeyAlgorithm { key })
         }
     })
 }
@@ -156,6 +157,10 @@ pub(crate) fn malformed(Malformed(field): Malformed) -> Fault {
 pub(crate) fn missing_path(last: &Cert<'_>, depth: usize) -> Fault {
     match (last.is_self_issued(), depth) {
         (true, 0) => Fault::new(ErrorKind::SelfSignedLeaf).at(0),
+        // Its issuer is a log: there is no certificate of it to find.
+        _ if last.signature_oid() == cert::MERKLE_TREE => {
+            unsupported_signature(last.signature_oid()).at(depth)
+        }
         (true, _) => Fault::new(ErrorKind::UntrustedRoot).at(depth),
         (false, _) => {
             Fault::new(ErrorKind::UnknownIssuer).at(depth).because(Cause::MissingIssuer {

@@ -110,8 +110,10 @@ pub(crate) enum Cause {
     RsaKey {
         bits: usize,
     },
-    /// A key of a kind, or on a curve, that is not accepted.
-    KeyAlgorithm,
+    /// A key of a kind, or on a curve, that is not accepted: the words after "it has".
+    KeyAlgorithm {
+        key: String,
+    },
     /// Dotted object identifier.
     SignatureAlgorithm {
         oid: String,

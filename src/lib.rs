@@ -70,8 +70,8 @@
 //! # Features
 //!
 //! * `aws-lc-rs` (default): signature algorithms of the default verifier on Unix. RSA of 2048 to
-//!   8192 bits (PKCS #1 and PSS), P-256, P-384, P-521, Ed25519.
-//! * `ring`: the same with *ring*, which has no P-521 and no SHA-512 with P-256 and P-384. With
+//!   8192 bits (PKCS #1 and PSS), P-256, P-384, P-521, Ed25519, ML-DSA.
+//! * `ring`: the same with *ring*, which has no P-521, no ML-DSA and no SHA-512 with P-256 and P-384. With
 //!   both features aws-lc-rs is used.
 //! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
 //! * `rustls-0_24`: the same for a pre-release of rustls 0.24. It follows that pre-release, and so it can

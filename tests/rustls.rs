@@ -677,6 +677,39 @@ fn algorithms_are_the_providers() {
     }
 }
 
+/// aws-lc-rs has ML-DSA, *ring* does not; TLS 1.2 has no signature schemes for it.
+#[test]
+fn ml_dsa_servers_and_clients() {
+    use trustbridge_cases::ml_dsa::Set;
+
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let setup: (_, Version) = (provider.clone(), &TLS13);
+    for (set, scheme) in [
+        (Set::MlDsa44, SignatureScheme::ML_DSA_44),
+        (Set::MlDsa65, SignatureScheme::ML_DSA_65),
+        (Set::MlDsa87, SignatureScheme::ML_DSA_87),
+    ] {
+        let ca = make::ca("Root").ml_dsa(set).self_signed();
+        let (leaf, identity) =
+            (make::server().ml_dsa(set), make::client().ml_dsa(set).issued_by(&ca));
+        let leaf = leaf.issued_by(&ca);
+        let servers = ServerChainVerifier::with_provider(for_servers(&[&ca]), &provider).unwrap();
+        let clients = ClientChainVerifier::with_provider(for_clients(&[&ca]), &provider).unwrap();
+        assert!(servers.supported_verify_schemes().contains(&scheme));
+        assert!(ClientCertVerifier::supported_verify_schemes(&clients).contains(&scheme));
+        // The certificates of Windows' own verifier have no such keys.
+        if cfg!(not(any(windows, target_vendor = "apple"))) {
+            let client = client(&setup, servers, Some(&identity));
+            let (outcome, seen) = talk(client, server(&setup, &leaf, Some(clients)), "example.com");
+            outcome.unwrap();
+            assert_eq!((seen.data.as_slice(), seen.certificates), (&b"ping"[..], 1));
+        }
+    }
+    let verifier = for_servers(&[&make::ca("Root").self_signed()]);
+    let ring = ServerChainVerifier::with_provider(verifier, &ring::default_provider()).unwrap();
+    assert!(!ring.supported_verify_schemes().contains(&SignatureScheme::ML_DSA_44));
+}
+
 /// What `Verifier::system` is in a build without any algorithm.
 // Elsewhere the operating system verifies the signatures.
 #[cfg(not(any(windows, target_vendor = "apple")))]

@@ -49,6 +49,18 @@ impl Key {
         }
     }
 
+    /// Whether keys of this kind are read: one that is not accepted is malformed.
+    pub(super) fn is_supported(algorithm: &[u8]) -> bool {
+        matches!(
+            algorithm,
+            RSA | RSA_PSS
+                | DSA
+                | EC
+                | [0x2b, 101, 110..=113]
+                | [0x60, 0x86, 0x48, 1, 101, 3, 4, 3, 17..=19]
+        )
+    }
+
     pub(crate) fn parse(spki: &[u8]) -> Self {
         Self::read(spki).unwrap_or(Self::Unknown)
     }
@@ -90,8 +102,10 @@ impl Key {
             [0x2b, 101, 110 | 112] if key.len() == 32 => Self::Other, // X25519, Ed25519
             [0x2b, 101, 111] if key.len() == 56 => Self::Other,       // X448
             [0x2b, 101, 113] if key.len() == 57 => Self::Other,       // Ed448
-            // ML-DSA-44, -65 and -87
-            [0x60, 0x86, 0x48, 1, 101, 3, 4, 3, 17..=19] => Self::Other,
+            // ML-DSA-44, -65 and -87 (FIPS 204 table 2, RFC 9881 section 4)
+            [0x60, 0x86, 0x48, 1, 101, 3, 4, 3, 17] if key.len() == 1312 => Self::Other,
+            [0x60, 0x86, 0x48, 1, 101, 3, 4, 3, 18] if key.len() == 1952 => Self::Other,
+            [0x60, 0x86, 0x48, 1, 101, 3, 4, 3, 19] if key.len() == 2592 => Self::Other,
             _ => Self::Unknown,
         })
     }

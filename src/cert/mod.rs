@@ -4,6 +4,7 @@
 //!
 //! Tests: `tests/cases.rs`, and `tests/differential` with certificates that are nearly DER.
 
+mod algorithms;
 pub(crate) mod der;
 mod extensions;
 mod general_name;
@@ -15,6 +16,7 @@ pub(crate) mod time;
 
 use pki_types::CertificateDer;
 
+pub(crate) use self::algorithms::{MERKLE_TREE, describe_key, named};
 pub(crate) use self::der::oids;
 use self::der::{Malformed, Reader, elements, octets};
 pub(crate) use self::extensions::{
@@ -317,6 +319,12 @@ impl<'a> Cert<'a> {
 
     pub(crate) fn key(&self) -> Key {
         Key::parse(self.spki)
+    }
+
+    /// The dotted object identifier of the algorithm of its signature.
+    pub(crate) fn signature_oid(&self) -> String {
+        let oid = Reader::new(self.signature_algorithm).expect(der::OID, "");
+        der::dotted(oid.unwrap_or_default())
     }
 
     pub(crate) fn summary(&self) -> Summary {

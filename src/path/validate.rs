@@ -25,7 +25,7 @@ use std::collections::HashMap;
 
 use super::graph::{Anchored, Given, Graph, Node};
 use super::name_constraints::Constraints;
-use super::signatures::{Link, Signatures, oid_of};
+use super::signatures::{Link, Signatures};
 use crate::cert::Cert;
 use crate::cert::der::Malformed;
 use crate::checks;
@@ -139,9 +139,7 @@ impl<'g, 'a> Validation<'g, 'a> {
                     checks::malformed(Malformed("signature algorithm (inner and outer differ)"))
                 }
                 Link::Wrong => Fault::new(ErrorKind::BadSignature),
-                Link::Unsupported => {
-                    checks::unsupported_signature(oid_of(node.cert.signature_algorithm))
-                }
+                Link::Unsupported => checks::unsupported_signature(node.cert.signature_oid()),
             };
             return Err(Rejected::Link(fault.at(depth)));
         }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::cert::named;
 use crate::cert::time::Timestamp;
 use crate::fault::{CrlFault, CrlProblem};
 
@@ -22,7 +23,8 @@ pub(super) fn words(issuer: Option<&str>, issued: Option<Timestamp>, why: &CrlFa
         }
         CrlFault::WrongSignature => format!("{crl} cannot be used: its signature is wrong"),
         CrlFault::SignatureAlgorithm(oid) => {
-            format!("{crl} cannot be used: its signature algorithm {oid} is not supported")
+            let algorithm = named(oid);
+            format!("{crl} cannot be used: its signature algorithm {algorithm} is not supported")
         }
         CrlFault::OtherKey => format!("{crl} was signed with another key"),
         CrlFault::NamesOtherKey => {

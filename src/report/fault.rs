@@ -2,6 +2,7 @@
 //!
 //! Tests: in this file.
 
+use crate::cert::named;
 use crate::error::Parts;
 use crate::fault::{AppleCas, AppleRule, Cause, StrictRule, Violation};
 
@@ -35,8 +36,8 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::Expired { not_after } => format!("{it} expired on {not_after}"),
         Cause::CriticalExtension { oid } => format!("{it} has {oid}"),
         Cause::RsaKey { bits } => format!("{it} has an RSA key of {bits} bits"),
-        Cause::KeyAlgorithm => format!("the public key of {it}"),
-        Cause::SignatureAlgorithm { oid } => format!("signature algorithm {oid}"),
+        Cause::KeyAlgorithm { key } => format!("{it} has {key}"),
+        Cause::SignatureAlgorithm { oid } => format!("signature algorithm {}", named(oid)),
         Cause::Purpose => format!("{it} is not valid for {}", parts.purpose.name()),
         Cause::Strict(rule) => format!("{it} has {}", strict_rule(*rule)),
         Cause::Names { presented, common_name } => names(presented, common_name.as_deref()),

@@ -2,6 +2,7 @@
 //!
 //! Tests: `tests/ocsp.rs`.
 
+use crate::cert::named;
 use crate::fault::OcspFault;
 
 /// What a response says, or why it says nothing.
@@ -35,7 +36,8 @@ pub(super) fn words(why: &OcspFault) -> String {
         ),
         OcspFault::WrongSignature => format!("{IT} cannot be used: its signature is wrong"),
         OcspFault::SignatureAlgorithm(oid) => {
-            format!("{IT} cannot be used: its signature algorithm {oid} is not supported")
+            let algorithm = named(oid);
+            format!("{IT} cannot be used: its signature algorithm {algorithm} is not supported")
         }
         OcspFault::CriticalExtension(oid) => {
             format!("{IT} cannot be used: unknown critical extension {oid}")

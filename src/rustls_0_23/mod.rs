@@ -39,8 +39,9 @@
 //!
 //! The adapter takes those of the [`CryptoProvider`], for the handshake and, on Unix, for the
 //! certificates too; [`VerifierBuilder::signature_algorithms`] is ignored. *ring* has no
-//! P-521 keys and no SHA-512 with P-256 and P-384 keys: a chain with one of these ends in
-//! [`ErrorKind::UnsupportedAlgorithm`](crate::ErrorKind::UnsupportedAlgorithm). aws-lc-rs has all of them.
+//! P-521 keys, no ML-DSA and no SHA-512 with P-256 and P-384 keys: a chain with one of these ends in
+//! [`ErrorKind::UnsupportedAlgorithm`](crate::ErrorKind::UnsupportedAlgorithm). aws-lc-rs has all of them,
+//! ML-DSA in the provider of rustls 0.23.46 or later.
 //!
 //! # The provider
 //!

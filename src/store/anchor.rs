@@ -195,7 +195,7 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
     } else {
         cert.key().weakness().map(|weakness| match weakness {
             Weakness::Short { .. } => Refusal::WeakKey,
-            Weakness::Kind => Refusal::UnsupportedKey,
+            Weakness::Kind => Refusal::UnsupportedKey(cert::describe_key(cert.spki)),
         })
     };
     Ok(Vetted {

@@ -41,8 +41,8 @@ pub enum Refusal {
     UnknownCriticalExtension(String),
     /// Its public key is too short.
     WeakKey,
-    /// Its public key is of a kind, or on a curve, that is not supported.
-    UnsupportedKey,
+    /// Its public key is of a kind, or on a curve, that is not supported; the text names it.
+    UnsupportedKey(String),
     /// The store's trust settings reject the purpose.
     Rejected,
     /// The store's trust settings list other purposes only.
@@ -77,7 +77,7 @@ impl Refusal {
             Self::WrongPurpose => ErrorKind::WrongPurpose,
             Self::UnknownCriticalExtension(_) => ErrorKind::UnknownCriticalExtension,
             Self::WeakKey => ErrorKind::WeakKey,
-            Self::UnsupportedKey => ErrorKind::UnsupportedAlgorithm,
+            Self::UnsupportedKey(_) => ErrorKind::UnsupportedAlgorithm,
             Self::Rejected
             | Self::NotTrustedForPurpose
             | Self::DistrustedBy { .. }
@@ -115,7 +115,7 @@ impl fmt::Display for Refusal {
                 write!(f, "has an unknown critical extension ({oid})")
             }
             Self::WeakKey => f.write_str("its public key is too short"),
-            Self::UnsupportedKey => f.write_str("its public key is of an unsupported kind"),
+            Self::UnsupportedKey(key) => write!(f, "it has {key}, which is not supported"),
             Self::Rejected => f.write_str("the store rejects it for this purpose"),
             Self::NotTrustedForPurpose => {
                 f.write_str("the store trusts it for other purposes only")

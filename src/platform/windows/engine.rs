@@ -245,7 +245,7 @@ impl<'a> Search<'a> {
         let refusal = entry.refusal(self.config.purpose, self.peer.time)?;
         // Windows may not know the algorithm of a weak key at all.
         if answer.status.has_bad_signature()
-            && !matches!(refusal, Refusal::WeakKey | Refusal::UnsupportedKey)
+            && !matches!(refusal, Refusal::WeakKey | Refusal::UnsupportedKey(_))
         {
             return None;
         }

@@ -5,6 +5,7 @@
 
 pub mod crl;
 pub mod make;
+pub mod ml_dsa;
 mod openssl;
 mod table;
 mod wine;

@@ -9,6 +9,7 @@ use rcgen::{
 
 use crate::NOW;
 use crate::crl::{CrlSpec, der, ecdsa_sha256};
+use crate::ml_dsa;
 
 /// Seconds.
 pub const DAY: i64 = 86_400;
@@ -17,6 +18,8 @@ pub const DAY: i64 = 86_400;
 pub struct Node {
     params: CertificateParams,
     key: KeyPair,
+    /// In the place of `key` in certificates.
+    ml_dsa: Option<ml_dsa::Key>,
     /// The certificate.
     pub der: Vec<u8>,
 }
@@ -25,6 +28,7 @@ pub struct Node {
 pub struct Spec {
     params: CertificateParams,
     algorithm: &'static SignatureAlgorithm,
+    ml_dsa: Option<ml_dsa::Set>,
 }
 
 /// A CA with the extensions a CA has, valid a year either side.
@@ -59,7 +63,7 @@ fn blank(common_name: &str) -> Spec {
     name.push(DnType::CommonName, common_name);
     params.distinguished_name = name;
     params.use_authority_key_identifier_extension = true;
-    Spec { params, algorithm: &PKCS_ECDSA_P256_SHA256 }.valid(-365 * DAY, 365 * DAY)
+    Spec { params, algorithm: &PKCS_ECDSA_P256_SHA256, ml_dsa: None }.valid(-365 * DAY, 365 * DAY)
 }
 
 impl Spec {
@@ -117,6 +121,12 @@ impl Spec {
     /// The kind of key, and how it signs.
     pub fn algorithm(mut self, algorithm: &'static SignatureAlgorithm) -> Self {
         self.algorithm = algorithm;
+        self
+    }
+
+    /// A key of this parameter set of ML-DSA.
+    pub fn ml_dsa(mut self, set: ml_dsa::Set) -> Self {
+        self.ml_dsa = Some(set);
         self
     }
 
@@ -199,8 +209,15 @@ impl Spec {
     }
 
     fn self_signed_with(self, key: KeyPair) -> Node {
-        let der = signed(|| self.params.self_signed(&key).unwrap().der().to_vec());
-        Node { params: self.params, key, der }
+        let ml_dsa = self.ml_dsa.map(ml_dsa::Key::generate);
+        let der = signed(|| {
+            let der = self.params.self_signed(&key).unwrap().der().to_vec();
+            match &ml_dsa {
+                None => der,
+                own => ml_dsa::replace_keys(&der, own.as_ref(), own.as_ref(), &key),
+            }
+        });
+        Node { params: self.params, key, ml_dsa, der }
     }
 
     /// Has it signed by a CA, with a new key.
@@ -216,8 +233,17 @@ impl Spec {
 
     fn issued_with(self, key: KeyPair, issuer: &Node) -> Node {
         let by = Issuer::from_params(&issuer.params, &issuer.key);
-        let der = signed(|| self.params.signed_by(&key, &by).unwrap().der().to_vec());
-        Node { params: self.params, key, der }
+        let ml_dsa = self.ml_dsa.map(ml_dsa::Key::generate);
+        let der = signed(|| {
+            let der = self.params.signed_by(&key, &by).unwrap().der().to_vec();
+            match (&ml_dsa, &issuer.ml_dsa) {
+                (None, None) => der,
+                (own, signer) => {
+                    ml_dsa::replace_keys(&der, own.as_ref(), signer.as_ref(), &issuer.key)
+                }
+            }
+        });
+        Node { params: self.params, key, ml_dsa, der }
     }
 }
 
@@ -251,7 +277,7 @@ impl Node {
 
     /// The private key, PKCS #8.
     pub fn key_der(&self) -> Vec<u8> {
-        self.key.serialize_der()
+        self.ml_dsa.as_ref().map_or_else(|| self.key.serialize_der(), ml_dsa::Key::pkcs8)
     }
 
     /// A CRL of this CA that revokes these serial numbers, updated and due in seconds from the
@@ -309,7 +335,7 @@ fn signed(sign: impl Fn() -> Vec<u8>) -> Vec<u8> {
 }
 
 /// The DER elements of some bytes, with their tags; what is not DER ends the list.
-fn elements(mut der: &[u8]) -> Vec<(u8, &[u8])> {
+pub(crate) fn elements(mut der: &[u8]) -> Vec<(u8, &[u8])> {
     let mut out = Vec::new();
     while let [tag, length, rest @ ..] = der {
         let digits = if *length < 0x80 { 0 } else { usize::from(length & 0x7f) };

@@ -2,7 +2,8 @@
 
 use super::{Table, row};
 use crate::make::{ca, server};
-use crate::{Engine, Expect};
+use crate::ml_dsa::Set;
+use crate::{Case, Engine, Expect};
 
 /// A chain of two made by `fixtures/make.sh`.
 macro_rules! fixture {
@@ -60,4 +61,47 @@ pub(super) fn rows(table: &mut Table) {
         ),
     );
     table.trusted("version-1-root", 2, fixture!("v1"));
+    ml_dsa(table);
+}
+
+/// ML-DSA (FIPS 204, RFC 9881).
+fn ml_dsa(table: &mut Table) {
+    let no_ring = |case: Case| {
+        let refused = Expect::Refused("UnsupportedAlgorithm");
+        case.differs(Engine::Ring, refused, "ring has no ML-DSA")
+    };
+    let absent = |case: Case| {
+        let refused = Expect::Refused("UnsupportedAlgorithm");
+        no_ring(case).differs(Engine::OpenSsl, refused, "OpenSSL 3.0 does not have ML-DSA")
+    };
+    let chain = |set| {
+        let root = ca("root").ml_dsa(set).self_signed();
+        let issuing = ca("issuing").ml_dsa(set).issued_by(&root);
+        let leaf = server().ml_dsa(set).issued_by(&issuing);
+        row([&leaf, &issuing], [&root])
+    };
+    table.trusted("ml-dsa-44", 3, absent(chain(Set::MlDsa44)));
+    table.trusted("ml-dsa-65", 3, absent(chain(Set::MlDsa65)));
+    table.trusted("ml-dsa-87", 3, absent(chain(Set::MlDsa87)));
+
+    let root = ca("root").ml_dsa(Set::MlDsa87).self_signed();
+    let issuing = ca("issuing").ml_dsa(Set::MlDsa65).issued_by(&root);
+    let leaf = server().issued_by(&issuing);
+    table.trusted("ml-dsa-above-p256", 3, absent(row([&leaf, &issuing], [&root])));
+
+    // The signature is of P-256, but OpenSSL 3.0 cannot measure the end entity's key.
+    let root = ca("root").self_signed();
+    let leaf = server().ml_dsa(Set::MlDsa44).issued_by(&root);
+    let refused = Expect::Refused("UnsupportedAlgorithm");
+    let below = row([&leaf], [&root]);
+    table.trusted(
+        "ml-dsa-below-p256",
+        2,
+        below.differs(Engine::OpenSsl, refused, "OpenSSL 3.0 does not have ML-DSA"),
+    );
+
+    let root = ca("root").ml_dsa(Set::MlDsa65).self_signed();
+    let mut leaf = server().issued_by(&root);
+    *leaf.der.last_mut().unwrap() ^= 1; // of the signature
+    table.refused("ml-dsa-wrong-signature", "BadSignature", no_ring(row([&leaf], [&root])));
 }
