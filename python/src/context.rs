@@ -80,6 +80,18 @@ impl PyTrust {
         self.trust.set_system(system);
     }
 
+    /// Whether what the distribution distrusts in addition to its bundle is rejected, by
+    /// connections made from now on.
+    #[getter]
+    fn distribution_distrust(&self) -> bool {
+        self.trust.heeds_distrust()
+    }
+
+    #[setter]
+    fn set_distribution_distrust(&self, yes: bool) {
+        self.trust.set_heeds_distrust(yes);
+    }
+
     /// Reads the environment variables of the system store again.
     fn reload_environment(&self, py: Python<'_>) -> PyResult<()> {
         self.trust.reload_environment(environment::builder(py)?);

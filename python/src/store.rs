@@ -9,9 +9,8 @@ use trustbridge::{Purpose, SystemStore};
 
 use crate::environment;
 
-/// A certificate of the store: DER, subject, source, and why it cannot be a trust anchor of a
-/// server now, or None.
-type Entry<'py> = (Bound<'py, PyBytes>, String, String, Option<String>);
+/// A certificate of the store: see [`Store::entries`].
+type Entry<'py> = (Bound<'py, PyBytes>, String, String, Option<String>, Option<(u64, String)>);
 
 /// One reading of the system store.
 #[pyclass(frozen, module = "trustbridge._native")]
@@ -22,7 +21,9 @@ pub(crate) struct Store {
 #[pymethods]
 impl Store {
     /// Every certificate found, in the order of reading: DER, subject, source, and why it cannot
-    /// be a trust anchor of a server now, or None.
+    /// be a trust anchor of a server now, or None; and, if the distribution trusts it only for
+    /// servers' certificates issued up to a time, that time, in seconds since 1970, and the file
+    /// that says so.
     fn entries<'py>(&self, py: Python<'py>) -> Vec<Entry<'py>> {
         let now = UnixTime::now();
         self.store
@@ -30,11 +31,13 @@ impl Store {
             .iter()
             .map(|entry| {
                 let refusal = entry.refusal(Purpose::ServerAuth, now);
+                let after = entry.distrust_after(Purpose::ServerAuth);
                 (
                     PyBytes::new(py, entry.certificate()),
                     entry.subject(),
                     entry.source().to_string(),
                     refusal.map(|refusal| refusal.to_string()),
+                    after.map(|(date, file)| (date.as_secs(), file.to_string())),
                 )
             })
             .collect()
@@ -44,6 +47,12 @@ impl Store {
     fn places(&self) -> Vec<(String, &'static str, usize)> {
         let places = self.store.places().iter();
         places.map(|place| (place.source.to_string(), place.reason, place.entries)).collect()
+    }
+
+    /// The files in which the distribution takes trust away, and the number of statements in each.
+    fn distrust(&self) -> Vec<(String, usize)> {
+        let files = self.store.distrust_sources().iter();
+        files.map(|file| (file.source.to_string(), file.statements)).collect()
     }
 
     /// Everything that went wrong, one line each.

@@ -25,6 +25,8 @@ struct State {
     /// With the environment as it was when the context was made, or last reloaded.
     builder: VerifierBuilder,
     system: bool,
+    /// Whether what the distribution distrusts is rejected.
+    heeds_distrust: bool,
     replacement: Option<Arc<Replacement>>,
     roots: Unique<Root>,
     /// From bundles of certifi, which stand for the system: trusted only while the system is not.
@@ -171,10 +173,10 @@ impl Set {
 
 impl State {
     fn current(&mut self) -> Arc<Set> {
-        let Self { builder, system, replacement, roots, certifi, crls, .. } = self;
+        let Self { builder, system, heeds_distrust, replacement, roots, certifi, crls, .. } = self;
         Arc::clone(self.current.get_or_insert_with(|| {
             Arc::new(Set {
-                builder: builder.clone(),
+                builder: builder.clone().distribution_distrust(*heeds_distrust),
                 system: *system,
                 replacement: replacement.clone(),
                 roots: roots.items(),
@@ -192,6 +194,7 @@ impl Trust {
         let state = State {
             builder,
             system: true,
+            heeds_distrust: true,
             replacement: None,
             roots: Unique::default(),
             certifi: Unique::default(),
@@ -227,6 +230,19 @@ impl Trust {
         let mut state = self.state();
         if state.system != system {
             state.system = system;
+            state.current = None;
+        }
+    }
+
+    /// Whether what the distribution distrusts in addition to its bundle is rejected.
+    pub(crate) fn heeds_distrust(&self) -> bool {
+        self.state().heeds_distrust
+    }
+
+    pub(crate) fn set_heeds_distrust(&self, yes: bool) {
+        let mut state = self.state();
+        if state.heeds_distrust != yes {
+            state.heeds_distrust = yes;
             state.current = None;
         }
     }

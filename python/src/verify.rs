@@ -15,8 +15,9 @@ use crate::verdict::{Rejected, Verdict};
 /// Raises ValueError if an argument cannot be used.
 #[pyfunction]
 #[pyo3(signature = (
-    chain_der, name, *, purpose, time, extra_roots, fallback_roots, system_trust, intermediates,
-    pinned, crls, revocation, unknown_revocation, strict, common_name, searched
+    chain_der, name, *, purpose, time, extra_roots, fallback_roots, system_trust,
+    distribution_distrust, intermediates, pinned, crls, revocation, unknown_revocation,
+    ocsp_response, strict, common_name, searched
 ))]
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn verify(
@@ -28,11 +29,13 @@ pub(crate) fn verify(
     extra_roots: Vec<Vec<u8>>,
     fallback_roots: Vec<Vec<u8>>,
     system_trust: bool,
+    distribution_distrust: bool,
     intermediates: Vec<Vec<u8>>,
     pinned: Vec<Vec<u8>>,
     crls: Vec<Vec<u8>>,
     revocation: &str,
     unknown_revocation: &str,
+    ocsp_response: Vec<u8>,
     strict: bool,
     common_name: bool,
     searched: Vec<String>,
@@ -49,6 +52,7 @@ pub(crate) fn verify(
         .crls(crls.into_iter().map(CertificateRevocationListDer::from));
     let mut builder = environment::builder(py)?
         .system_roots(system_trust)
+        .distribution_distrust(distribution_distrust)
         .extra_roots(certs(extra_roots))
         .fallback_roots(certs(fallback_roots))
         .intermediates(certs(intermediates))
@@ -61,7 +65,8 @@ pub(crate) fn verify(
     }
     let verifier = builder.build().map_err(|error| wrong(error.to_string()))?;
     let chain: Vec<_> = certs(chain_der).collect();
-    let verdict = py.detach(|| verifier.verify(&Peer::new(&chain, name).time(time)));
+    let peer = Peer::new(&chain, name).time(time).ocsp_response(&ocsp_response);
+    let verdict = py.detach(|| verifier.verify(&peer));
     Ok(verdict.map_err(|error| Rejected::from(error).searched(&searched)).into())
 }
 

@@ -100,7 +100,8 @@ class SSLContext(_Settings):
     `check_hostname`, `verify_flags` (CRL checks with the CRLs loaded, VERIFY_X509_STRICT) and
     `hostname_checks_common_name`, which is False here unless it is set. CERT_OPTIONAL means
     CERT_REQUIRED, as always for clients. Certificates loaded add to the system's, unless
-    `system_trust` is False: then nothing else is trusted.
+    `system_trust` is False: then nothing else is trusted. On Unix, what the distribution distrusts
+    in addition to its bundle is rejected, unless `distribution_distrust` is False.
 
     Contexts for PROTOCOL_TLS_SERVER, and server sides of PROTOCOL_TLS, are the standard library's.
     """
@@ -113,11 +114,12 @@ class SSLContext(_Settings):
     #: while there is none to complete.
     _completed: int | None = None
 
-    def _set_up(self, system_trust: bool) -> None:
+    def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
         mode = _mode_for(self)
         self._mode, self._trust = mode, mode.trust
         _environment.apply(mode.trust)
         mode.trust.system = system_trust
+        mode.trust.distribution_distrust = heeds_distrust
 
     @property
     def system_trust(self) -> bool:
@@ -144,6 +146,24 @@ class SSLContext(_Settings):
     def _trust_system(self, value: bool) -> None:
         assert self._trust is not None
         self._trust.system = value
+
+    @property
+    def distribution_distrust(self) -> bool:
+        """Whether what the distribution distrusts in addition to its bundle is rejected, on Unix.
+        Always False in contexts for servers.
+
+        Can be set at any time and holds for connections made from then on. It has no effect where
+        an environment variable names the store, or the system's own verifier decides.
+        """
+        return self._trust is not None and self._trust.distribution_distrust
+
+    @distribution_distrust.setter
+    def distribution_distrust(self, value: bool) -> None:
+        ContextBase.distribution_distrust.__set__(self, value)  # type: ignore[attr-defined]
+
+    def _heed_distrust(self, value: bool) -> None:
+        assert self._trust is not None
+        self._trust.distribution_distrust = value
 
     def _connect(
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]

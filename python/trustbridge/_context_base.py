@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 #: Set by `inject_into_ssl`: the class that is now `ssl.SSLContext`.
 injected: type | None = None
-#: Set by `inject_into_ssl`, for the contexts made from then on.
+# Set by `inject_into_ssl`, for the contexts made from then on.
 respect_cafile = False
+distribution_distrust = True
 
 PARTIAL_CHAIN = 0x80000
 #: For devices without a clock. The verifiers of Windows and Apple always check the time.
@@ -41,6 +42,10 @@ HONOURED = (
 #: The class of contexts in C. The setters of `ssl` find it by the global name of their own class,
 #: which may be injected; and its warnings name the line of whoever calls the caller.
 c_context: Any = _ssl._SSLContext
+
+
+def _heeds_distrust() -> bool:
+    return injected is None or distribution_distrust
 
 
 class _ContextType(type):
@@ -85,6 +90,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
         protocol: int | None = None,
         *args: Any,
         system_trust: bool = True,
+        distribution_distrust: bool = True,
         **kwargs: Any,
     ) -> _Self:
         # Everything is set up here: some subclasses do not call __init__.
@@ -99,7 +105,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
             self = StdContext.__new__(cls, protocol, *args, **kwargs)
         if self._verifies_servers:
             self._respects_cafile = injected is not None and respect_cafile and system_trust
-            self._set_up(bool(system_trust))
+            self._set_up(bool(system_trust), distribution_distrust and _heeds_distrust())
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
         return self
@@ -109,7 +115,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
         """Whether the client connections of this context are verified here."""
         return self.protocol != ssl.PROTOCOL_TLS_SERVER
 
-    def _set_up(self, system_trust: bool) -> None:
+    def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
         """Once, in contexts that verify servers, before anything else."""
         raise NotImplementedError
 
@@ -128,6 +134,23 @@ class ContextBase(StdContext, metaclass=_ContextType):
 
     def _trust_system(self, value: bool) -> None:
         """Whether the system's trust anchors are trusted from now on."""
+        raise NotImplementedError
+
+    @property
+    def distribution_distrust(self) -> bool:
+        """Whether what the distribution distrusts in addition to its bundle is rejected, on Unix.
+        Always False in contexts for servers."""
+        raise NotImplementedError
+
+    @distribution_distrust.setter
+    def distribution_distrust(self, value: bool) -> None:
+        if self._verifies_servers:
+            self._heed_distrust(bool(value))
+        elif value:
+            raise ValueError("a context for servers does not heed what the distribution distrusts")
+
+    def _heed_distrust(self, value: bool) -> None:
+        """Whether what the distribution distrusts is rejected from now on."""
         raise NotImplementedError
 
     def load_verify_locations(

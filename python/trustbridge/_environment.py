@@ -67,18 +67,21 @@ class NamedStore:
     def __init__(self, named: list[_Place]) -> None:
         self._named = named
 
-    def entries(self) -> list[tuple[bytes, str, str, str | None]]:
-        found: dict[bytes, tuple[bytes, str, str, str | None]] = {}
+    def entries(self) -> list[tuple[bytes, str, str, str | None, None]]:
+        found: dict[bytes, tuple[bytes, str, str, str | None, None]] = {}
         for place in self._named:
             for der in _certificates_of(place):
                 if der not in found:
                     subject, refusal = _describe(der)
-                    found[der] = (der, subject, place.source, refusal)
+                    found[der] = (der, subject, place.source, refusal, None)
         return [*found.values()]
 
     def places(self) -> list[tuple[str, str, int]]:
         reason = "set in the environment"
         return [(place.source, reason, len(place.batch or ())) for place in self._named]
+
+    def distrust(self) -> list[tuple[str, int]]:
+        return []
 
     def problems(self) -> list[str]:
         return [f"{place.source}: {place.problem}" for place in self._named if place.problem]

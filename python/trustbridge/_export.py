@@ -15,6 +15,10 @@ _HEADER = """\
 # Trust anchors for TLS servers, exported by trustbridge {version}.
 # This file cannot carry distrust, limits on purposes, or later changes of the store.
 """
+_DATED = """\
+# The distribution trusts it only for servers' certificates issued up to {date}.
+# This file cannot carry that. From {file}
+"""
 
 
 def export_pem(path: str | PathLike[str] | None = None) -> str:
@@ -26,18 +30,20 @@ def export_pem(path: str | PathLike[str] | None = None) -> str:
     For programs that do not use the `ssl` module and take a file of CA certificates, such as
     grpc, pycurl or curl_cffi. They lose what a file cannot carry: certificates that the store
     distrusts, purposes, later changes of the store, and the vetting of each certificate at the
-    time of a connection.
+    time of a connection. Root certificates that the distribution distrusts are left out. Those that
+    it trusts only for certificates issued up to a date are in the file, as in the bundle; a line
+    of comment gives the date.
 
     Raises ValueError if there is no usable certificate: some programs take an empty file for
     "trust the defaults".
     """
     blocks = []
-    for der, subject, source, refusal in _environment.read_store().entries():
+    for der, subject, source, refusal, after in _environment.read_store().entries():
         if refusal is None:
             body = b2a_base64(der, newline=False).decode("ascii")
             lines = [body[start : start + 64] for start in range(0, len(body), 64)]
             blocks.append(
-                f"\n# {_one_line(subject)}\n# from {_one_line(source)}\n"
+                f"\n# {_one_line(subject)}\n# from {_one_line(source)}\n{_limit(after)}"
                 "-----BEGIN CERTIFICATE-----\n" + "\n".join(lines) + "\n"
                 "-----END CERTIFICATE-----\n"
             )
@@ -47,6 +53,14 @@ def export_pem(path: str | PathLike[str] | None = None) -> str:
     if path is not None:
         _replace(path, text)
     return text
+
+
+def _limit(after: tuple[int, str] | None) -> str:
+    if after is None:
+        return ""
+    from ._openssl_report import moment
+
+    return _DATED.format(date=moment(after[0]), file=_one_line(after[1]))
 
 
 def _one_line(text: str) -> str:

@@ -28,7 +28,7 @@ def _making(make: Callable[[bool], Any], verified: bool) -> Callable[[], Any]:
     return lambda: make(verified)
 
 
-def inject_into_ssl(*, respect_cafile: bool = False) -> None:
+def inject_into_ssl(*, respect_cafile: bool = False, distribution_distrust: bool = True) -> None:
     """Makes `ssl.SSLContext` the class of this package, for the whole process.
 
     `ssl.create_default_context()` and every library that makes its contexts after this call
@@ -40,13 +40,16 @@ def inject_into_ssl(*, respect_cafile: bool = False) -> None:
         `create_default_context(cafile=…)` means in `ssl`; nothing, if no usable certificate is in
         it. Otherwise what is loaded adds to the system's. Loading certifi's bundle requests the
         default certificates.
+    distribution_distrust -- with False, no context rejects what the distribution distrusts in
+        addition to its bundle, unless its attribute of that name is set
 
-    Calling it again changes only `respect_cafile`, for the contexts made from then on.
+    Calling it again changes only these settings, for the contexts made from then on.
 
     For applications; a library makes a `trustbridge.SSLContext` instead.
     """
     with _lock:
         _context_base.respect_cafile = respect_cafile
+        _context_base.distribution_distrust = distribution_distrust
         if _changes:
             return
         for owner, name, prop in _setters_by_global_name():
@@ -71,6 +74,7 @@ def extract_from_ssl() -> None:
                 setattr(owner, name, before)
         _context_base.injected = None
         _context_base.respect_cafile = False
+        _context_base.distribution_distrust = True
         if _changes:
             for module in _modules():
                 name = module.__name__

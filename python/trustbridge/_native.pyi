@@ -51,6 +51,10 @@ class Trust:
     @system.setter
     def system(self, value: bool) -> None: ...
     @property
+    def distribution_distrust(self) -> bool: ...
+    @distribution_distrust.setter
+    def distribution_distrust(self, value: bool) -> None: ...
+    @property
     def roots(self) -> int: ...
     @property
     def crls(self) -> int: ...
@@ -141,7 +145,10 @@ class Failure:
 
 @final
 class Store:
-    def entries(self) -> list[tuple[bytes, str, str, str | None]]: ...
+    def entries(
+        self,
+    ) -> list[tuple[bytes, str, str, str | None, tuple[int, str] | None]]: ...
+    def distrust(self) -> list[tuple[str, int]]: ...
     def places(self) -> list[tuple[str, str, int]]: ...
     def problems(self) -> list[str]: ...
 
@@ -164,11 +171,13 @@ def verify(
     extra_roots: list[bytes],
     fallback_roots: list[bytes],
     system_trust: bool,
+    distribution_distrust: bool,
     intermediates: list[bytes],
     pinned: list[bytes],
     crls: list[bytes],
     revocation: str,
     unknown_revocation: str,
+    ocsp_response: bytes,
     strict: bool,
     common_name: bool,
     searched: list[str],

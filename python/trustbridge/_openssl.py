@@ -16,7 +16,7 @@ import re
 import ssl
 from _thread import RLock
 
-from . import _certifi, _openssl_report
+from . import _certifi, _openssl_distrust, _openssl_report
 from . import _openssl_store as store
 from ._context_base import PARTIAL_CHAIN, ContextBase, attach
 from ._files import file_identity
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from ._files import _Identity
+    from ._openssl_distrust import Distrust
 
 __all__ = ["Certificate", "SSLContext", "VerificationError", "Verified", "export_pem", "verify"]
 
@@ -41,8 +42,10 @@ class SSLContext(ContextBase):
     """An `ssl.SSLContext` that has the system's trust store before its first client connection.
 
     Certificates loaded add to the system's, unless `system_trust` is False: then nothing else is
-    trusted. Every certificate of the store is, whether it has signed itself or not:
-    VERIFY_X509_PARTIAL_CHAIN is on, whatever `verify_flags` says, as in the other modes.
+    trusted. A certificate that the distribution distrusts is not loaded, unless
+    `distribution_distrust` is False. Every certificate of the store is trusted, whether it has
+    signed itself or not: VERIFY_X509_PARTIAL_CHAIN is on, whatever `verify_flags` says, as in the
+    other modes.
     `hostname_checks_common_name` is False unless it is set.
 
     Contexts for PROTOCOL_TLS_SERVER are the standard library's. One for PROTOCOL_TLS either
@@ -55,6 +58,7 @@ class SSLContext(ContextBase):
     _complete = False
     _verifies_clients = False
     _system_trust = False
+    _heeds_distrust = False
     #: Whether the program has set VERIFY_X509_PARTIAL_CHAIN, which is on in any case.
     _shows_partial_chain = False
     #: What has been read, and the identities of the files.
@@ -66,11 +70,11 @@ class SSLContext(ContextBase):
     _bundles: list[str]
     _sessions: Sessions
 
-    def _set_up(self, system_trust: bool) -> None:
+    def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
         self._locks = {}
         self._sources, self._bundles = [], []
         self._files, self._in_directories, self._given = {}, set(), set()
-        self._system_trust = system_trust
+        self._system_trust, self._heeds_distrust = system_trust, heeds_distrust
         self._sessions = Sessions()
         self.verify_flags = super().verify_flags
 
@@ -104,6 +108,28 @@ class SSLContext(ContextBase):
         self._system_trust = value
 
     @property
+    def distribution_distrust(self) -> bool:
+        """Whether what the distribution distrusts in addition to its bundle is not loaded from the
+        system's store. Always False in contexts for servers.
+
+        Can be set whenever `system_trust` can. Dates are not enforced, nor is anything said about
+        intermediates: OpenSSL has no such settings.
+        """
+        return self._heeds_distrust
+
+    @distribution_distrust.setter
+    def distribution_distrust(self, value: bool) -> None:
+        ContextBase.distribution_distrust.__set__(self, value)  # type: ignore[attr-defined]
+
+    def _heed_distrust(self, value: bool) -> None:
+        with self._lock():
+            if self._complete and value != self._heeds_distrust:
+                raise ValueError(
+                    "distribution_distrust cannot change once the context has been used"
+                )
+            self._heeds_distrust = value
+
+    @property
     def verify_flags(self) -> ssl.VerifyFlags:
         """As in `ssl`. Setting a bit that not every mode of this package honours raises
         ValueError."""
@@ -132,20 +158,25 @@ class SSLContext(ContextBase):
             if not self._system_trust:
                 for bundle in self._bundles:
                     self._add(bundle, cafile=bundle)
-            for place in store.system_places() if self._system_trust else ():
+            places = store.system_places() if self._system_trust else []
+            # A store that a variable names is the user's own.
+            default = self._heeds_distrust and not any(place.variable for place in places)
+            distrust = _openssl_distrust.read() if default and places else None
+            for place in places:
                 default_directory = place.directory and place.variable is None
-                source = self._read_place(place)
+                source = self._read_place(place, distrust)
                 if default_directory and source.certificates:
                     break
             self._complete = True
 
-    def _read_place(self, place: store.Place) -> store.Source:
+    def _read_place(self, place: store.Place, distrust: Distrust | None) -> store.Source:
         identity = None if place.directory else file_identity(place.path)
         known = None if identity is None else self._files.get(identity)
         if known is None:
-            source = store.read_into(self, place, self._sources)
+            source = store.read_into(self, place, self._sources, distrust)
             # Loading it later must do what it does in `ssl`, or what respect_cafile asks for.
-            if identity is not None and not source.problems and not self._respects_cafile:
+            clean = not source.problems and not source.distrusted
+            if identity is not None and clean and not self._respects_cafile:
                 self._files.setdefault(identity, source)
         elif known.name == str(place):
             return known

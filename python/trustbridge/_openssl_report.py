@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 
 from ._errors import add_report, add_words
+from ._std import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         name: str
         certificates: int
         problems: list[str]
+        distrusted: dict[bytes, str]
 
 
 #: A few words for each kind of fault that OpenSSL can name: the words of src/report/kind.rs.
@@ -142,6 +144,26 @@ def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
         path.append(known[0])
 
 
+def _distrusting(issuer: str, searched: Sequence[_Searched]) -> str | None:
+    """The file because of which no certificate of that name was loaded."""
+    for source in searched:
+        for certificate, file in source.distrusted.items():
+            if subject(certificate) == issuer:
+                return file
+    return None
+
+
+def subject(certificate: bytes) -> str:
+    """The subject of a CA in DER; nothing if OpenSSL cannot read it or it is no CA."""
+    scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        scratch.load_verify_locations(cadata=certificate)
+    except ssl.SSLError:
+        return ""
+    known: Any = scratch.get_ca_certs()
+    return name_text(known[0]["subject"]) if known else ""
+
+
 def explain(
     error: ssl.SSLCertVerificationError,
     connection: Any,
@@ -164,6 +186,10 @@ def explain(
             kind = "NoTrustAnchors"
         depth, issuer = _missing_issuer(sent)
         missing = f": '{issuer}'" if issuer else ""
+        file = _distrusting(issuer, searched)
+        if file is not None:
+            kind = "Distrusted"
+            missing += f", distrusted for this purpose by {escape(file)}"
         missing += f"; searched {', '.join(map(str, searched)) or 'nothing'}"
     line = WORDS[kind] if error.verify_code in KINDS else error.verify_message
     host = connection.server_hostname
@@ -190,6 +216,9 @@ def _report(
     for source in searched:
         lines.append(f"  - {source}")
         lines.extend(f"    {escape(problem)}" for problem in source.problems[1:])
+        for distrusted, file in source.distrusted.items():
+            name = subject(distrusted) or "(not a CA)"
+            lines.append(f"    {name} is distrusted by {escape(file)}")
     if not searched:
         lines.append("  (nothing)")
     lines += ["", f"Verified by OpenSSL, because the native module is not in use: {reason}"]

@@ -18,8 +18,10 @@ from ._std import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from typing import Any
+
+    from ._openssl_distrust import Distrust
 
 # The tables of the core, src/store/locations.rs. The first bundle that exists is the store.
 BUNDLES = (
@@ -148,6 +150,8 @@ class Source:
         self.certificates = 0
         self.later = any(source.certificates for source in before)
         self.problems: list[str] = []
+        #: Certificates that were not loaded, and the file that distrusts each.
+        self.distrusted: dict[bytes, str] = {}
 
     def __str__(self) -> str:
         count = self.certificates
@@ -156,14 +160,20 @@ class Source:
         return escape(f"{text} [{self.problems[0]}]" if self.problems else text)
 
 
-def read_into(context: ssl.SSLContext, place: Place, before: Iterable[Source]) -> Source:
-    """Reads a place into a context. `before` are those read already."""
+def read_into(
+    context: ssl.SSLContext,
+    place: Place,
+    before: Iterable[Source],
+    distrust: Distrust | None = None,
+) -> Source:
+    """Reads a place into a context. `before` are those read already; what is distrusted is left
+    out."""
     source = Source(str(place), before)
     known = certificates_in(context)
     if place.directory:
-        read_directory(context, place.path, source)
+        read_directory(context, place.path, source, distrust)
     else:
-        read_file(context, place.path, source)
+        read_file(context, place.path, source, distrust)
     source.certificates = certificates_in(context) - known
     return source
 
@@ -172,7 +182,9 @@ def certificates_in(context: ssl.SSLContext) -> int:
     return StdContext.cert_store_stats(context)["x509"]
 
 
-def read_directory(context: ssl.SSLContext, path: str, source: Source) -> None:
+def read_directory(
+    context: ssl.SSLContext, path: str, source: Source, distrust: Distrust | None = None
+) -> None:
     """Reads every file that OpenSSL would look up in a directory of hashed names."""
     try:
         names = sorted(os.listdir(path))
@@ -181,11 +193,13 @@ def read_directory(context: ssl.SSLContext, path: str, source: Source) -> None:
         return
     for name in names:
         if re.fullmatch(HASHED, name):
-            read_file(context, os.path.join(path, name), source)
+            read_file(context, os.path.join(path, name), source, distrust)
 
 
-def read_file(context: ssl.SSLContext, path: str, source: Source) -> None:
-    """Reads what can be read of a file; the rest is a problem."""
+def read_file(
+    context: ssl.SSLContext, path: str, source: Source, distrust: Distrust | None = None
+) -> None:
+    """Reads what can be read of a file, without what is distrusted; the rest is a problem."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -194,6 +208,13 @@ def read_file(context: ssl.SSLContext, path: str, source: Source) -> None:
         if status.st_size > _MAX_FILE_BYTES:
             source.problems.append(f"{path} is too large")
             return
+        if distrust is not None and distrust.takes_away:
+            with open(path, "rb") as file:
+                pem = file.read(_MAX_FILE_BYTES)
+            if found := _distrusted(pem, distrust):
+                _salvage(context, path, pem, source, found)
+                source.distrusted.update(found)
+                return
         try:
             StdContext.load_verify_locations(context, path)
         except ssl.SSLError:
@@ -203,8 +224,28 @@ def read_file(context: ssl.SSLContext, path: str, source: Source) -> None:
         source.problems.append(f"{path}: {error.strerror or error}")
 
 
-def _salvage(context: ssl.SSLContext, path: str, pem: bytes, source: Source) -> None:
-    """Reads the certificates of a damaged file one by one.
+def _distrusted(pem: bytes, distrust: Distrust) -> dict[bytes, str]:
+    """The certificates of a file that are distrusted, and the file that says so."""
+    found = {}
+    for block in re.finditer(_BLOCK, pem):
+        try:
+            der = _certificate(a2b_base64(block[2]))
+        except ValueError:
+            continue
+        file = distrust.file_against(der)
+        if file is not None:
+            found[der] = file
+    return found
+
+
+def _salvage(
+    context: ssl.SSLContext,
+    path: str,
+    pem: bytes,
+    source: Source,
+    leave_out: Container[bytes] = (),
+) -> None:
+    """Reads the certificates of a file one by one: one that is damaged, or has some to leave out.
 
     Trust settings cannot be given to OpenSSL in this way, so a certificate that has some, anywhere
     in the file, is ignored.
@@ -225,14 +266,15 @@ def _salvage(context: ssl.SSLContext, path: str, pem: bytes, source: Source) -> 
         source.problems.append(f"{path}: a certificate is cut off")
     settled = set(map(_certificate, with_settings))
     for der in plain:
-        if _certificate(der) in settled:
+        if _certificate(der) in settled or _certificate(der) in leave_out:
             continue
         try:
             StdContext.load_verify_locations(context, cadata=ssl.DER_cert_to_PEM_cert(der))
         except ssl.SSLError:
             source.problems.append(f"{path}: a certificate cannot be read")
     if with_settings:
-        source.problems.append(f"{path}: the file is damaged, so trust settings do not count")
+        why = "contains distrusted certificates" if leave_out else "is damaged"
+        source.problems.append(f"{path}: the file {why}, so trust settings do not count")
     if not plain and not with_settings:
         source.problems.append(f"{path}: no certificate")
 

@@ -34,11 +34,13 @@ def verify(
     extra_roots: Iterable[bytes] = (),
     fallback_roots: Iterable[bytes] = (),
     system_trust: bool = True,
+    distribution_distrust: bool = True,
     intermediates: Iterable[bytes] = (),
     pinned: Iterable[bytes] = (),
     crls: Iterable[bytes] = (),
     revocation: Literal["off", "leaf", "chain"] = "off",
     unknown_revocation: Literal["allow", "reject"] = "allow",
+    ocsp_response: bytes = b"",
     strict: bool = False,
     common_name: bool = False,
 ) -> _native.Verified:
@@ -52,19 +54,23 @@ def verify(
     extra_roots -- trust anchors in DER beside the system's
     fallback_roots -- trust anchors that are trusted only while the system has no usable one
     system_trust -- with False the system's trust anchors are not trusted
+    distribution_distrust -- with False, what the distribution distrusts in addition to its bundle
+        is not rejected; it has no effect where an environment variable names the store, and on
+        Windows and Apple systems
     intermediates -- certificates that may help to build a path; not trusted
     pinned -- accept exactly these certificates of peers, and nothing else
     crls -- revocation lists in DER; nothing is ever fetched
-    revocation -- which certificates are checked against them
-    unknown_revocation -- what happens to a certificate that no list covers
+    revocation -- which certificates are checked against them and against `ocsp_response`
+    unknown_revocation -- what happens to a certificate whose status is unknown
+    ocsp_response -- the OCSP response that the peer stapled, in DER
     strict -- also require what VERIFY_X509_STRICT requires
     common_name -- match the common name where there is no DNS subject alternative name
 
     Raises VerificationError if the chain is not trusted or the verdict cannot be reached, and
     ValueError, with the argument's name, if an argument cannot be used.
 
-    Not checked: certificate policies, certificate transparency, stapled OCSP responses, and that
-    the peer has the private key.
+    Not checked: certificate policies, certificate transparency, and that the peer has the private
+    key.
     """
     name = _ascii(name)
     if _select.SYSTEM_DECIDES:
@@ -86,11 +92,13 @@ def verify(
         extra_roots=extra_roots,
         fallback_roots=list(fallback_roots),
         system_trust=system_trust,
+        distribution_distrust=distribution_distrust,
         intermediates=list(intermediates),
         pinned=list(pinned),
         crls=list(crls),
         revocation=revocation,
         unknown_revocation=unknown_revocation,
+        ocsp_response=bytes(ocsp_response),
         strict=strict,
         common_name=common_name,
         searched=searched,

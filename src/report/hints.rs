@@ -123,7 +123,7 @@ fn by_kind(parts: &Parts) -> &'static str {
         }
         ErrorKind::Distrusted if is_after_date(parts) => {
             "Have the peer's certificate issued by another CA: this distribution no longer trusts \
-             new certificates of this one. `distribution_distrust(false)` ignores that."
+             new certificates of this one. Without `distribution_distrust` the date is ignored."
         }
         ErrorKind::Distrusted => {
             "The store distrusts this certificate. Ask the administrator of this machine."

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parse(arguments)
     from .. import HANDSHAKE_MODE
 
-    if HANDSHAKE_MODE == "openssl":
+    if HANDSHAKE_MODE == "openssl" and parsed.command != "store":
         text = f"python -m trustbridge: error: {parsed.command} needs the native module"
         print(text, file=sys.stderr)
         return USAGE

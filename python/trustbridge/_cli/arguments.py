@@ -39,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
         "store",
         help="show the system's store: places, problems, rejected certificates",
         description="Shows where the system's certificates were searched for, how many there are, "
-        "which problems occurred, and which certificates cannot be trust anchors for servers, with "
-        "the reason.",
+        "which problems occurred, which certificates cannot be trust anchors for servers, with "
+        "the reason, and what the distribution distrusts in addition to its bundle.",
         epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
     )
     one.add_argument("--json", action="store_true", help="print one JSON object")
@@ -49,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
         help="write the usable trust anchors as PEM",
         description="Writes the system's certificates that can be trust anchors for servers now, "
         "for programs that take a file. The file loses which certificates the store distrusts or "
-        "restricts, and it does not follow later changes.",
+        "restricts, and it does not follow later changes. A root certificate that is trusted only "
+        "for certificates issued up to a date is in it, with the date in a comment.",
         epilog=f"Exit status: 0, 1 if there is no usable trust anchor, {WRONG_USE}.",
     )
     one.add_argument("file", metavar="FILE", nargs="?", help="instead of the standard output")

@@ -30,6 +30,8 @@ NATIVE_ONLY = (
     "test_parity_handshake.py",
     "test_parity_injection.py",
     "test_native.py",
+    "test_distrust.py",
+    "test_openssl_distrust.py",
     "test_openssl_mode.py",
     "test_openssl_report.py",
     "test_openssl_store.py",
