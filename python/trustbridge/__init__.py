@@ -40,9 +40,13 @@ if TYPE_CHECKING:
 _found, _no_native = _select.find()
 if not TYPE_CHECKING:
     _native = _found
-if _found is None and sys.platform in _select.NATIVE_ONLY:
-    raise ImportError(f"trustbridge needs its native module on this system: {_no_native}")
-if sys.platform in _select.NATIVE_ONLY or _select.OPTION in getattr(sys, "_xoptions", {}):
+    if _found is None and _select.SYSTEM_DECIDES:
+        _native, _no_way = _select.in_python()
+        if _native is None:
+            raise ImportError(
+                f"trustbridge cannot ask this system's verifier: {_no_native}; {_no_way}"
+            )
+if _select.SYSTEM_DECIDES or _select.OPTION in getattr(sys, "_xoptions", {}):
     # Decided now, because the answer may be ImportError, which comes at import or never.
     from . import _mode as _mode
 

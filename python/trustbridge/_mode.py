@@ -28,7 +28,7 @@ def _forced() -> str | None:
 
 def _unavailable(mode: str) -> str | None:
     """Why a mode cannot be used here, if it cannot."""
-    if _found is None:
+    if _found is None and (mode == IN_HANDSHAKE or not _select.SYSTEM_DECIDES):
         return _no_native
     if mode == IN_HANDSHAKE:
         from . import _selftest
@@ -50,7 +50,7 @@ def _decide() -> tuple[str, dict[str, str]]:
         if reason is None:
             return mode, reasons
         reasons[mode] = reason
-    if forced is None and sys.platform not in _select.NATIVE_ONLY:
+    if forced is None and not _select.SYSTEM_DECIDES:
         return OPENSSL, reasons
     raise ImportError(f"trustbridge cannot verify the connections of ssl here: {explain(reasons)}")
 
@@ -63,6 +63,6 @@ def explain(reasons: dict[str, str]) -> str:
 #: The mode in use, and why each better one is not.
 HANDSHAKE_MODE, reasons = _decide()
 #: Why the native module is not in use, if it is not.
-without_native = ""
+without_native = _no_native
 if HANDSHAKE_MODE == OPENSSL:
     without_native = _no_native or explain(reasons)

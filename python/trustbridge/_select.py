@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 #: Folder of the bundle's native modules.
 FOLDER = "native"
-#: Systems whose own verifier only the native module can ask.
-NATIVE_ONLY = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
+#: Systems whose own verifier gives the verdicts: it has no settings but its own.
+SYSTEMS_THAT_DECIDE = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
+#: Those of them whose verifier Python can ask without the native module, through `ctypes`.
+ASKED_FROM_PYTHON = ("win32",)
 
-#: Whether the system's own verifier gives the verdicts: it has no settings but its own.
-SYSTEM_DECIDES = sys.platform in NATIVE_ONLY
+#: Whether this is such a system.
+SYSTEM_DECIDES = sys.platform in SYSTEMS_THAT_DECIDE
 
 #: `python -X trustbridge-mode=…`, for the tests.
 OPTION = "trustbridge-mode"
@@ -62,6 +64,20 @@ def find() -> tuple[Any, str]:
         return None, str(unavailable)
     except Exception as error:  # nothing that is odd about a system may end a program
         return None, f"looking for the native module: {type(error).__name__}: {error}"
+
+
+def in_python() -> tuple[Any, str]:
+    """What stands for the native module where the system's own verifier decides, or None and the
+    reason."""
+    if sys.platform not in ASKED_FROM_PYTHON:
+        return None, f"nothing else can ask the verifier of {sys.platform}"
+    from importlib.util import find_spec
+
+    if find_spec("_ctypes") is None:
+        return None, "this interpreter has no ctypes, which could ask the system's verifier"
+    from . import _system
+
+    return _system, ""
 
 
 def load() -> Any:
@@ -172,7 +188,7 @@ def check_file(path: str) -> None:
             header = file.read(64)
             if header[:4] == b"\x7fELF":
                 end = _elf_end(file, header, size)
-            elif sys.platform in NATIVE_ONLY:
+            elif SYSTEM_DECIDES:
                 end = 1  # the loaders of these systems look for themselves
             else:
                 raise Unavailable(f"{path} is not an ELF file")

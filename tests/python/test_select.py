@@ -527,8 +527,9 @@ def test_noexec(tmp_path):
     assert "cannot be loaded" in reason and words in reason
 
 
-@pytest.mark.parametrize("system", _select.NATIVE_ONLY)
-def test_systems_that_need_the_native_module(tmp_path, system):
+@pytest.mark.parametrize("system", _select.SYSTEMS_THAT_DECIDE)
+def test_systems_whose_own_verifier_decides(tmp_path, system):
+    """Without the native module Python asks it, where Python can; else importing says why not."""
     copy(tmp_path)
     script = f"""
     import os, ssl
@@ -538,9 +539,34 @@ def test_systems_that_need_the_native_module(tmp_path, system):
         import PACKAGE
     except ImportError as error:
         print(error)
+    else:
+        PACKAGE.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        print(PACKAGE.HANDSHAKE_MODE, "ctypes" in sys.modules)
     """
     message = python(script, tmp_path)
-    assert message.startswith("trustbridge needs its native module on this system: ")
+    if system in _select.ASKED_FROM_PYTHON:
+        assert message == "deferred False"
+    else:
+        assert message.startswith("trustbridge cannot ask this system's verifier: there is no nat")
+        assert message.endswith(f"; nothing else can ask the verifier of {system}")
+
+
+def test_a_system_that_decides_and_an_interpreter_without_ctypes(tmp_path):
+    copy(tmp_path)
+    script = """
+    import os, ssl
+    from importlib import machinery, util
+    find_spec = util.find_spec
+    util.find_spec = lambda name: None if name == "_ctypes" else find_spec(name)
+    sys.platform = "win32"
+    try:
+        import PACKAGE
+    except ImportError as error:
+        print(error)
+    """
+    assert python(script, tmp_path).endswith(
+        "; this interpreter has no ctypes, which could ask the system's verifier"
+    )
 
 
 def test_version_is_the_crates():
@@ -551,7 +577,7 @@ def test_version_is_the_crates():
 
 def test_no_absolute_imports():
     """`vendoring` rewrites some of them and cannot rewrite others; relative ones just work."""
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:

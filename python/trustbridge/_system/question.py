@@ -3,7 +3,15 @@
 An engine is a module with `evaluate(question: Question) -> Accepted | Refused`. It asks the
 operating system, and is the only one that does. Before it is asked, the bounds have been checked,
 the end entity has been read and no certificate is pinned; afterwards the answer is put into words.
-An engine raises nothing: what goes wrong is `Refused` with the kind "CannotCheck".
+What goes wrong is `Refused` with the kind "CannotCheck"; only what the caller gave and the system
+cannot take raises `BadSetting`.
+
+An engine also has:
+
+* `STORE`, what the store that holds the system's roots is called
+* `check_settings(*, crls, revocation, unknown_revocation, strict, common_name)`, called first:
+  raises `BadSetting` for what the system has no counterpart for
+* `list_roots() -> tuple[list[bytes], list[str]]`, the system's roots and the problems, for humans
 """
 
 from __future__ import annotations
@@ -16,6 +24,10 @@ if TYPE_CHECKING:
     from .certificate import Certificate
 
 SERVER, CLIENT = "server", "client"
+
+
+class BadSetting(ValueError):
+    """The caller gave what the system cannot take. The text names the setting."""
 
 
 class Root:
@@ -52,6 +64,8 @@ class Question:
     revocation -- "off", "leaf" or "chain": which certificates are checked
     unknown_revocation -- "allow" or "reject": what happens to a certificate that no list covers
     pinned, strict, common_name -- dealt with before: never set where the system has no such setting
+    prepared -- what an engine keeps for the next question with the same roots, fallback roots,
+        intermediates and CRLs
     """
 
     __slots__ = (
@@ -63,6 +77,7 @@ class Question:
         "leaf",
         "name",
         "pinned",
+        "prepared",
         "purpose",
         "revocation",
         "roots",
@@ -90,7 +105,9 @@ class Question:
         unknown_revocation: str = "allow",
         strict: bool = False,
         common_name: bool = False,
+        prepared: dict[str, Any] | None = None,
     ) -> None:
+        self.prepared = {} if prepared is None else prepared
         self.chain, self.leaf, self.name = chain, leaf, name
         self.time, self.purpose = time, purpose
         self.roots, self.fallback, self.system_trust = roots, fallback, system_trust

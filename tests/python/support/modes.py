@@ -38,6 +38,7 @@ NATIVE_ONLY = (
     "test_select.py",
     "test_selftest.py",
     "test_store.py",
+    "test_system.py",
     "test_certifi.py",
     "test_environment.py",
     "test_export.py",
