@@ -6,11 +6,33 @@ use std::sync::{Arc, LazyLock};
 
 use pki_types::SignatureVerificationAlgorithm;
 
-/// One list for all verifiers: what was verified with it is remembered by its address.
+/// One list for all verifiers.
 pub(crate) fn default() -> Arc<[&'static dyn SignatureVerificationAlgorithm]> {
     static SHARED: LazyLock<Arc<[&dyn SignatureVerificationAlgorithm]>> =
         LazyLock::new(|| list().into());
     Arc::clone(&SHARED)
+}
+
+/// Whether two are one and the same implementation: what they say of themselves, their addresses and
+/// their code. An address alone would not do: types without a size share one. Neither is ever given
+/// to another, as the references live as long as the process.
+pub(crate) fn same_algorithm(
+    one: &'static dyn SignatureVerificationAlgorithm,
+    other: &'static dyn SignatureVerificationAlgorithm,
+) -> bool {
+    std::ptr::eq(one, other)
+        && one.signature_alg_id() == other.signature_alg_id()
+        && one.public_key_alg_id() == other.public_key_alg_id()
+}
+
+/// Whether two lists are of the same implementations in the same order. An adapter makes a list for
+/// each configuration.
+pub(crate) fn same_algorithms(
+    one: &[&'static dyn SignatureVerificationAlgorithm],
+    other: &[&'static dyn SignatureVerificationAlgorithm],
+) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|(one, other)| same_algorithm(*one, *other))
 }
 
 fn list() -> &'static [&'static dyn SignatureVerificationAlgorithm] {

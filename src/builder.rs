@@ -79,6 +79,7 @@ pub struct VerifierBuilder {
     common_name: bool,
     strict: bool,
     ignore_validity: bool,
+    remember_signatures: bool,
 }
 
 impl VerifierBuilder {
@@ -232,6 +233,18 @@ impl VerifierBuilder {
         self
     }
 
+    /// Whether a signature that was verified once in this process is accepted the next time: the
+    /// same key, message and signature, byte for byte, with the same algorithm. Default: `true`.
+    ///
+    /// Only good signatures are remembered, in at most 1 MiB for all verifiers. Whatever depends on
+    /// the time, the name, the store, CRLs or settings is checked every time. With `false` the
+    /// verifier neither uses nor fills that memory: then a peer cannot tell from the time of a
+    /// handshake whether this process has seen its certificates before. Only on Unix.
+    pub fn remember_signatures(mut self, yes: bool) -> Self {
+        self.remember_signatures = yes;
+        self
+    }
+
     /// Checks the settings and freezes them. Reads no file.
     ///
     /// # Errors
@@ -278,6 +291,7 @@ impl VerifierBuilder {
             common_name: false,
             strict: false,
             ignore_validity: false,
+            remember_signatures: true,
         }
     }
 
@@ -316,6 +330,7 @@ impl VerifierBuilder {
             common_name: self.common_name,
             strict: self.strict,
             ignore_validity: self.ignore_validity,
+            remember_signatures: self.remember_signatures,
         };
         Config { algorithms: self.algorithms, settings: Arc::new(settings) }
     }

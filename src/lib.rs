@@ -106,6 +106,7 @@ mod complete;
 mod error;
 mod fault;
 mod kind;
+mod memo;
 mod path;
 mod peer;
 mod platform;

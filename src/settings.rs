@@ -49,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
     pub(crate) ignore_validity: bool,
+    pub(crate) remember_signatures: bool,
 }
 
 impl Settings {

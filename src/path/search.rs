@@ -180,6 +180,7 @@ impl<'g, 'a> Walk<'g, 'a> {
     fn explain(&mut self) -> Option<Box<Failure>> {
         if !self.bounded {
             self.explaining = true;
+            self.validation.signatures.distrust_keys();
             self.walk();
         }
         let attempt = self.failure.take()?;

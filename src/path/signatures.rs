@@ -1,11 +1,14 @@
 //! The signatures of one verification: each is verified once, and all of them come out of one
-//! budget, whatever the peer sends.
+//! budget, whatever the peer sends. A good one of an earlier verification is not verified again
+//! ([`memo`](crate::memo)), but costs the budget as much, so that no verdict depends on what the
+//! process has seen before.
 //!
 //! Tests: the table in `tests/cases` (hostile chains), `tests/verifier.rs`.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::cert::{Cert, Key, split_spki};
+use crate::memo::{MEMO, Signed};
 use crate::revocation::{self, BadSignature, Provider};
 
 /// What one verification may spend on signatures, in the units of [`cost`]: about as many
@@ -28,14 +31,22 @@ pub(super) struct Exhausted;
 
 pub(super) struct Signatures<'a> {
     algorithms: &'a Provider,
+    /// Whether the memo of the process is used, and whether it is filled.
+    remembers: bool,
+    fills: bool,
     spent: u32,
     /// By the numbers of the certificate and of the key.
     memo: HashMap<(usize, usize), Link>,
 }
 
 impl<'a> Signatures<'a> {
-    pub(super) fn new(algorithms: &'a Provider) -> Self {
-        Self { algorithms, spent: 0, memo: HashMap::new() }
+    pub(super) fn new(algorithms: &'a Provider, remembers: bool) -> Self {
+        Self { algorithms, remembers, fills: remembers, spent: 0, memo: HashMap::new() }
+    }
+
+    /// From now on keys may sign that are not trusted: what they have signed is not remembered.
+    pub(super) fn distrust_keys(&mut self) {
+        self.fills = false;
     }
 
     /// Whether a certificate was signed with this key (contents of a SubjectPublicKeyInfo). Both
@@ -95,13 +106,22 @@ impl<'a> Signatures<'a> {
                 && candidate.public_key_alg_id().as_ref() == key_algorithm
         });
         let mut link = Link::Unsupported;
-        for candidate in matching {
+        for &algorithm in matching {
             self.spent = self.spent.saturating_add(if charged { cost(spki) } else { 0 });
             if charged && self.spent > BUDGET {
                 return Err(Exhausted);
             }
-            match candidate.verify_signature(key, message, signature) {
-                Ok(()) => return Ok(Link::Good),
+            let signed = Signed { algorithm, spki, message, signature };
+            if self.remembers && MEMO.knows(&signed) {
+                return Ok(Link::Good);
+            }
+            match algorithm.verify_signature(key, message, signature) {
+                Ok(()) => {
+                    if self.fills {
+                        MEMO.remember(&signed);
+                    }
+                    return Ok(Link::Good);
+                }
                 Err(_) => link = Link::Wrong,
             }
         }

@@ -84,7 +84,7 @@ impl<'g, 'a> Validation<'g, 'a> {
             given,
             graph,
             staple,
-            signatures: Signatures::new(&given.config.algorithms),
+            signatures: Signatures::new(&given.config.algorithms, given.config.remember_signatures),
             constrained: HashMap::new(),
             comparisons: 0,
         }

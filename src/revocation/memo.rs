@@ -5,6 +5,7 @@
 use std::sync::RwLock;
 
 use super::signatures::{BadSignature, Provider};
+use crate::algorithms::same_algorithms;
 
 /// Which keys the CRL's signature was verified with. Nobody ever waits for it, so that a fork at
 /// any moment does no harm: whoever finds it taken verifies again.
@@ -15,8 +16,7 @@ pub(super) struct Memo {
 
 struct Known {
     spki: Box<[u8]>,
-    /// The algorithms that judged it: another provider may know others. Kept, so that no other
-    /// list can come to lie at its address.
+    /// The algorithms that judged it: another provider may know others.
     provider: Provider,
     verdict: Result<(), BadSignature>,
 }
@@ -29,7 +29,7 @@ impl Memo {
         let known = self.known.try_read().ok()?;
         known
             .iter()
-            .find(|known| Provider::ptr_eq(&known.provider, provider) && *known.spki == *spki)
+            .find(|known| same_algorithms(&known.provider, provider) && *known.spki == *spki)
             .map(|known| known.verdict)
     }
 

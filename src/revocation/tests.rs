@@ -58,12 +58,16 @@ fn a_signature_is_verified_once_for_each_key_and_provider() {
     let crl = crl();
     let contents = crl.contents().unwrap();
     let mut one = Fake::new(Ok(()));
+    // A list of its own for each verifier: what is in it decides.
+    let mut same = Fake::new(Err(BadSignature::Wrong));
     let mut other = Fake::new(Err(BadSignature::Unsupported));
+    other.provider = crate::algorithms::default();
     for _ in 0..3 {
         assert_eq!(crl.verify(contents, b"key", &mut one), Ok(()));
         assert_eq!(crl.clone().verify(contents, b"key", &mut one), Ok(()));
         assert_eq!(crl.verify(contents, b"key", &mut other), Err(BadSignature::Unsupported));
-        assert_eq!((one.asked, other.asked), (1, 1));
+        assert_eq!(crl.verify(contents, b"key", &mut same), Ok(()));
+        assert_eq!((one.asked, other.asked, same.asked), (1, 1, 0));
     }
     one.answer = Err(BadSignature::Wrong);
     assert_eq!(crl.verify(contents, b"other key", &mut one), Err(BadSignature::Wrong));
