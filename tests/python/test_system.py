@@ -6,6 +6,8 @@ What Windows decides is tested under Wine: tests/windows/python.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import ssl
 import subprocess
@@ -18,7 +20,16 @@ import pytest
 from pki import Authority
 from test_cases import table
 from trustbridge import _native, _system
-from trustbridge._system import ask, certificate, checks, hints, kinds, question, windows_codes
+from trustbridge._system import (
+    algorithms,
+    ask,
+    certificate,
+    checks,
+    hints,
+    kinds,
+    question,
+    windows_codes,
+)
 from trustbridge._system.certificate import Certificate
 
 SOURCES = Path(__file__).resolve().parents[2]
@@ -78,6 +89,19 @@ def test_names_of_inspecting_products():
     assert tuple(re.findall(r'^    "(.*)",$', text, re.MULTILINE)) == hints.INSPECTING
 
 
+def test_names_of_algorithms():
+    text = source("src/cert/algorithms.rs", "const NAMES", "];")
+    named = dict(re.findall(r'^    \(("[\d.]+"|\w+), "(.*)"\),$', text, re.MULTILINE))
+    named = {oid.strip('"'): name for oid, name in named.items()}
+    named[algorithms.MERKLE_TREE] = named.pop("MERKLE_TREE")
+    assert named == algorithms.NAMES
+    whole = (SOURCES / "src/cert/algorithms.rs").read_text("utf-8")
+    assert f'MERKLE_TREE: &str = "{algorithms.MERKLE_TREE}"' in whole
+    assert f'"{hints.INTERMEDIATES_VARIABLE}"' in source(
+        "src/store/intermediates.rs", "VARIABLE", ";"
+    )
+
+
 def number(text: str) -> int:
     return int(text.replace("_", ""), 16)
 
@@ -116,11 +140,13 @@ def told(module, chain, name, **settings) -> tuple:
         "extra_roots": [],
         "fallback_roots": [],
         "system_trust": False,
+        "distribution_distrust": True,
         "intermediates": [],
         "pinned": chain[:1],
         "crls": [],
         "revocation": "off",
         "unknown_revocation": "allow",
+        "ocsp_response": b"",
         "strict": False,
         "common_name": False,
         "searched": ["a place"],
@@ -395,6 +421,36 @@ def test_trust_settings():
     other = question.Root(root.der, "x", (None, (server,)))
     spreaded = spread([question.Root(root.der, "y"), other])
     assert all(checks.distrust(found, "server") is not None for found in spreaded)
+
+
+def test_the_native_modules_api():
+    """Every function and class has the arguments and attributes of `_native.pyi`."""
+    stub = ast.parse((SOURCES / "python/trustbridge/_native.pyi").read_text("utf-8"))
+    left_out = {"read_settings", "end_connection", "begin_connection"}
+    for node in stub.body:
+        if isinstance(node, ast.FunctionDef) and node.name not in left_out:
+            same_arguments(node, getattr(_system, node.name))
+        for member in node.body if isinstance(node, ast.ClassDef) else ():
+            if not isinstance(member, ast.FunctionDef) or member.name in left_out:
+                continue
+            kind = getattr(_system, node.name)
+            if member.name == "__new__":
+                assert member.args.args[1].arg in inspect.signature(kind).parameters
+            elif any(isinstance(it, ast.Name) for it in member.decorator_list):
+                instance = vars(kind).keys() | set(inspect.getsource(kind.__init__).split("self."))
+                assert any(str(name).startswith(member.name) for name in instance), member.name
+            elif not member.decorator_list:
+                same_arguments(member, getattr(kind, member.name))
+
+
+def same_arguments(node: ast.FunctionDef, function) -> None:
+    found = inspect.signature(function).parameters.values()
+    keywords = [it.arg for it in node.args.kwonlyargs]
+    assert [it.name for it in found if it.kind is it.KEYWORD_ONLY] == keywords, node.name
+    wanted = len(node.args.args), len(node.args.defaults)
+    others = [it for it in found if it.kind is not it.KEYWORD_ONLY]
+    defaults = sum(it.default is not it.empty for it in others)
+    assert (len(others), defaults) == wanted, node.name
 
 
 # Loading ----------------------------------------------------------------------------------------

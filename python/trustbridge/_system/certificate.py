@@ -190,9 +190,16 @@ class Certificate:
         """Why the public key is not accepted: "Short" and its bits, or "Kind"."""
         return key.weakness(self.spki)
 
+    def key_text(self) -> str:
+        """What kind of key is not accepted, after "it has"."""
+        return key.describe(self.spki)
+
     def signature_oid(self) -> str:
-        """The signature algorithm, dotted. Raises ValueError if it cannot be read."""
-        return der.dotted(der.Reader(self.signature_algorithm).expect(der.OID, "algorithm"))
+        """The signature algorithm, dotted; empty if it cannot be read."""
+        try:
+            return der.dotted(der.Reader(self.signature_algorithm).expect(der.OID, ""))
+        except ValueError:
+            return ""
 
     def subject_text(self) -> str:
         return name.text(self.subject)

@@ -6,6 +6,7 @@ Functions return the Fault, or None.
 
 from __future__ import annotations
 
+from .algorithms import MERKLE_TREE
 from .certificate import Certificate, read
 from .extensions import ANY_USAGE, CLIENT_AUTH, KEY_CERT_SIGN, SERVER_AUTH
 from .key import SHORT
@@ -129,7 +130,7 @@ def key(cert: Certificate) -> Fault | None:
     kind, bits = weakness
     if kind == SHORT:
         return Fault("WeakKey", cause="RsaKey", bits=bits)
-    return Fault("UnsupportedAlgorithm", cause="KeyAlgorithm")
+    return Fault("UnsupportedAlgorithm", cause="KeyAlgorithm", key=cert.key_text())
 
 
 def strength(cert: Certificate, is_anchor: bool) -> Fault | None:
@@ -138,17 +139,19 @@ def strength(cert: Certificate, is_anchor: bool) -> Fault | None:
     fault = key(cert)
     if fault is not None:
         return fault
-    try:
-        algorithm = cert.signature_oid()
-    except ValueError as error:
-        return malformed(str(error))
+    algorithm = cert.signature_oid()
+    if not algorithm:
+        return malformed("algorithm")
     if is_anchor or algorithm not in _OUTDATED_SIGNATURES:
         return None
-    return Fault(
-        *("UnsupportedAlgorithm", None, "SignatureAlgorithm"),
-        openssl=_CA_MD_TOO_WEAK,
-        oid=algorithm,
-    )
+    return unsupported_signature(algorithm)
+
+
+def unsupported_signature(oid: str) -> Fault:
+    """A signature algorithm that is not accepted. The ones over MD5 and SHA-1 have an error of
+    their own in OpenSSL."""
+    code = _CA_MD_TOO_WEAK if oid in _OUTDATED_SIGNATURES else None
+    return Fault("UnsupportedAlgorithm", None, "SignatureAlgorithm", openssl=code, oid=oid)
 
 
 def malformed(field: str) -> Fault:
@@ -159,12 +162,19 @@ def malformed(field: str) -> Fault:
 def missing_path(last: Certificate, depth: int) -> Fault:
     """The fault of a path that reaches no trust anchor, by its last certificate: that is a root
     that is not trusted, or says whose certificate is missing."""
-    if last.is_self_issued():
-        return Fault("UntrustedRoot" if depth else "SelfSignedLeaf", depth)
-    # Only an end entity that came alone says that the rest was forgotten.
-    url = None if depth else last.ca_issuers_url()
+    self_issued = last.is_self_issued()
+    if self_issued and depth == 0:
+        return Fault("SelfSignedLeaf", 0)
+    # Its issuer is a log: there is no certificate of it to find.
+    if last.signature_oid() == MERKLE_TREE:
+        return unsupported_signature(MERKLE_TREE).at(depth)
+    if self_issued:
+        return Fault("UntrustedRoot", depth)
     return Fault(
-        *("UnknownIssuer", depth, "MissingIssuer"), issuer=last.issuer_text(), advertised_at=url
+        *("UnknownIssuer", depth, "MissingIssuer"),
+        issuer=last.issuer_text(),
+        advertised_at=last.ca_issuers_url(),
+        alone=depth == 0,
     )
 
 
@@ -228,7 +238,9 @@ def refusal(root: Root, purpose: str, time: float) -> Refusal | None:
         return Refusal("NoCertSign")
     weakness = cert.weakness()
     if weakness is not None:
-        return Refusal("WeakKey" if weakness[0] == SHORT else "UnsupportedKey")
+        if weakness[0] == SHORT:
+            return Refusal("WeakKey")
+        return Refusal("UnsupportedKey", cert.key_text())
     # Settings that name the purpose overrule the certificate's own, as in OpenSSL.
     if not cert.extended_key_usage_allows(purpose) and not (root.trust and root.trust[0]):
         return Refusal("WrongPurpose")

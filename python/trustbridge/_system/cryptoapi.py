@@ -136,7 +136,8 @@ class _Search:
         others = [der for der in question.chain[1:] if read(der) is not None]
         purpose = question.purpose
         usage = PURPOSES[purpose][0]
-        return Asked(self._leaf.der, others, known, time, name, purpose, usage)
+        staple = question.ocsp_response
+        return Asked(self._leaf.der, others, known, time, name, purpose, usage, staple)
 
     def _ask_own_roots(self, asked: Asked) -> Accepted | Refused | None:
         """Asks the engine that trusts only the caller's roots; None if none were given."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .certificate import Certificate
     from .question import NearMiss, Refused
 
+INTERMEDIATES_VARIABLE = "TRUSTBRIDGE_INTERMEDIATES_DIR"
+
 #: Names that inspecting proxies and security products put into the CAs they sign with. A match is a
 #: guess for a hint and nothing more.
 INSPECTING = (
@@ -120,12 +122,14 @@ _NOTHING_TRUSTED = (
 def hints(refused: Refused, path: Sequence[Certificate], purpose: str) -> list[str]:
     """The hints that follow from the rest of the rejection, most likely first."""
     fault, found = refused.fault, []
-    url = fault.facts.get("advertised_at") if fault.cause == "MissingIssuer" else None
+    # Only an end entity that came alone says that the rest was forgotten.
+    url = fault.facts["advertised_at"] if fault.facts.get("alone") else None
     if url is not None:
         found.append(
             "The peer probably did not send its intermediate certificate: the path contains only "
-            f"the peer's own. The issuer's certificate is advertised at {url}; give it to "
-            "`intermediates`, or have the peer send it."
+            "the peer's own. Have the peer send it. Until then: the issuer's certificate is "
+            f"advertised at {url}; save it in a directory and give that to `intermediates_dir`, or "
+            f"name the directory in {INTERMEDIATES_VARIABLE}."
         )
     if fault.kind == "NotStandardsCompliant" and fault.cause == "AppleRules":
         found.append(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from . import der
+from .algorithms import named
 
 _LEAST_RSA_BITS = 2048
 _RSA, _RSA_PSS = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10"
 _DSA, _EC = "1.2.840.10040.4.1", "1.2.840.10045.2.1"
 #: Octets of a coordinate.
 _CURVES = {"1.2.840.10045.3.1.7": 32, "1.3.132.0.34": 48, "1.3.132.0.35": 66}
-#: Octets of a key: X25519, X448, Ed25519, Ed448.
-_LENGTHS = {"1.3.101.110": 32, "1.3.101.111": 56, "1.3.101.112": 32, "1.3.101.113": 57}
-_ML_DSA = ("2.16.840.1.101.3.4.3.17", "2.16.840.1.101.3.4.3.18", "2.16.840.1.101.3.4.3.19")
+#: Octets of a key: X25519, X448, Ed25519, Ed448, ML-DSA-44, -65 and -87.
+_LENGTHS = {
+    **{"1.3.101.110": 32, "1.3.101.111": 56, "1.3.101.112": 32, "1.3.101.113": 57},
+    **{"2.16.840.1.101.3.4.3.17": 1312, "2.16.840.1.101.3.4.3.18": 1952},
+    "2.16.840.1.101.3.4.3.19": 2592,
+}
+_SUPPORTED = frozenset({_RSA, _RSA_PSS, _DSA, _EC, *_LENGTHS})
 
 SHORT, KIND = "Short", "Kind"
 
@@ -27,6 +32,25 @@ def weakness(spki: bytes) -> tuple[str, int] | None:
         return None if _is_known(spki) else (KIND, 0)
     except ValueError:
         return KIND, 0
+
+
+def describe(spki: bytes) -> str:
+    """What kind of key is not accepted, after "it has"."""
+    try:
+        algorithm, _ = _split(spki)
+        kind = der.dotted(algorithm.expect(der.OID, "algorithm"))
+    except ValueError:
+        return "a malformed public key"
+    if kind == _EC:
+        try:
+            curve = der.dotted(algorithm.expect(der.OID, "curve"))
+        except ValueError:
+            return "a key on a curve that is not named"
+        if curve not in _CURVES:
+            return f"a key on the curve {named(curve)}"
+    if kind in _SUPPORTED and kind != _DSA:
+        return f"a malformed key of the kind {named(kind)}"
+    return f"a key of the kind {named(kind)}"
 
 
 def can_sign(spki: bytes, signature: str) -> bool:
@@ -83,4 +107,4 @@ def _is_known(spki: bytes) -> bool:
         return (bits[:1] in (b"\4", b"\6", b"\7") and len(bits) == 1 + 2 * size) or (
             bits[:1] in (b"\2", b"\3") and len(bits) == 1 + size
         )
-    return kind in _ML_DSA or (kind in _LENGTHS and len(bits) == _LENGTHS[kind])
+    return kind in _LENGTHS and len(bits) == _LENGTHS[kind]

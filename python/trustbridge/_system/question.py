@@ -63,6 +63,7 @@ class Question:
     crls -- revocation lists in DER
     revocation -- "off", "leaf" or "chain": which certificates are checked
     unknown_revocation -- "allow" or "reject": what happens to a certificate that no list covers
+    ocsp_response -- the response that the peer stapled, in DER; empty if there is none
     pinned, strict, common_name -- dealt with before: never set where the system has no such setting
     prepared -- what an engine keeps for the next question with the same roots, fallback roots,
         intermediates and CRLs
@@ -76,6 +77,7 @@ class Question:
         "intermediates",
         "leaf",
         "name",
+        "ocsp_response",
         "pinned",
         "prepared",
         "purpose",
@@ -103,6 +105,7 @@ class Question:
         crls: Sequence[bytes] = (),
         revocation: str = "off",
         unknown_revocation: str = "allow",
+        ocsp_response: bytes = b"",
         strict: bool = False,
         common_name: bool = False,
         prepared: dict[str, Any] | None = None,
@@ -114,6 +117,7 @@ class Question:
         self.intermediates, self.pinned, self.crls = intermediates, pinned, crls
         self.revocation, self.unknown_revocation = revocation, unknown_revocation
         self.strict, self.common_name = strict, common_name
+        self.ocsp_response = ocsp_response
 
 
 class Accepted:

@@ -5,6 +5,7 @@ Causes that no system's verifier has, such as those about signatures, are not he
 
 from __future__ import annotations
 
+from .algorithms import named
 from .certificate import Certificate, packed, read
 from .checks import MISSING_PATH
 from .hints import hints
@@ -33,8 +34,7 @@ _CAUSES = {
     "Expired": "{it} expired on {not_after}",
     "CriticalExtension": "{it} has {oid}",
     "RsaKey": "{it} has an RSA key of {bits} bits",
-    "KeyAlgorithm": "the public key of {it}",
-    "SignatureAlgorithm": "signature algorithm {oid}",
+    "KeyAlgorithm": "{it} has {key}",
     "Purpose": "{it} is not valid for {usage}",
     "MissingIssuer": "'{issuer}'",
     "NoCrl": "no CRL covers this certificate",
@@ -140,6 +140,8 @@ class Report:
         if fault.cause == "AnchorRefused":
             facts = fault.facts
             return f"'{facts['subject']}' in {facts['source']}: {refusal(facts['refusal'])}"
+        if fault.cause == "SignatureAlgorithm":
+            return f"signature algorithm {named(fault.facts['oid'])}"
         facts = {
             name: moment(value) if name in ("not_before", "not_after") else value
             for name, value in fault.facts.items()

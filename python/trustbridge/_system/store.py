@@ -17,14 +17,14 @@ class Store:
         self._name, self._problems = name, problems
         self._roots = [Root(der, name) for der in dict.fromkeys(roots)]
 
-    def entries(self) -> list[tuple[bytes, str, str, str | None]]:
+    def entries(self) -> list[tuple[bytes, str, str, str | None, None]]:
         """Every certificate found: DER, subject, source, and why it cannot be a trust anchor of a
-        server now, or None."""
+        server now, or None; no distribution trusts it only up to a time."""
         found, now = [], time()
         for root in self._roots:
             refused = checks.refusal(root, SERVER, now)
             reason = None if refused is None else refusal(refused)
-            found.append((root.der, checks.subject(root), root.source, reason))
+            found.append((root.der, checks.subject(root), root.source, reason, None))
         return found
 
     def places(self) -> list[tuple[str, str, int]]:
@@ -34,6 +34,10 @@ class Store:
     def problems(self) -> list[str]:
         """Everything that went wrong, one line each."""
         return [f"{self._name}: {problem}" for problem in self._problems]
+
+    def distrust(self) -> list[tuple[str, int]]:
+        """The files in which a distribution takes trust away: there are none."""
+        return []
 
 
 def read_store() -> Store:

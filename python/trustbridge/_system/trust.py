@@ -105,6 +105,8 @@ class Trust:
         if context is not None:
             raise ImportError("only the native module gives verdicts inside a handshake")
         self._lock = allocate_lock()
+        #: What a distribution distrusts: nothing, where the system's own verifier decides.
+        self.distribution_distrust = True
         self._system = True
         self._replacement: _Replacement | None = None
         self._roots: dict[_Root, None] = {}
@@ -195,7 +197,7 @@ class Trust:
             from .store import read_store
 
             entries = read_store().entries()
-            found.update((der, None) for der, _, _, refusal in entries if refusal is None)
+            found.update((der, None) for der, _, _, refusal, _ in entries if refusal is None)
         return [*found]
 
     def loaded(self, first: int) -> list[bytes]:

@@ -11,7 +11,6 @@ _REFUSALS = {
     "NoCertSign": "its key usage does not allow signing certificates",
     "WrongPurpose": "its extended key usage does not include this purpose",
     "WeakKey": "its public key is too short",
-    "UnsupportedKey": "its public key is of an unsupported kind",
     "Rejected": "the store rejects it for this purpose",
     "NotTrustedForPurpose": "the store trusts it for other purposes only",
     "DifferentKey": "has the right name but a different key",
@@ -27,6 +26,8 @@ def refusal(refused: Refusal) -> str:
         return f"not valid before {moment(int(value or 0))}"
     if refused.reason == "UnknownCriticalExtension":
         return f"has an unknown critical extension ({value})"
+    if refused.reason == "UnsupportedKey":
+        return f"it has {value}, which is not supported"
     if refused.reason == "Malformed":
         return f"malformed {value}"
     return _REFUSALS[refused.reason]
