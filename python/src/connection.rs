@@ -34,6 +34,15 @@ pub(crate) struct Handshake {
     pub(crate) flags: c_ulong,
     /// `X509_CHECK_FLAG_*`.
     pub(crate) host_flags: u32,
+    /// The OCSP response that the server stapled; empty if there is none.
+    pub(crate) staple: Vec<u8>,
+}
+
+impl Handshake {
+    /// Whether the revocation of certificates is checked.
+    pub(crate) fn checks_revocation(&self) -> bool {
+        self.flags & X509_V_FLAG_CRL_CHECK != 0
+    }
 }
 
 /// One connection: what it trusts, and the verdict on it.
@@ -46,11 +55,13 @@ pub(crate) struct Connection {
     set: Arc<Set>,
     /// The last one, should there be several: a peer can renegotiate in TLS 1.2.
     verdict: Mutex<Option<Verdict>>,
+    /// A handshake whose verdict waits for the stapled OCSP response, and the security level.
+    waiting: Mutex<Option<(Handshake, i32)>>,
 }
 
 impl Connection {
     pub(crate) fn new(set: Arc<Set>) -> Self {
-        Self { set, verdict: Mutex::default() }
+        Self { set, verdict: Mutex::default(), waiting: Mutex::default() }
     }
 
     /// The core's answer for a handshake.
@@ -70,6 +81,30 @@ impl Connection {
 
     pub(crate) fn keep(&self, verdict: Verdict) {
         *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+    }
+
+    /// There is no verdict until the stapled OCSP response has come.
+    pub(crate) fn wait(&self, handshake: Handshake, security_level: i32) {
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((handshake, security_level));
+    }
+
+    /// Takes what [`wait`](Self::wait) left.
+    pub(crate) fn waited(&self) -> Option<(Handshake, i32)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether everything but the revocation of certificates is in order.
+    pub(crate) fn ask_without_revocation(
+        &self,
+        handshake: &mut Handshake,
+    ) -> Result<Verified, Rejected> {
+        let flags = handshake.flags;
+        handshake.flags &= !(X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+        let verdict = self.ask(handshake);
+        handshake.flags = flags;
+        verdict
     }
 
     /// Whether both were made under the same state of trust.
@@ -107,7 +142,10 @@ fn verify(trust: &Set, handshake: &Handshake) -> Result<Verified, Rejected> {
     // OpenSSL requires both to match if both are set; Python never sets both.
     let address = handshake.address.map(|address| ServerName::IpAddress(address.into()));
     let host = handshake.host.as_deref().map(ServerName::try_from);
-    let ask = |name| verifier.verify(&Peer::new(&handshake.chain, name)).map_err(Rejected::from);
+    let ask = |name| {
+        let peer = Peer::new(&handshake.chain, name).ocsp_response(&handshake.staple);
+        verifier.verify(&peer).map_err(Rejected::from)
+    };
     match (address, host) {
         (None, None) => ask(None),
         (Some(address), None) => ask(Some(address)),

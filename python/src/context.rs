@@ -147,6 +147,17 @@ impl PyTrust {
     }
 }
 
+/// Whether connections made with the context from now on request the OCSP response of the server's
+/// certificate. The context has a `Trust`.
+#[pyfunction]
+pub(crate) fn request_staples(
+    py: Python<'_>,
+    context: &Bound<'_, PyAny>,
+    yes: bool,
+) -> PyResult<()> {
+    Library::open(py)?.request_staples(context, yes)
+}
+
 /// One connection: the trust it was made with, and its verdict.
 #[pyclass(frozen, module = "trustbridge._native", name = "Connection")]
 pub(crate) struct PyConnection {
@@ -172,6 +183,7 @@ impl PyConnection {
             address,
             flags,
             host_flags: if common_name { 0 } else { X509_CHECK_FLAG_NEVER_CHECK_SUBJECT },
+            staple: Vec::new(), // `ssl` has no function that requests or returns one
         };
         let verdict = py.detach(|| {
             catch_unwind(AssertUnwindSafe(|| self.connection.ask(&handshake)))

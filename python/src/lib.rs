@@ -34,7 +34,7 @@ mod _native {
     use crate::verdict::check_word;
 
     #[pymodule_export]
-    use crate::context::{PyConnection, PyTrust};
+    use crate::context::{PyConnection, PyTrust, request_staples};
     #[pymodule_export]
     use crate::handoff::end_connection;
     #[pymodule_export]

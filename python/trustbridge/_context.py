@@ -97,7 +97,8 @@ class SSLContext(_Settings):
     """An `ssl.SSLContext` whose client connections are verified with the system's trust store.
 
     The verdict is given during the handshake, from the settings of the connection: `verify_mode`,
-    `check_hostname`, `verify_flags` (CRL checks with the CRLs loaded, VERIFY_X509_STRICT) and
+    `check_hostname`, `verify_flags` (revocation checks with the CRLs loaded and, in-handshake, the
+    OCSP response that the server staples; VERIFY_X509_STRICT) and
     `hostname_checks_common_name`, which is False here unless it is set. CERT_OPTIONAL means
     CERT_REQUIRED, as always for clients. Certificates loaded add to the system's, unless
     `system_trust` is False: then nothing else is trusted. On Unix, what the distribution distrusts

@@ -14,6 +14,7 @@ What differs from the other mode:
 * A client certificate is sent before the verdict. (Not by an `SSLObject` with TLS 1.3: there the
   last flight is still in the memory BIO, and is thrown away.)
 * The server gets no alert; its connection just ends.
+* No stapled OCSP response is requested: `ssl` has no function that returns one.
 * Renegotiation is refused: it could bring another certificate after the verdict.
 * The chain of a resumed session is verified again, its name too.
 * Contexts for both sides (PROTOCOL_TLS) cannot ask clients for certificates.

@@ -26,6 +26,12 @@ def refusal(make: type[_Error], prefix: str, failure: Failure) -> _Error:
     return error
 
 
+def refused(failure: Failure) -> ssl.SSLCertVerificationError:
+    """The exception of a refused handshake, as `ssl` words it."""
+    words = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {failure.verify_message}"
+    return refusal(ssl.SSLCertVerificationError, words, failure)
+
+
 def add_words(error: ssl.SSLCertVerificationError, line: str) -> None:
     """Puts a line behind OpenSSL's words in the message of an exception that `ssl` has made."""
     text = error.strerror or ""

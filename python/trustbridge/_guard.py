@@ -7,7 +7,7 @@ import _ssl
 import ssl
 
 from . import _native
-from ._errors import refusal
+from ._errors import refused
 from ._verification import Sessions, Verification, complain
 
 TYPE_CHECKING = False
@@ -108,7 +108,7 @@ class Guard:
 
     def do_handshake(self) -> None:
         if self._verification.failure is not None:
-            raise _refused(self._verification.failure)
+            raise refused(self._verification.failure)
         self._raw.do_handshake()
         if not self._accepted:
             self._settle()
@@ -203,7 +203,7 @@ class Guard:
         """Gives the verdict now if the handshake is complete: an interrupt may have come
         between the two."""
         if self._verification.failure is not None:
-            raise _refused(self._verification.failure)
+            raise refused(self._verification.failure)
         if not self._accepted and self._raw.version() is not None:
             self._settle()
 
@@ -263,7 +263,7 @@ class Guard:
                 _socket.socket.shutdown(sock, _socket.SHUT_RDWR)
             except (OSError, TypeError):
                 pass  # gone already, or not a socket
-        raise _refused(failure)
+        raise refused(failure)
 
 
 class _Certificate:
@@ -289,9 +289,3 @@ class _Certificate:
 def _der(certificate: Any) -> bytes:
     der: bytes = certificate.public_bytes(_ENCODING_DER)
     return der
-
-
-def _refused(failure: _native.Failure) -> ssl.SSLCertVerificationError:
-    """The exception of a refused handshake."""
-    words = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {failure.verify_message}"
-    return refusal(ssl.SSLCertVerificationError, words, failure)

@@ -6,7 +6,7 @@ import ssl
 
 from . import _native
 from ._context_base import ContextBase, Mode, attach, c_context
-from ._errors import add_report, add_words
+from ._errors import add_report, add_words, refused
 from ._verification import Sessions, Verification, complain
 
 TYPE_CHECKING = False
@@ -25,6 +25,8 @@ class InHandshake(Mode):
     def __init__(self, context: ContextBase) -> None:
         self.trust = _native.Trust(context)
         self.sessions = Sessions()
+        #: Whether OpenSSL has been told to request OCSP responses.
+        self._requests_staples = False
 
     def connect(
         self,
@@ -35,6 +37,7 @@ class InHandshake(Mode):
         name: Any,
         rest: dict[str, Any],
     ) -> Any:
+        self._request_staples(context)
         connection = self.trust.begin_connection()
         try:
             if server_side:
@@ -52,6 +55,15 @@ class InHandshake(Mode):
             _native.end_connection()
         attach(verification, ends, rest)
         return raw
+
+    def _request_staples(self, context: ContextBase) -> None:
+        """Has connections request the OCSP response of the server's certificate, where they check
+        revocation."""
+        wanted = bool(c_context.verify_flags.__get__(context) & ssl.VERIFY_CRL_CHECK_LEAF)
+        # Each time: another thread may just be turning it off.
+        if wanted or self._requests_staples:
+            _native.request_staples(context, wanted)
+            self._requests_staples = wanted
 
 
 def _terms(context: ContextBase, name: Any) -> tuple[Any, ...]:
@@ -85,6 +97,13 @@ class _Verification(Verification):
             return
         add_words(error, failure.line)
         add_report(error, failure.kind, failure.depth, failure.report)
+
+    def in_place_of(self, error: ssl.SSLError) -> ssl.SSLCertVerificationError | None:
+        failure = self.connection.failure
+        # What OpenSSL says of a stapled OCSP response that was not accepted.
+        if failure is None or error.reason != "INVALID_STATUS_RESPONSE":
+            return None
+        return refused(failure)
 
     def rejected(self) -> bool:
         return self.connection.failure is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from ssl import SSLError
 
 from ._std import CertificateError, StdObject, StdSocket
 from ._verification import complain
@@ -53,6 +54,12 @@ def _explaining(cls: type, beneath: type, name: str) -> Any:
             if self._verification is not None:
                 self._verification.explain(error, self)
             raise
+        except SSLError as error:
+            verification = self._verification
+            other = None if verification is None else verification.in_place_of(error)
+            if other is None:
+                raise
+            raise other from None
 
     return method
 

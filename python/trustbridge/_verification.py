@@ -39,6 +39,10 @@ class Verification:
     def explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
         """Completes a certificate error that the connection has just raised."""
 
+    def in_place_of(self, error: ssl.SSLError) -> ssl.SSLCertVerificationError | None:
+        """The certificate error that another error of the connection stands for, if it does."""
+        return None
+
     def rejected(self) -> bool:
         return False
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::Library;
 use super::anchors::OwnedX509;
 use super::symbols::{ExData, Ssl, X509, X509StoreCtx};
-use crate::connection::{Connection, Handshake, Strength, check_security_level};
+use crate::connection::{Connection, Handshake, check_security_level};
 use crate::handoff;
 use crate::trust::Trust;
 use crate::verdict::{Rejected, Verdict, X509_V_ERR_OUT_OF_MEM, X509_V_ERR_UNSPECIFIED, X509_V_OK};
@@ -50,11 +50,13 @@ pub(super) unsafe extern "C" fn on_verify(ctx: *mut X509StoreCtx, arg: *mut c_vo
 
     let asked = Asked { library, ctx, ssl };
     // A panic must not cross into C.
-    let verdict = catch_unwind(AssertUnwindSafe(|| asked.verify(connection)))
+    let verdict = catch_unwind(AssertUnwindSafe(|| asked.verify(connection, own.is_some())))
         .unwrap_or_else(|_| Err(Rejected::internal(X509_V_ERR_UNSPECIFIED)));
-    asked.report(&verdict);
+    asked.report(verdict.as_ref().err());
     let accepted = verdict.is_ok();
-    connection.keep(Verdict::from(verdict));
+    if let Some(verdict) = verdict.transpose() {
+        connection.keep(Verdict::from(verdict));
+    }
     c_int::from(accepted)
 }
 
@@ -67,10 +69,24 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// Reads the handshake, asks the core, and makes the path that it built the verified chain.
-    fn verify(&self, connection: &Connection) -> Result<trustbridge::Verified, Rejected> {
+    /// `None` if the verdict has to wait for the stapled OCSP response, where it can.
+    fn verify(
+        &self,
+        connection: &Connection,
+        can_wait: bool,
+    ) -> Result<Option<trustbridge::Verified>, Rejected> {
         let sent = self.sent().ok_or_else(Rejected::unreadable)?;
-        let handshake = self.handshake(&sent).ok_or_else(Rejected::unreadable)?;
-        let verified = connection.ask(&handshake).inspect_err(|rejected| {
+        let mut handshake = self.handshake(&sent).ok_or_else(Rejected::unreadable)?;
+        let mut waits = false;
+        if handshake.checks_revocation() && self.library.has_requested_staple(self.ssl) {
+            waits = can_wait && self.library.staple_comes_later(self.ssl);
+            handshake.staple = self.library.staple(self.ssl);
+        }
+        let verdict = match waits {
+            true => connection.ask_without_revocation(&mut handshake),
+            false => connection.ask(&handshake),
+        };
+        let verified = verdict.inspect_err(|rejected| {
             let at_fault = rejected.depth.and_then(|depth| sent.get(depth)).or(sent.first());
             let at_fault = at_fault.map_or(ptr::null_mut(), |cert| cert.as_ptr());
             // SAFETY: The callback's context; Signatures. NULL is "none"; the certificate is one
@@ -88,9 +104,14 @@ impl Asked<'_> {
             };
             chain.push(cert.ok_or_else(|| Rejected::internal(X509_V_ERR_OUT_OF_MEM))?);
         }
-        check_security_level(self.security_level(), chain.iter().map(|cert| self.strength(cert)))?;
+        let level = self.security_level();
+        check_security_level(level, chain.iter().map(|cert| self.library.strength(cert)))?;
         self.hand_over(chain)?;
-        Ok(verified)
+        if waits {
+            connection.wait(handshake, level);
+            return Ok(None);
+        }
+        Ok(Some(verified))
     }
 
     /// What the peer sent, the end entity first.
@@ -141,6 +162,7 @@ impl Asked<'_> {
             flags: unsafe { (symbols.X509_VERIFY_PARAM_get_flags)(param) },
             // SAFETY: as above.
             host_flags: unsafe { (symbols.X509_VERIFY_PARAM_get_hostflags)(param) },
+            staple: Vec::new(),
         })
     }
 
@@ -151,32 +173,6 @@ impl Asked<'_> {
         let param = unsafe { (symbols.X509_STORE_CTX_get0_param)(self.ctx) };
         // SAFETY: Signatures; the parameters belong to `ctx`, which always has them.
         unsafe { (symbols.X509_VERIFY_PARAM_get_auth_level)(param) }
-    }
-
-    fn strength(&self, cert: &OwnedX509) -> Strength {
-        let symbols = &self.library.symbols;
-        let cert = cert.cert.as_ptr();
-        // SAFETY: Signatures; `cert` is alive, the key belongs to it.
-        let key = unsafe { (symbols.X509_get0_pubkey)(cert) };
-        let key_bits = if key.is_null() {
-            0
-        } else {
-            // SAFETY: as above.
-            unsafe { (symbols.EVP_PKEY_get_security_bits)(key) }
-        };
-        let mut signature_bits = -1;
-        let (none, none_either) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: Signatures; `cert` is alive. NULL for what is not needed.
-        unsafe {
-            (symbols.X509_get_signature_info)(
-                cert,
-                none,
-                none,
-                &raw mut signature_bits,
-                none_either,
-            )
-        };
-        Strength { key_bits, signature_bits }
     }
 
     /// Makes `chain` the verified chain of the connection.
@@ -204,15 +200,15 @@ impl Asked<'_> {
     }
 
     /// Tells OpenSSL the error, or that there is none.
-    fn report(&self, verdict: &Result<trustbridge::Verified, Rejected>) {
+    fn report(&self, rejected: Option<&Rejected>) {
         let symbols = &self.library.symbols;
-        let code = match verdict {
-            Ok(_) => X509_V_OK,
+        let code = match rejected {
+            None => X509_V_OK,
             // X509_V_OK must never be beside a rejection.
-            Err(rejected) if rejected.code == X509_V_OK => X509_V_ERR_UNSPECIFIED,
-            Err(rejected) => rejected.code,
+            Some(rejected) if rejected.code == X509_V_OK => X509_V_ERR_UNSPECIFIED,
+            Some(rejected) => rejected.code,
         };
-        if let Err(rejected) = verdict {
+        if let Some(rejected) = rejected {
             let depth = rejected.depth.and_then(|depth| c_int::try_from(depth).ok()).unwrap_or(0);
             // SAFETY: The callback's context; Signatures.
             unsafe { (symbols.X509_STORE_CTX_set_error_depth)(self.ctx, depth) };

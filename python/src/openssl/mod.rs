@@ -18,6 +18,7 @@
 
 mod anchors;
 mod callbacks;
+mod staple;
 mod symbols;
 #[cfg(unix)]
 mod unix;
@@ -34,6 +35,7 @@ use pyo3::exceptions::{PyImportError, PyMemoryError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::connection::Strength;
 use crate::trust::Trust;
 use anchors::{AnchorCache, OwnedX509};
 use symbols::{SslCtx, Stack, Symbols, X509};
@@ -195,7 +197,7 @@ impl Library {
         unsafe {
             (self.symbols.SSL_CTX_set_cert_verify_callback)(ctx, Some(callbacks::on_verify), trust)
         };
-        Ok(())
+        self.prepare_for_staples(ctx)
     }
 
     /// The certificate in DER.
@@ -226,6 +228,33 @@ impl Library {
         // SAFETY: Signatures; `cert` is alive, its count is atomic.
         let counted = unsafe { (self.symbols.X509_up_ref)(cert.as_ptr()) };
         (counted == 1).then_some(OwnedX509 { cert, free: self.symbols.X509_free })
+    }
+
+    /// How strong OpenSSL says a certificate is.
+    fn strength(&self, cert: &OwnedX509) -> Strength {
+        let symbols = &self.symbols;
+        let cert = cert.cert.as_ptr();
+        // SAFETY: Signatures; `cert` is alive, the key belongs to it.
+        let key = unsafe { (symbols.X509_get0_pubkey)(cert) };
+        let key_bits = if key.is_null() {
+            0
+        } else {
+            // SAFETY: as above.
+            unsafe { (symbols.EVP_PKEY_get_security_bits)(key) }
+        };
+        let mut signature_bits = -1;
+        let (none, none_either) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: Signatures; `cert` is alive. NULL for what is not needed.
+        unsafe {
+            (symbols.X509_get_signature_info)(
+                cert,
+                none,
+                none,
+                &raw mut signature_bits,
+                none_either,
+            )
+        };
+        Strength { key_bits, signature_bits }
     }
 
     /// The members of a stack of certificates, NULL being an empty one.

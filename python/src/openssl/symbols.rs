@@ -15,6 +15,10 @@ macro_rules! opaque {
 
 opaque! { SslCtx Ssl X509StoreCtx X509 Stack VerifyParam ExData EvpPkey }
 
+/// As OpenSSL passes callbacks of several types.
+pub(super) type AnyCallback = unsafe extern "C" fn();
+/// For the OCSP response that a server staples.
+pub(super) type StatusCallback = unsafe extern "C" fn(*mut Ssl, *mut c_void) -> c_int;
 pub(super) type VerifyCallback = unsafe extern "C" fn(*mut X509StoreCtx, *mut c_void) -> c_int;
 /// OpenSSL has the same type for the callback on a new object and on a freed one.
 pub(super) type ExCallback =
@@ -60,10 +64,13 @@ symbols! {
     SSL_CTX_get_options: fn(*const SslCtx) -> u64;
     SSL_CTX_get_verify_mode: fn(*const SslCtx) -> c_int;
     SSL_CTX_ctrl: fn(*mut SslCtx, c_int, c_long, *mut c_void) -> c_long;
+    SSL_CTX_callback_ctrl: fn(*mut SslCtx, c_int, Option<AnyCallback>) -> c_long;
     SSL_CTX_get0_param: fn(*mut SslCtx) -> *mut VerifyParam;
     SSL_CTX_set_ex_data: fn(*mut SslCtx, c_int, *mut c_void) -> c_int;
     SSL_get_ex_data_X509_STORE_CTX_idx: fn() -> c_int;
     SSL_get_verify_mode: fn(*const Ssl) -> c_int;
+    SSL_ctrl: fn(*mut Ssl, c_int, c_long, *mut c_void) -> c_long;
+    SSL_version: fn(*const Ssl) -> c_int;
     SSL_is_server: fn(*const Ssl) -> c_int;
     SSL_get0_param: fn(*mut Ssl) -> *mut VerifyParam;
     X509_STORE_CTX_get_ex_data: fn(*const X509StoreCtx, c_int) -> *mut c_void;

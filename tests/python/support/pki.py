@@ -139,6 +139,7 @@ class Authority:
         client: bool = False,
         key_id: bool = True,
         rsa_bits: int | None = None,
+        must_staple: bool = False,
     ) -> Leaf:
         key: Key = (
             rsa.generate_private_key(65537, rsa_bits)
@@ -167,6 +168,9 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([alt_name(text) for text in names]), critical=False
             )
+        if must_staple:
+            feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
+            builder = builder.add_extension(feature, critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
         intermediates = [self.certificate, *self.above] if self.above_root else []
         return Leaf(certificate, key, intermediates, self)
