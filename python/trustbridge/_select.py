@@ -29,7 +29,7 @@ FOLDER = "native"
 #: Systems whose own verifier gives the verdicts: it has no settings but its own.
 SYSTEMS_THAT_DECIDE = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
 #: Those of them whose verifier Python can ask without the native module, through `ctypes`.
-ASKED_FROM_PYTHON = ("win32",)
+ASKED_FROM_PYTHON = ("win32", "darwin", "ios", "tvos", "watchos")
 
 #: Whether this is such a system.
 SYSTEM_DECIDES = sys.platform in SYSTEMS_THAT_DECIDE

@@ -16,7 +16,7 @@ from apple import Answer, Error
 from pki import DER, UTC, Authority, self_signed
 from trustbridge._system import security, security_calls, security_codes, security_profile
 from trustbridge._system.certificate import Certificate
-from trustbridge._system.question import Accepted, Question, Root
+from trustbridge._system.question import Accepted, BadSetting, Question, Root
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_800_000_000  # 2027-01-15 08:00:00 UTC
@@ -175,11 +175,12 @@ def test_settings_without_a_counterpart_are_refused():
         ({"strict": True}, "strict"),
         ({"common_name": True}, "common_name"),
     ):
-        refused = security.check_settings(**(PLAIN | settings))
         if names is None:
-            assert refused is None
+            security.check_settings(**(PLAIN | settings))
             continue
-        setting, _, reason = refused.partition(": ")
+        with pytest.raises(BadSetting) as caught:
+            security.check_settings(**(PLAIN | settings))
+        setting, _, reason = str(caught.value).partition(": ")
         assert setting == names
         assert reason.removesuffix("use revocation 'leaf'") in words
 
@@ -291,6 +292,33 @@ def test_a_root_that_cannot_issue_is_no_anchor(system, root):
     assert (miss.subject, miss.source, miss.reason.reason) == ("CN=expired", EXTRA, "Expired")
     places = {place.source: (place.usable, place.refused) for place in refused.places}
     assert places == {SYSTEM: (None, 0), EXTRA: (1, 2)}
+
+
+def test_what_is_kept_of_the_roots_is_no_verdict(system, root):
+    """They are read once, and their validity is checked each time."""
+    soon = ca("soon", not_before=datetime.datetime(2027, 6, 1, tzinfo=UTC))
+    not_a_ca = ca("not a CA", ca=False)
+    leaf = server(root)
+    roots, prepared = [Root(one.der, EXTRA) for one in (soon, not_a_ca, root)], {}
+    year = 365 * 86_400
+    for time, expected in (
+        (NOW - 5 * year, []),
+        (NOW, [root]),
+        (NOW + year // 2, [soon, root]),
+        (NOW, [root]),
+        (NOW + 5 * year, []),
+    ):
+        question = ask(leaf, system_trust=False, time=time, prepared=prepared)
+        question.roots = roots
+        answers = [refuses(NOT_TRUSTED, leaf)] if expected else []
+        verdict(system, question, *answers)
+        assert anchors(system) == ([[one.der for one in expected]] if expected else [])
+    (periods,) = prepared.values()
+    assert [*periods] == roots
+    client = ask(leaf, system_trust=False, purpose="client", prepared=prepared)
+    client.roots = roots
+    verdict(system, client, refuses(NOT_TRUSTED, leaf))
+    assert len(prepared) == 2
 
 
 def test_a_root_with_another_key_is_a_near_miss(system, leaf):

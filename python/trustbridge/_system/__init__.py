@@ -14,6 +14,7 @@ of it is imported on other systems, and `ctypes` only when a chain is first veri
     reading.py, trust.py, verdict.py, verify.py, store.py
                     the native module's classes and functions
     cryptoapi.py    the engine of Windows
+    security.py     the engine of Apple systems, whose calls are in security_calls.py
 """
 
 from __future__ import annotations

@@ -26,6 +26,10 @@ def engine() -> Any:
         from . import cryptoapi
 
         return cryptoapi
+    if sys.platform in ("darwin", "ios", "tvos", "watchos"):
+        from . import security
+
+        return security
     raise ImportError(f"there is no engine for {sys.platform}")
 
 

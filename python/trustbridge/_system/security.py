@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from . import checks
 from .certificate import Certificate, packed, read, without_dot
-from .question import SERVER, Accepted, Fault, Place, Refused
+from .question import SERVER, Accepted, BadSetting, Fault, Place, Refused
 from .security_calls import Answer, CallFailed, Chain, Error, References, frameworks
 from .security_codes import kind_of, os_text
 from .security_profile import broken_rules
+from .security_roots import STORE, list_roots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .question import Question, Root
+
+__all__ = ["STORE", "check_settings", "evaluate", "list_roots"]
 
 #: The roots that come with the system and those that its user or administrator added.
 TRUST_STORE = "Apple's trust store"
@@ -53,23 +56,22 @@ _EXPLAINED = frozenset(
 
 def check_settings(
     *, crls: bool, revocation: str, unknown_revocation: str, strict: bool, common_name: bool
-) -> str | None:
-    """Why these settings cannot be used, if they cannot: `SecTrust` has no counterpart for some."""
+) -> None:
+    """Raises BadSetting for what `SecTrust` has no counterpart for."""
     if crls:
-        return (
+        raise BadSetting(
             "crls: Apple's verifier does not take CRLs from its caller; it fetches and keeps its "
             "own"
         )
     if (revocation, unknown_revocation) == ("chain", "reject"):
-        return (
+        raise BadSetting(
             "unknown_revocation: Apple's verifier can require an answer for the end entity only, "
             "and asks about every certificate even so: use revocation 'leaf'"
         )
     if strict:
-        return "strict: Apple's verifier has its own profile and no other"
+        raise BadSetting("strict: Apple's verifier has its own profile and no other")
     if common_name:
-        return "common_name: Apple's verifier never compares it"
-    return None
+        raise BadSetting("common_name: Apple's verifier never compares it")
 
 
 def evaluate(question: Question) -> Accepted | Refused:
@@ -89,12 +91,8 @@ def evaluate(question: Question) -> Accepted | Refused:
 
 def _verify(question: Question, chain: Chain) -> Accepted | Refused:
     roots = _roots(question)
-    tries: list[Sequence[Root] | None] = [None] if question.system_trust else []
-    usable = _usable(question, roots)
-    if usable:
-        tries.append(usable)
     refused = None
-    for only in tries:
+    for only in _tries(question, roots):
         verdict = _ask(question, chain, only)
         if isinstance(verdict, Accepted):
             return verdict
@@ -116,6 +114,15 @@ def _verify(question: Question, chain: Chain) -> Accepted | Refused:
     return refused
 
 
+def _tries(question: Question, roots: Sequence[Root]) -> Iterator[Sequence[Root] | None]:
+    """The trust anchors of each question: None for the system's, then the caller's."""
+    if question.system_trust:
+        yield None
+    usable = _usable(question, roots)
+    if usable:
+        yield usable
+
+
 def _roots(question: Question) -> list[Root]:
     """The caller's trust anchors. The system's store always has some, so that the fallback is
     trusted only where the system's are not wanted at all."""
@@ -127,12 +134,27 @@ def _usable(question: Question, roots: Sequence[Root]) -> list[Root]:
     """Those that can issue for the purpose at the time. `SecTrust` takes an anchor as it is given,
     so they are vetted as on every system. A certificate does not vouch for itself: the end entity
     is no anchor of its own path."""
-    return [
-        root
-        for root in roots
-        if root.der != question.leaf.der
-        and checks.refusal(root, question.purpose, question.time) is None
-    ]
+    # Read once: a context can have a hundred of them.
+    periods = question.prepared.setdefault(f"periods for {question.purpose}", {})
+    usable, now = [], int(question.time)
+    for root in roots:
+        if root not in periods:
+            periods[root] = _period(root, question)
+        begin, end = periods[root]
+        if begin <= now <= end and root.der != question.leaf.der:
+            usable.append(root)
+    return usable
+
+
+def _period(root: Root, question: Question) -> tuple[int, int]:
+    """From when to when a root can issue for the purpose. If it never can, the end is before the
+    beginning."""
+    refused = checks.refusal(root, question.purpose, question.time)
+    # The validity period is checked last: then there is nothing else against it.
+    if refused is not None and refused.reason not in ("Expired", "NotYetValid"):
+        return 1, 0
+    read = Certificate(root.der)
+    return read.not_before, read.not_after
 
 
 def _ask(question: Question, chain: Chain, only: Sequence[Root] | None) -> Accepted | Refused:

@@ -47,10 +47,7 @@ def broken_rules(leaf: Certificate, purpose: str) -> list[str]:
     weakness = leaf.weakness()
     if weakness is not None and weakness[0] == SHORT:
         broken.append(f"its RSA key has {weakness[1]} bits, at least 2048 are required ({_PAGE})")
-    try:
-        weak_hash = _WEAK_HASHES.get(leaf.signature_oid())
-    except ValueError:
-        weak_hash = None
+    weak_hash = _WEAK_HASHES.get(leaf.signature_oid())
     if weak_hash is not None:
         broken.append(f"it is signed with {weak_hash}, SHA-2 is required ({_PAGE})")
     if purpose == SERVER:

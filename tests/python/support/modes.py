@@ -36,6 +36,7 @@ NATIVE_ONLY = (
     "test_openssl_report.py",
     "test_openssl_store.py",
     "test_select.py",
+    "test_security_connections.py",
     "test_selftest.py",
     "test_store.py",
     "test_system.py",
