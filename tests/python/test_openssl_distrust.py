@@ -12,6 +12,7 @@ import time
 
 import modes
 import pytest
+from certdata import certdata, certificate, trust
 from cryptography.hazmat.primitives import serialization
 from layouts import BLOCKLIST, BUNDLE, DATE, DATED, FEDORA, Layout, p11kit, percent
 from openssl_contexts import ROOT
@@ -260,3 +261,52 @@ def test_the_time_grows_with_the_length(line):
     started = time.monotonic()
     _openssl_p11kit.parse(text.split(b"\n"), True)
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="buildcatrust needs Python 3.11")
+def test_a_file_of_buildcatrust(tmp_path):
+    """What NixOS makes of Mozilla's certdata.txt is read by the core and here alike."""
+    dated, good, bad, gone, email = (
+        Authority(f"a {kind} root") for kind in ("dated", "good", "bad", "gone", "mail")
+    )
+    text = certdata(
+        certificate(dated, after="241130235959Z"),
+        trust(dated, "TRUSTED_DELEGATOR"),
+        certificate(good),
+        trust(good, "TRUSTED_DELEGATOR"),
+        certificate(bad),
+        trust(bad, "NOT_TRUSTED"),
+        trust(gone, "NOT_TRUSTED"),  # by issuer and serial number alone
+        certificate(email),
+        trust(email, "MUST_VERIFY_TRUST"),
+    )
+    (tmp_path / "certdata.txt").write_text(text)
+    layout = Layout(tmp_path / "root", dated, good, bad, gone, email)
+    file = "etc/ssl/trust-source/ca-bundle.trust.p11-kit"
+    layout.write(file, "")
+    command = [sys.executable, "-m", "buildcatrust.cli"]
+    command += ["--certdata_input", tmp_path / "certdata.txt"]
+    command += ["--p11kit_output", layout.root / file]
+    subprocess.run(command, check=True)
+    for command in (("-m", "trustbridge"), ("-c", STORE)):
+        found = json.loads(run(layout, *command, "store", "--json").stdout)
+        assert found["problems"] == []
+        refused = {one["subject"]: one["reason"] for one in found["refused"]}
+        reason = f"distrusted for this purpose by /{file}"
+        assert refused == dict.fromkeys(
+            ("CN=a bad root", "CN=a gone root", "CN=a mail root"), reason
+        )
+        (limited,) = found["issued_up_to"]
+        assert (limited["subject"], limited["date"]) == (
+            "CN=a dated root",
+            "2024-11-30 23:59:59 UTC",
+        )
+    leaves = [
+        dated.leaf("localhost", not_before=DATE + datetime.timedelta(seconds=offset))
+        for offset in (0, 1)
+    ]
+    for leaf, expected in zip(leaves, ("trusted", "Distrusted"), strict=True):
+        with Server(server_context(leaf)) as server:
+            context = "context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)"
+            script = CONNECT.format(path=sys.path, ports=[server.port], context=context, before="")
+            assert run(layout, "-c", script).stdout.split() == [expected]
