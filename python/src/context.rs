@@ -69,6 +69,11 @@ impl PyTrust {
         self.trust.add_certifi(batch);
     }
 
+    /// Finds intermediates that a server does not send in this directory, too. They are not trusted.
+    fn add_intermediates(&self, path: PathBuf) {
+        self.trust.add_intermediates(path);
+    }
+
     /// Whether the system's trust anchors are trusted, by connections made from now on.
     #[getter]
     fn system(&self) -> bool {

@@ -27,6 +27,8 @@ struct State {
     system: bool,
     /// Whether what the distribution distrusts is rejected.
     heeds_distrust: bool,
+    /// Directories of untrusted intermediates.
+    intermediates: Vec<PathBuf>,
     replacement: Option<Arc<Replacement>>,
     roots: Unique<Root>,
     /// From bundles of certifi, which stand for the system: trusted only while the system is not.
@@ -195,6 +197,7 @@ impl Trust {
             builder,
             system: true,
             heeds_distrust: true,
+            intermediates: Vec::new(),
             replacement: None,
             roots: Unique::default(),
             certifi: Unique::default(),
@@ -217,7 +220,16 @@ impl Trust {
     /// Takes the environment variables as they are in `builder`.
     pub(crate) fn reload_environment(&self, builder: VerifierBuilder) {
         let mut state = self.state();
+        let builder = state.intermediates.iter().fold(builder, VerifierBuilder::intermediates_dir);
         state.builder = builder;
+        state.current = None;
+    }
+
+    /// Finds missing intermediates in this directory, too.
+    pub(crate) fn add_intermediates(&self, path: PathBuf) {
+        let mut state = self.state();
+        state.builder = state.builder.clone().intermediates_dir(&path);
+        state.intermediates.push(path);
         state.current = None;
     }
 

@@ -23,11 +23,14 @@ pub(crate) struct Rejected {
     pub(crate) line: String,
     /// Several lines.
     pub(crate) report: String,
+    /// The issuer whose certificate is missing, and where it is advertised.
+    pub(crate) missing_issuer: Option<Box<(String, Option<String>)>>,
 }
 
 impl Rejected {
     pub(crate) fn new(code: i32, depth: Option<usize>, kind: &str, line: String) -> Self {
-        Self { code, depth, kind: kind.to_owned(), report: line.clone(), line }
+        let (kind, report) = (kind.to_owned(), line.clone());
+        Self { code, depth, kind, report, line, missing_issuer: None }
     }
 
     /// With what took the place of the system's trust anchors, if anything did.
@@ -75,6 +78,9 @@ impl From<VerifyError> for Rejected {
             kind: format!("{:?}", error.kind()),
             line: error.to_string(),
             report: error.report(),
+            missing_issuer: error
+                .missing_issuer()
+                .map(|issuer| (issuer.subject.to_owned(), issuer.url.map(str::to_owned)).into()),
         }
     }
 }
@@ -317,6 +323,13 @@ impl Failure {
     #[getter]
     fn line(&self) -> &str {
         &self.rejected.line
+    }
+
+    /// The issuer whose certificate is missing, and the URL where it is advertised, if any; None if
+    /// none is missing.
+    #[getter]
+    fn missing_issuer(&self) -> Option<(String, Option<String>)> {
+        self.rejected.missing_issuer.as_deref().cloned()
     }
 
     /// The full report, in several lines.

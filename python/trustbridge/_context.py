@@ -104,6 +104,10 @@ class SSLContext(_Settings):
     `system_trust` is False: then nothing else is trusted. On Unix, what the distribution distrusts
     in addition to its bundle is rejected, unless `distribution_distrust` is False.
 
+    `intermediates` is a directory of untrusted certificates, PEM or DER, that complete the chains
+    of servers that do not send their intermediates. TRUSTBRIDGE_INTERMEDIATES_DIR in the
+    environment names another.
+
     Contexts for PROTOCOL_TLS_SERVER, and server sides of PROTOCOL_TLS, are the standard library's.
     """
 
@@ -121,6 +125,10 @@ class SSLContext(_Settings):
         _environment.apply(mode.trust)
         mode.trust.system = system_trust
         mode.trust.distribution_distrust = heeds_distrust
+
+    def _add_intermediates(self, path: str) -> None:
+        assert self._trust is not None
+        self._trust.add_intermediates(path)
 
     @property
     def system_trust(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _ssl
+import os
 import ssl
 import warnings
 
@@ -91,6 +92,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
         *args: Any,
         system_trust: bool = True,
         distribution_distrust: bool = True,
+        intermediates: str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> _Self:
         # Everything is set up here: some subclasses do not call __init__.
@@ -106,8 +108,12 @@ class ContextBase(StdContext, metaclass=_ContextType):
         if self._verifies_servers:
             self._respects_cafile = injected is not None and respect_cafile and system_trust
             self._set_up(bool(system_trust), distribution_distrust and _heeds_distrust())
+            if intermediates is not None:
+                self._add_intermediates(os.fsdecode(intermediates))
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
                 self.hostname_checks_common_name = False
+        elif intermediates is not None:
+            raise ValueError("intermediates: a context for servers verifies no servers")
         return self
 
     @property
@@ -117,6 +123,10 @@ class ContextBase(StdContext, metaclass=_ContextType):
 
     def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
         """Once, in contexts that verify servers, before anything else."""
+        raise NotImplementedError
+
+    def _add_intermediates(self, path: str) -> None:
+        """Finds intermediates that a server does not send in this directory."""
         raise NotImplementedError
 
     @property

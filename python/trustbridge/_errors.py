@@ -22,7 +22,7 @@ def refusal(make: type[_Error], prefix: str, failure: Failure) -> _Error:
     error.verify_message = failure.verify_message
     error.reason = "CERTIFICATE_VERIFY_FAILED"
     error.library = "SSL"
-    add_report(error, failure.kind, failure.depth, failure.report)
+    add_report(error, failure.kind, failure.depth, failure.report, failure.missing_issuer)
     return error
 
 
@@ -45,11 +45,16 @@ def add_words(error: ssl.SSLCertVerificationError, line: str) -> None:
 
 
 def add_report(
-    error: ssl.SSLCertVerificationError, kind: str, depth: int | None, report: str
+    error: ssl.SSLCertVerificationError,
+    kind: str,
+    depth: int | None,
+    report: str,
+    missing_issuer: tuple[str, str | None] | None,
 ) -> None:
     """Puts what is known beside the message of an exception."""
     error.kind = kind  # type: ignore[attr-defined]
     error.depth = depth  # type: ignore[attr-defined]
     error.report = report  # type: ignore[attr-defined]
+    error.missing_issuer = missing_issuer  # type: ignore[attr-defined]
     if sys.version_info >= (3, 11):
         error.add_note(report)

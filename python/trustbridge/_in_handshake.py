@@ -96,7 +96,7 @@ class _Verification(Verification):
         if failure is None or failure.verify_code != error.verify_code:
             return
         add_words(error, failure.line)
-        add_report(error, failure.kind, failure.depth, failure.report)
+        add_report(error, failure.kind, failure.depth, failure.report, failure.missing_issuer)
 
     def in_place_of(self, error: ssl.SSLError) -> ssl.SSLCertVerificationError | None:
         failure = self.connection.failure

@@ -16,7 +16,7 @@ import re
 import ssl
 from _thread import RLock
 
-from . import _certifi, _openssl_distrust, _openssl_report
+from . import _certifi, _openssl_distrust, _openssl_intermediates, _openssl_report
 from . import _openssl_store as store
 from ._context_base import PARTIAL_CHAIN, ContextBase, attach
 from ._files import file_identity
@@ -48,6 +48,11 @@ class SSLContext(ContextBase):
     other modes.
     `hostname_checks_common_name` is False unless it is set.
 
+    `intermediates` is a directory of untrusted certificates, PEM or DER, that complete the chains
+    of servers that do not send their intermediates. TRUSTBRIDGE_INTERMEDIATES_DIR in the
+    environment names another. OpenSSL would trust them with VERIFY_X509_PARTIAL_CHAIN: with either,
+    that bit is off, and only certificates that have signed themselves are trust anchors.
+
     Contexts for PROTOCOL_TLS_SERVER are the standard library's. One for PROTOCOL_TLS either
     verifies servers or verifies clients: it has one store, and the system's is not for clients.
     """
@@ -68,6 +73,9 @@ class SSLContext(ContextBase):
     _given: set[tuple[type, str | bytes]]
     #: Bundles of certifi that were loaded, and not read.
     _bundles: list[str]
+    #: Directories of untrusted certificates, and what was read of them.
+    _intermediates: tuple[str, ...] = ()
+    _untrusted: frozenset[bytes] = frozenset()
     _sessions: Sessions
 
     def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
@@ -76,7 +84,12 @@ class SSLContext(ContextBase):
         self._files, self._in_directories, self._given = {}, set(), set()
         self._system_trust, self._heeds_distrust = system_trust, heeds_distrust
         self._sessions = Sessions()
+        self._intermediates = tuple(_openssl_intermediates.from_environment())
         self.verify_flags = super().verify_flags
+
+    def _add_intermediates(self, path: str) -> None:
+        self._intermediates = (*self._intermediates, os.path.abspath(path))
+        self.verify_flags = self.verify_flags
 
     def _lock(self) -> Any:
         assert self._locks is not None
@@ -134,9 +147,9 @@ class SSLContext(ContextBase):
         """As in `ssl`. Setting a bit that not every mode of this package honours raises
         ValueError."""
         flags = super().verify_flags
-        if self._locks is not None and not self._shows_partial_chain:
-            flags &= ~PARTIAL_CHAIN
-        return flags
+        if self._locks is None:
+            return flags
+        return flags | PARTIAL_CHAIN if self._shows_partial_chain else flags & ~PARTIAL_CHAIN
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
@@ -144,7 +157,7 @@ class SSLContext(ContextBase):
         if self._locks is not None and isinstance(value, int):
             shows = bool(value & PARTIAL_CHAIN)
             if not self._verifies_clients:
-                value |= PARTIAL_CHAIN
+                value = (value & ~PARTIAL_CHAIN) if self._intermediates else value | PARTIAL_CHAIN
         ContextBase.verify_flags.__set__(self, value)  # type: ignore[attr-defined]
         self._shows_partial_chain = shows
 
@@ -167,7 +180,16 @@ class SSLContext(ContextBase):
                 source = self._read_place(place, distrust)
                 if default_directory and source.certificates:
                     break
+            self._read_intermediates(distrust)
             self._complete = True
+
+    def _read_intermediates(self, distrust: Distrust | None) -> None:
+        for directory in self._intermediates:
+            source = store.Source(f"untrusted intermediates in {directory}")
+            found = _openssl_intermediates.read_into(self, directory, source.problems, distrust)
+            self._untrusted |= found
+            if source.problems:
+                self._sources.append(source)
 
     def _read_place(self, place: store.Place, distrust: Distrust | None) -> store.Source:
         identity = None if place.directory else file_identity(place.path)
@@ -313,7 +335,11 @@ class SSLContext(ContextBase):
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         """The CA certificates loaded and those of the system."""
         self._read_for_introspection()
-        return super().get_ca_certs(binary_form)
+        known = super().get_ca_certs(binary_form)
+        if not self._untrusted:
+            return known
+        ders = super().get_ca_certs(True)
+        return [one for one, der in zip(known, ders, strict=True) if der not in self._untrusted]
 
     def cert_store_stats(self) -> dict[str, int]:
         """Counts of the certificates and CRLs, the system's among them."""

@@ -130,17 +130,20 @@ def _sent(connection: Any) -> list[dict[str, Any]]:
         return []
 
 
-def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, str]:
-    """Follows the names as far as they go: whose issuer is missing, and its name."""
+def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, tuple[str, str | None] | None]:
+    """Follows the names as far as they go: whose issuer is missing, its name, and where its
+    certificate is advertised."""
     if not sent:
-        return None, ""
+        return None, None
     path = [sent[0]]
     while True:
         known = [
             other for other in sent if other["subject"] == path[-1]["issuer"] and other not in path
         ]
         if not known:
-            return len(path) - 1, name_text(path[-1]["issuer"])
+            last = path[-1]
+            url = next(iter(last.get("caIssuers") or ()), None)
+            return len(path) - 1, (name_text(last["issuer"]), url and escape(url))
         path.append(known[0])
 
 
@@ -180,13 +183,13 @@ def explain(
     """
     kind = KINDS.get(error.verify_code, "CannotCheck")
     sent = _sent(connection)
-    depth, missing = None, ""
+    depth, issuer, missing = None, None, ""
     if error.verify_code in _MISSING_PATH:
         if not anchors:
             kind = "NoTrustAnchors"
         depth, issuer = _missing_issuer(sent)
-        missing = f": '{issuer}'" if issuer else ""
-        file = _distrusting(issuer, searched)
+        missing = f": '{issuer[0]}'" if issuer else ""
+        file = _distrusting(issuer[0] if issuer else "", searched)
         if file is not None:
             kind = "Distrusted"
             missing += f", distrusted for this purpose by {escape(file)}"
@@ -199,7 +202,9 @@ def explain(
         line = f"{escape(host)}: {line}"
     line += missing
     add_words(error, line)
-    add_report(error, kind, depth, _report(line, sent, searched, reason))
+    if kind not in ("UnknownIssuer", "NoTrustAnchors"):
+        issuer = None  # it is there, and not trusted
+    add_report(error, kind, depth, _report(line, sent, searched, reason), issuer)
 
 
 def _report(

@@ -37,7 +37,7 @@ def test_suite(tmp_path):
     copy(tmp_path)
     here = Path(__file__).parent
     about = ("certifi", "context", "environment", "export", "handshake", "inject")
-    about += ("respect_cafile", "settings", "threads", "trust_source")
+    about += ("intermediates", "respect_cafile", "settings", "threads", "trust_source")
     about += ("parity_attributes", "parity_handshake", "parity_injection", "verified")
     files = [f"test_{name}.py" for name in about]
     finished = subprocess.run(

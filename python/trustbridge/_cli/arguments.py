@@ -92,6 +92,23 @@ def _add_check(commands: argparse._SubParsersAction[Parser]) -> None:
         help="trust the certificates in this PEM file too; CRLs in it are ignored",
     )
     one.add_argument("--only", action="store_true", help="trust only --cafile")
+    one.add_argument(
+        "--intermediates",
+        metavar="DIR",
+        help="complete the chain with the untrusted certificates in this directory; "
+        "TRUSTBRIDGE_INTERMEDIATES_DIR in the environment does the same for every program",
+    )
+    one.add_argument(
+        "--fetch-missing",
+        action="store_true",
+        help="if the server does not send its intermediate, fetch it from the address in the "
+        "server's certificate (one request over plain HTTP), verify again, and show what to do",
+    )
+    one.add_argument(
+        "--save-to",
+        metavar="DIR",
+        help="write the intermediate that --fetch-missing fetched into this directory",
+    )
     one.add_argument("--json", action="store_true", help="print one JSON object")
     one.add_argument(
         "--timeout",

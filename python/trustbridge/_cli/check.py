@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import sys
@@ -21,6 +22,7 @@ from .output import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from typing import Any
 
     from .. import Verified
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 def check(parsed: argparse.Namespace) -> int:
     """Connects, verifies and prints; the exit status."""
-    from .. import SSLContext
-
     default = starttls.PROTOCOLS[parsed.starttls][1] if parsed.starttls else 443
     try:
         host, port = split(parsed.host, default)
@@ -37,23 +37,20 @@ def check(parsed: argparse.Namespace) -> int:
         parsed.parser.error(str(error))
     if parsed.only and not parsed.cafile:
         parsed.parser.error("--only needs --cafile")
+    if parsed.save_to and not parsed.fetch_missing:
+        parsed.parser.error("--save-to needs --fetch-missing")
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    context = SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=not parsed.only)
-    if parsed.cafile:
-        try:
-            context.load_verify_locations(parsed.cafile)
-        except (OSError, ValueError) as error:
-            parsed.parser.error(f"--cafile {parsed.cafile}: {words(error)}")
     answer: dict[str, Any] = {"host": host, "port": port, "trusted": False}
+    after: list[str] = []
     try:
-        with socket.create_connection((host, port), timeout=parsed.timeout) as connection:
-            if parsed.starttls:
-                starttls.start(parsed.starttls, connection)
-            with context.wrap_socket(connection, server_hostname=host) as secured:
-                verified = secured.verified
-                answer.update(tls=secured.version(), cipher=secured.cipher())
-    except ssl.SSLCertVerificationError as error:
-        return refused(parsed, answer, error)
+        try:
+            verified = connect(parsed, answer, (host, port), parsed.intermediates)
+        except ssl.SSLCertVerificationError as error:
+            if not parsed.fetch_missing:
+                return refused(parsed, answer, error)
+            verified = again(parsed, answer, (host, port), error, after)
+            if verified is None:
+                return NOT_TRUSTED
     except (OSError, UnicodeError, ValueError) as error:
         if parsed.json:
             answer.update(trusted=None, error={"kind": "NoConnection", "message": words(error)})
@@ -76,8 +73,90 @@ def check(parsed: argparse.Namespace) -> int:
         lines = str(verified).splitlines()
         usual = f"source: {verified.source}"
         lines = [f"source: {source}" if line == usual else line for line in lines]
-        show([f"trusted: {shown}", *lines], GREEN)
+        with_fetched = ", with the intermediate that was fetched" if after else ""
+        show([f"trusted: {shown}{with_fetched}", *lines, *after], GREEN)
     return TRUSTED
+
+
+def connect(
+    parsed: argparse.Namespace,
+    answer: dict[str, Any],
+    address: tuple[str, int],
+    *intermediates: str | None,
+) -> Verified | None:
+    """Connects and verifies. Raises what `ssl` raises."""
+    from .. import SSLContext
+
+    context = SSLContext(ssl.PROTOCOL_TLS_CLIENT, system_trust=not parsed.only)
+    for directory in filter(None, intermediates):
+        context._add_intermediates(directory)
+    if parsed.cafile:
+        try:
+            context.load_verify_locations(parsed.cafile)
+        except (OSError, ValueError) as error:
+            parsed.parser.error(f"--cafile {parsed.cafile}: {words(error)}")
+    with socket.create_connection(address, timeout=parsed.timeout) as connection:
+        if parsed.starttls:
+            starttls.start(parsed.starttls, connection)
+        with context.wrap_socket(connection, server_hostname=address[0]) as secured:
+            answer.update(tls=secured.version(), cipher=secured.cipher())
+            return secured.verified
+
+
+def again(
+    parsed: argparse.Namespace,
+    answer: dict[str, Any],
+    address: tuple[str, int],
+    error: ssl.SSLCertVerificationError,
+    after: list[str],
+) -> Verified | None:
+    """Fetches the issuer that is missing and verifies once more. None if that does not help, once
+    it is printed why."""
+    import tempfile
+
+    from . import missing
+
+    try:
+        fetched = missing.fetch(error, parsed.timeout)
+    except missing.NotFetched as reason:
+        refused(parsed, answer, error, ["", f"Not fetched: {reason}."])
+        return None
+    answer["fetched"] = {
+        "url": fetched.url,
+        "subject": fetched.subject,
+        "sha256": fetched.sha256,
+        "pem": fetched.pem,
+    }
+    with tempfile.TemporaryDirectory(prefix="trustbridge-") as directory:
+        fetched.save(directory)
+        try:
+            verified = connect(parsed, answer, address, parsed.intermediates, directory)
+        except ssl.SSLCertVerificationError as still:
+            text = f"Fetched from {fetched.url}, and not enough."
+            refused(parsed, answer, still, ["", text])
+            return None
+    after += ["", f"The server does not send '{fetched.subject}'.", f"Fetched from {fetched.url}"]
+    after.append(f"SHA-256 {fetched.sha256}")
+    after += [
+        "",
+        "What to do:",
+        "  - Have the server send it: append this to its certificate chain.",
+    ]
+    if parsed.save_to:
+        try:
+            path = fetched.save(parsed.save_to)
+        except OSError as failed:
+            parsed.parser.error(f"--save-to {parsed.save_to}: {words(failed)}")
+        answer["fetched"]["saved"] = path
+        after.append(f"  - Until then, on this machine: it is saved as {path}; set")
+        after.append(f"    {missing.VARIABLE}={os.path.abspath(parsed.save_to)}")
+    else:
+        after.append(
+            "  - Until then, on this machine: save it in a directory (--save-to DIR does), and set"
+        )
+        after.append(f"    {missing.VARIABLE}=DIR")
+    after += ["", *fetched.pem.splitlines()]
+    return verified
 
 
 def split(target: str, default: int = 443) -> tuple[str, int]:
@@ -99,8 +178,14 @@ def split(target: str, default: int = 443) -> tuple[str, int]:
     return host, int(port or default)
 
 
-def refused(parsed: argparse.Namespace, answer: dict[str, Any], error: ssl.SSLError) -> int:
+def refused(
+    parsed: argparse.Namespace,
+    answer: dict[str, Any],
+    error: ssl.SSLError,
+    after: Sequence[str] = (),
+) -> int:
     report = str(getattr(error, "report", "") or error)
+    missing = getattr(error, "missing_issuer", None)
     if parsed.json:
         answer["error"] = {
             "kind": getattr(error, "kind", "CannotCheck"),
@@ -109,10 +194,13 @@ def refused(parsed: argparse.Namespace, answer: dict[str, Any], error: ssl.SSLEr
             "verify_message": getattr(error, "verify_message", None),
             "message": words(error),
             "report": report,
+            "missing_issuer": {"subject": missing[0], "url": missing[1]} if missing else None,
         }
+        if after:
+            answer["error"]["fetch"] = after[-1]
         print_json(answer)
     else:
-        show(report.splitlines(), RED)
+        show([*report.splitlines(), *after], RED)
     return NOT_TRUSTED
 
 

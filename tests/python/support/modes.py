@@ -24,6 +24,7 @@ NATIVE_ONLY = (
     "test_cases.py",
     "test_cli.py",
     "test_cli_output.py",
+    "test_cli_missing.py",
     "test_cli_run.py",
     "test_deferred.py",
     "test_parity_attributes.py",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -140,6 +140,8 @@ class Authority:
         key_id: bool = True,
         rsa_bits: int | None = None,
         must_staple: bool = False,
+        issuer_url: str | None = None,
+        alone: bool = False,
     ) -> Leaf:
         key: Key = (
             rsa.generate_private_key(65537, rsa_bits)
@@ -171,8 +173,16 @@ class Authority:
         if must_staple:
             feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
             builder = builder.add_extension(feature, critical=False)
+        if issuer_url:
+            access = x509.AccessDescription(
+                AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(issuer_url)
+            )
+            builder = builder.add_extension(
+                x509.AuthorityInformationAccess([access]), critical=False
+            )
         certificate = builder.sign(self.key, hashes.SHA256())
-        intermediates = [self.certificate, *self.above] if self.above_root else []
+        sends = self.above_root and not alone
+        intermediates = [self.certificate, *self.above] if sends else []
         return Leaf(certificate, key, intermediates, self)
 
     def crl(self, *revoked: x509.Certificate, next_update: datetime.datetime = FUTURE) -> bytes:
