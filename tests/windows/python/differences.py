@@ -23,8 +23,14 @@ WINDOWS: dict[str, str] = {
     "test_handshake.py::test_common_name_only_if_asked_for": (
         "Windows' verifier has no switch for common names"
     ),
+    "test_store.py::test_another_system_root": (
+        "a report calls the certificates of SSL_CERT_FILE the extra roots, and names the file below"
+    ),
     "test_verify.py::test_trusted": "the certificates of SSL_CERT_FILE are called the extra roots",
 }
+
+#: What is otherwise where there is no native module.
+WITHOUT_NATIVE: dict[str, str] = {}
 
 
 def reason(file: str, name: str) -> str | None:

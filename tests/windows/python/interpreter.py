@@ -151,6 +151,25 @@ def install(wanted: Interpreter, wheel: Path) -> None:
     pip(wanted, "--no-index", "--platform", "win_amd64", "--python-version", wanted.version, wheel)
 
 
+def python_files() -> dict[str, bytes]:
+    """The package without its native module."""
+    sources = ROOT / "python" / "trustbridge"
+    return {
+        path.relative_to(sources.parent).as_posix(): path.read_bytes()
+        for path in sorted(sources.rglob("*"))
+        if path.is_file() and path.suffix in (".py", ".pyi", ".typed")
+    }
+
+
+def unpack_pure(folder: Path) -> None:
+    """The package without its native module, in a folder for PYTHONPATH."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, data in python_files().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
 def make_wheel() -> Path:
     """The package in a wheel for Windows, with the module that tests/windows/run has built.
 
@@ -159,12 +178,7 @@ def make_wheel() -> Path:
     manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())
     version = manifest["workspace"]["package"]["version"]
     info = f"trustbridge-{version}.dist-info"
-    sources = ROOT / "python" / "trustbridge"
-    files = {
-        path.relative_to(sources.parent).as_posix(): path.read_bytes()
-        for path in sorted(sources.rglob("*"))
-        if path.is_file() and path.suffix in (".py", ".pyi", ".typed")
-    }
+    files = python_files()
     files["trustbridge/_native.pyd"] = NATIVE.read_bytes()
     about = f"Metadata-Version: 2.1\nName: trustbridge\nVersion: {version}\n"
     for name in ("LICENSE-APACHE", "LICENSE-MIT"):
