@@ -40,7 +40,8 @@ help:
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean              removes what all of these made'
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
-	@echo '  make test-stress test-interpreters test-windows-python-all test-pip-own preview-wheels'
+	@echo '  make test-stress test-interpreters test-windows-python-all test-pip-windows test-pip-own'
+	@echo '  make preview-wheels'
 
 .PHONY: test
 test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets test-release
@@ -170,6 +171,11 @@ test-interpreters: setup
 test-windows-python-all: setup
 	@$(PY) tests/windows/python/run --prepare
 	$(CLEAN) $(PY) tests/windows/python/run --all
+
+# After test-pip and test-windows-python, which make what it uses.
+.PHONY: test-pip-windows
+test-pip-windows: setup
+	$(CLEAN) $(PY) tests/pip/windows
 
 .PHONY: test-pip-own
 test-pip-own: setup
