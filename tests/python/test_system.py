@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import modes
 import pytest
-from pki import Authority
+from pki import DER, Authority
 from test_cases import table
 from trustbridge import _native, _system
 from trustbridge._system import (
@@ -389,6 +389,31 @@ def test_the_trust_of_a_connection(monkeypatch, other_ca, system_ca):
     assert asked[-1].name is None
 
 
+def test_intermediates_in_a_directory(monkeypatch, tmp_path):
+    """They complete a chain that has no path, and a rejection says what was searched."""
+    root = Authority("a root")
+    issuing = root.intermediate("issuing")
+    leaf = issuing.leaf("a.test")
+    (tmp_path / "issuing.pem").write_bytes(issuing.pem)
+    (tmp_path / "damaged.pem").write_bytes(issuing.pem[:-60])
+    asked = []
+
+    def evaluate(it):
+        asked.append([*it.chain])
+        return question.Refused(checks.missing_path(it.leaf, 0))
+
+    missing = SimpleNamespace(check_settings=lambda **settings: None, evaluate=evaluate)
+    monkeypatch.setattr(ask, "engine", lambda: missing)
+    trust = _system.Trust()
+    trust.add_intermediates(tmp_path)
+    verdict = trust.connection().verify([leaf.der], "a.test", 0, False)
+    assert asked == [[leaf.der], [leaf.der, issuing.certificate.public_bytes(DER)]]
+    assert f"Searched for intermediates:\n  - {tmp_path}: 1 certificate; " in verdict.report
+    assert verdict.missing_issuer == ("CN=issuing", None)
+    monkeypatch.setenv("TRUSTBRIDGE_INTERMEDIATES_DIR", str(tmp_path))
+    assert _system.Trust().connection()._set.directories == (str(tmp_path),)
+
+
 def test_no_name_that_is_none():
     """What is not a DNS name is refused, whatever else is trusted."""
     root = Authority("a root")
@@ -426,7 +451,7 @@ def test_trust_settings():
 def test_the_native_modules_api():
     """Every function and class has the arguments and attributes of `_native.pyi`."""
     stub = ast.parse((SOURCES / "python/trustbridge/_native.pyi").read_text("utf-8"))
-    left_out = {"read_settings", "end_connection", "begin_connection"}
+    left_out = {"read_settings", "end_connection", "begin_connection", "request_staples"}
     for node in stub.body:
         if isinstance(node, ast.FunctionDef) and node.name not in left_out:
             same_arguments(node, getattr(_system, node.name))

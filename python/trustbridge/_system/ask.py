@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import checks
+from . import checks, intermediates
 from .certificate import Certificate
 from .question import Accepted, Fault, Question, Refused, Root
 from .verdict import Failure, Verified, rejected
@@ -45,9 +45,13 @@ def ask(
     crls: Sequence[bytes] = (),
     strict: bool = False,
     common_name: bool = False,
+    directories: Sequence[str] = (),
     **rest: Any,
 ) -> Verified | Failure:
-    """The verdict. What the caller gave and the system cannot take raises BadSetting."""
+    """The verdict. What the caller gave and the system cannot take raises BadSetting.
+
+    directories -- of untrusted intermediates, read when a path is missing
+    """
     system = engine()
     system.check_settings(
         crls=bool(crls),
@@ -75,7 +79,7 @@ def ask(
             common_name=common_name,
             **rest,
         )
-        answer = _pinned(question) if pinned else system.evaluate(question)
+        answer = _pinned(question) if pinned else _evaluate(system, question, directories)
     if isinstance(answer, Accepted):
         return Verified(answer, revocation)
     return rejected(answer, chain, name, purpose, time)
@@ -97,6 +101,20 @@ def _leaf(chain: Sequence[bytes]) -> Certificate | Fault:
         return Certificate(chain[0])
     except ValueError as error:
         return checks.malformed(str(error)).at(0)
+
+
+def _evaluate(system: Any, question: Question, directories: Sequence[str]) -> Accepted | Refused:
+    """The engine's answer, and once more with what directories add to the chain."""
+    answer: Accepted | Refused = system.evaluate(question)
+    if isinstance(answer, Accepted) or not directories or answer.kind not in checks.MISSING_PATH:
+        return answer
+    added, searched = intermediates.find(directories, question.chain)
+    if added:
+        question.chain = [*question.chain, *added]
+        answer = system.evaluate(question)
+    if isinstance(answer, Refused):
+        answer.intermediates = searched
+    return answer
 
 
 def _pinned(question: Question) -> Accepted | Refused:

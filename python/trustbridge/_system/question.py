@@ -201,9 +201,10 @@ class Refused:
     code, words -- the operating system's own code and text; None and "" if it has said nothing
     path -- the path that came closest, end entity first
     places, near_misses -- where trust anchors were searched, and which came close
+    intermediates -- directories that were searched for them, in words; set by who asks the engine
     """
 
-    __slots__ = ("code", "fault", "near_misses", "path", "places", "words")
+    __slots__ = ("code", "fault", "intermediates", "near_misses", "path", "places", "words")
 
     def __init__(
         self,
@@ -217,6 +218,7 @@ class Refused:
     ) -> None:
         self.fault, self.code, self.words, self.path = fault, code, words, path
         self.places, self.near_misses = places, near_misses
+        self.intermediates: Sequence[str] = ()
 
     @property
     def kind(self) -> str:

@@ -118,6 +118,7 @@ class Report:
             lines.append("  (no readable certificate)")
         lines += _listed("Searched for trust anchors:", map(_place, refused.places))
         lines += _listed("Candidates rejected:", map(_near_miss, refused.near_misses))
+        lines += _listed("Searched for intermediates:", refused.intermediates)
         if refused.code is not None:
             number = f"{refused.code & 0xFFFFFFFFFFFFFFFF:#x}"
             lines += ["", f"Operating system error: {_text_of(refused)} ({number})"]

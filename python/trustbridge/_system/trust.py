@@ -6,7 +6,7 @@ import os
 from _thread import allocate_lock
 from time import time
 
-from . import checks
+from . import checks, intermediates
 from .ask import ask, is_name
 from .question import SERVER, BadSetting, Root
 from .reading import Batch, stamp_of
@@ -52,7 +52,9 @@ class _Set:
         roots: tuple[_Root, ...],
         certifi: tuple[_Root, ...],
         crls: tuple[bytes, ...],
+        directories: tuple[str, ...],
     ) -> None:
+        self.directories = directories
         self.replacement = replacement if system else None
         self.asks_system = system and replacement is None
         self.loaded = frozenset(der for der, _ in roots)
@@ -113,6 +115,9 @@ class Trust:
         self._certifi: dict[_Root, None] = {}
         self._crls: dict[bytes, None] = {}
         self._files: dict[str, Stamp] = {}
+        #: Directories of intermediates: those of the environment, and those added.
+        self._environment = intermediates.from_environment()
+        self._directories: tuple[str, ...] = ()
         self._current: _Set | None = None
 
     def connection(self) -> Connection:
@@ -128,6 +133,7 @@ class Trust:
                     (*self._roots,),
                     (*self._certifi,),
                     (*self._crls,),
+                    (*self._environment, *self._directories),
                 )
             return self._current
 
@@ -167,7 +173,16 @@ class Trust:
                 self._system, self._current = value, None
 
     def reload_environment(self) -> None:
-        """Environment variables mean nothing to the system's verifier."""
+        """Reads the variable for intermediates again. The others mean nothing to the system's
+        verifier."""
+        with self._lock:
+            self._environment, self._current = intermediates.from_environment(), None
+
+    def add_intermediates(self, path: str | PathLike[str]) -> None:
+        """Finds missing intermediates in this directory, too."""
+        with self._lock:
+            self._directories = (*self._directories, os.path.abspath(os.fspath(path)))
+            self._current = None
 
     def replace_system(
         self, batches: list[Batch], searched: list[str], sources: list[str] | None = None
@@ -267,6 +282,7 @@ class Connection:
             unknown_revocation="reject" if checked else "allow",
             strict=strict,
             common_name=common,
+            directories=self._set.directories,
             prepared=self._set.prepared[checked],
         )
         if name == asked or isinstance(verdict, Failure):

@@ -70,7 +70,7 @@ class Verified:
 class Failure:
     """Why a chain is not trusted. Made with a line only, a verdict that could not be reached."""
 
-    __slots__ = ("depth", "kind", "line", "report", "verify_code")
+    __slots__ = ("depth", "kind", "line", "missing_issuer", "report", "verify_code")
 
     def __init__(
         self,
@@ -80,7 +80,10 @@ class Failure:
         depth: int | None = None,
         code: int = _X509_V_ERR_UNSPECIFIED,
         report: str | None = None,
+        missing_issuer: tuple[str, str | None] | None = None,
     ) -> None:
+        #: The issuer whose certificate is missing, and the URL where it is advertised, if any.
+        self.missing_issuer = missing_issuer
         self.line, self.kind, self.depth, self.verify_code = line, kind, depth, code
         self.report = line if report is None else report
 
@@ -95,12 +98,16 @@ def rejected(
 ) -> Failure:
     """A rejection in words."""
     words = report.Report(refused, chain, name, purpose, time)
+    facts, missing = refused.fault.facts, None
+    if refused.fault.cause == "MissingIssuer":
+        missing = (facts["issuer"], facts["advertised_at"])
     return Failure(
         words.line(),
         kind=refused.kind,
         depth=refused.fault.depth,
         code=words.openssl_code(),
         report=words.report(),
+        missing_issuer=missing,
     )
 
 

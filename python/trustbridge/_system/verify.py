@@ -6,6 +6,7 @@ from time import time as now
 
 from .ask import ask, is_name
 from .certificate import Certificate
+from .intermediates import from_environment
 from .question import BadSetting, Root
 from .reading import is_crl
 from .trust import escaped
@@ -81,7 +82,8 @@ def verify(
         "strict": strict,
         "common_name": common_name,
     }
-    verdict = ask(chain, name, time=moment, **settings)
+    directories = from_environment()
+    verdict = ask(chain, name, time=moment, directories=directories, **settings)
     return with_searched(verdict, searched) if isinstance(verdict, Failure) else verdict
 
 
