@@ -84,7 +84,7 @@ bool standin_asks_network(object *trust) { return trust->network; }
 
 bool standin_asks_only(object *trust) { return trust->only; }
 
-/* How many certificates (0) or anchors (3) were given; negative for none at all. */
+/* How many certificates (0), anchors (3) or OCSP responses (6) were given; negative for none at all. */
 long standin_asked_count(object *trust, int part) {
     return trust->items[part] ? trust->items[part]->count : -1;
 }
@@ -234,6 +234,16 @@ int SecTrustSetNetworkFetchAllowed(object *trust, uint8_t allowed) {
     ENTER(status)
     if (standin_is(trust, TRUST, __func__))
         trust->network = allowed;
+    else
+        status = PARAM;
+    standin_unlock();
+    return status;
+}
+
+int SecTrustSetOCSPResponse(object *trust, object *responses) {
+    ENTER(status)
+    if (standin_is(trust, TRUST, __func__) && is_array(responses, DATA, __func__))
+        set(trust, RESPONSES, responses);
     else
         status = PARAM;
     standin_unlock();

@@ -50,7 +50,7 @@ struct object {
 };
 
 /* The items of a trust object. */
-enum part { CERTIFICATES, POLICIES, VERIFY_DATE, ANCHORS, VERDICT, CHAIN, PARTS };
+enum part { CERTIFICATES, POLICIES, VERIFY_DATE, ANCHORS, VERDICT, CHAIN, RESPONSES, PARTS };
 
 void standin_lock(void);
 void standin_unlock(void);

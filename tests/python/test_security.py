@@ -225,6 +225,8 @@ def test_the_question_says_everything(system, leaf, root, other):
         certificates=[leaf.der, other.der, intermediate.der],
         anchors=None,
     )
+    verdict(system, ask(leaf, ocsp_response=b"stapled"), trusts(leaf, root))
+    assert system.asked[0].responses == (b"stapled",)
     client = root.leaf(client=True, not_before=BEGIN, not_after=END)
     verdict(system, ask(client, name=None, purpose="client"), trusts(client, root))
     assert not system.asked[0].server

@@ -13,6 +13,7 @@ from trustbridge._system import security_calls
 from trustbridge._system.security_calls import CallFailed, Chain, Frameworks, References
 
 LEAF, HELPER, ROOT, OTHER = (b"\x30" + bytes([0, number]) for number in range(4))
+RESPONSE = b"an OCSP\0response"
 #: 1 and 2 are all methods, 8 requires an answer, 16 forbids the network.
 FLAGS = 1 | 2 | 8 | 16
 
@@ -37,6 +38,7 @@ def api(both, system):
 
 def ask(api, *, helpers=(HELPER,), **settings):
     default = dict(server=True, hostname="example.com", date=90.5, revocation=None, only=None)
+    default["ocsp_response"] = b""
     with References(api) as references:
         return Chain(references, LEAF, helpers, api).ask(**(default | settings))
 
@@ -59,10 +61,13 @@ def test_all_settings(api, system):
         hostname=None,
         date=-0.25,
         revocation=FLAGS,
+        ocsp_response=RESPONSE,
         only=[ROOT, OTHER],
     )
     assert answer.chain == []
-    assert system.asked == [apple.Asked(False, None, -0.25, FLAGS, False, [LEAF], [ROOT, OTHER])]
+    assert system.asked == [
+        apple.Asked(False, None, -0.25, FLAGS, False, [LEAF], [ROOT, OTHER], (RESPONSE,))
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "a" * 300, "192.0.2.1", "2001:db8::1"])
@@ -82,7 +87,7 @@ def test_large_certificates_and_zeros_arrive_whole(api, system):
 
 def test_a_chain_asks_twice(api, system):
     system.answers(Answer(False, Error(-67843)), Answer(True, None, (LEAF, ROOT)))
-    settings = dict(server=True, hostname=None, date=0.0, revocation=None)
+    settings = dict(server=True, hostname=None, date=0.0, revocation=None, ocsp_response=b"")
     with References(api) as references:
         chain = Chain(references, LEAF, [], api)
         first, second = chain.ask(**settings, only=None), chain.ask(**settings, only=[ROOT])
@@ -144,10 +149,10 @@ def test_an_unreadable_anchor_is_a_failure(api, system):
 #: Those that return a reference, NULL if they fail, and how often one evaluation calls each.
 #: Whatever fails here, nothing may be asked without it: NULL has a meaning for many of them.
 CREATE = {
-    "CFDataCreate": 4,
+    "CFDataCreate": 5,
     "CFStringCreateWithBytes": 1,
     "CFDateCreate": 1,
-    "CFArrayCreate": 3,
+    "CFArrayCreate": 4,
     "SecPolicyCreateSSL": 1,
     "SecPolicyCreateRevocation": 1,
 }
@@ -155,13 +160,14 @@ STATUS = (
     "SecTrustCreateWithCertificates",
     "SecTrustSetVerifyDate",
     "SecTrustSetNetworkFetchAllowed",
+    "SecTrustSetOCSPResponse",
     "SecTrustSetAnchorCertificates",
     "SecTrustSetAnchorCertificatesOnly",
 )
 
 
 def full(api):
-    return ask(api, revocation=FLAGS, only=[ROOT, OTHER])
+    return ask(api, revocation=FLAGS, ocsp_response=RESPONSE, only=[ROOT, OTHER])
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,7 @@ def _ask(question: Question, chain: Chain, only: Sequence[Root] | None) -> Accep
             hostname=_hostname(question.name),
             date=float(int(question.time) - _EPOCH),
             revocation=_revocation_flags(question),
+            ocsp_response=question.ocsp_response,
             only=None if only is None else [root.der for root in only],
         )
     except CallFailed as failed:

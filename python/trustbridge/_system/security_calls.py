@@ -142,6 +142,7 @@ class Frameworks:
         bind(security, "SecTrustCreateWithCertificates", status, reference, reference, pointer)
         bind(security, "SecTrustSetVerifyDate", status, reference, reference)
         bind(security, "SecTrustSetNetworkFetchAllowed", status, reference, boolean)
+        bind(security, "SecTrustSetOCSPResponse", status, reference, reference)
         bind(security, "SecTrustSetAnchorCertificates", status, reference, reference)
         bind(security, "SecTrustSetAnchorCertificatesOnly", status, reference, boolean)
         bind(security, "SecTrustEvaluateWithError", c.c_bool, reference, pointer)
@@ -298,6 +299,7 @@ class Chain:
         hostname: str | None,
         date: float,
         revocation: int | None,
+        ocsp_response: bytes,
         only: Sequence[bytes] | None,
     ) -> Answer:
         """One evaluation. Raises CallFailed if a call before it failed.
@@ -305,6 +307,7 @@ class Chain:
         server, hostname -- for `SecPolicyCreateSSL`; without a name none is compared
         date -- seconds since 2001-01-01 00:00 UTC
         revocation -- the flags of `SecPolicyCreateRevocation`; without them no such policy
+        ocsp_response -- the one that the peer stapled; empty if there is none
         only -- trust anchors in DER that take the place of the system's; None for the system's
         """
         api = self._api
@@ -321,6 +324,10 @@ class Chain:
             references.check("SecTrustSetVerifyDate", status)
             status = api.SecTrustSetNetworkFetchAllowed(trust, False)
             references.check("SecTrustSetNetworkFetchAllowed", status)
+            if ocsp_response:
+                responses = references.array([references.data(ocsp_response)])
+                status = api.SecTrustSetOCSPResponse(trust, responses)
+                references.check("SecTrustSetOCSPResponse", status)
             if only is not None:
                 _set_anchors(api, references, trust, only)
             place = api.place()

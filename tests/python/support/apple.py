@@ -16,7 +16,7 @@ from trustbridge._system.security_calls import Frameworks
 SOURCES = Path(__file__).parents[2] / "apple"
 
 OSSTATUS = "NSOSStatusErrorDomain"
-_CERTIFICATES, _ANCHORS = 0, 3  # `enum part` in standin.h
+_CERTIFICATES, _ANCHORS, _RESPONSES = 0, 3, 6  # `enum part` in standin.h
 _JUDGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -59,6 +59,8 @@ class Asked(NamedTuple):
     certificates: list[bytes]
     #: DER; None for the system's.
     anchors: list[bytes] | None
+    #: OCSP responses in DER.
+    responses: tuple[bytes, ...] = ()
 
 
 class Error(NamedTuple):
@@ -194,6 +196,7 @@ class StandIn:
             network=security.standin_asks_network(trust),
             certificates=self._ders(trust, _CERTIFICATES) or [],
             anchors=anchors,
+            responses=tuple(self._ders(trust, _RESPONSES) or ()),
         )
 
     def _ders(self, trust: int, part: int) -> list[bytes] | None:
