@@ -132,6 +132,28 @@ fn pem_survives_mutations() {
 }
 
 #[test]
+fn p11kit_survives_mutations() {
+    let pem = ca("distrusted").self_signed();
+    let pem = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &pem.der)
+    );
+    let valid = format!(
+        "# a comment\n[p11-kit-object-v1]\nx-distrusted: true\n{pem}\
+         [p11-kit-object-v1]\nnss-server-distrust-after: \"%32%341130235959Z\"\n{pem}\
+         [p11-kit-object-v1]\nclass: certificate\nx-distrusted: true\nissuer: \"0%00\"\n\
+         serial-number: \"%02%01%01\"\n[p11-kit-object-v1]\nclass: x-certificate-extension\n\
+         value: \"0%13%06%03U%1d%25%04%0c0%0a%06%08+%06%01%05%05%07%03%04\"\n\
+         public-key-info: \"0%050%00%03%01%00\"\n"
+    );
+    assert_eq!(entry::p11kit(valid.as_bytes()), 4, "the input that is mutated is good");
+    let mut random = Random(0x7031_316b_6974_667a);
+    for _ in 0..rounds() {
+        entry::p11kit(&random.mutate(valid.as_bytes()));
+    }
+}
+
+#[test]
 fn crl_survives_mutations() {
     let ca = ca("issuing").self_signed();
     let spec = ca

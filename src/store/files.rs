@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 pub use super::contents::Contents;
 use super::file::MAX_FILE_BYTES;
 pub use super::names::{is_hashed_crl_name, is_hashed_name};
+use super::p11kit;
 pub use super::stamp::Stamp;
 
 /// Reads a file of PEM blocks, and its stamp as it was before reading.
@@ -91,6 +92,15 @@ pub fn read_pem(text: &[u8]) -> Contents {
 /// Reads certificates in DER that follow one another.
 pub fn read_der(der: &[u8]) -> Contents {
     Contents::of_der(der).readable()
+}
+
+/// Reads a trust policy file of p11-kit, as distributions put them beside their bundles: how many
+/// statements take trust away, and what could not be read, with lines. For a file that is to be
+/// installed there. With `blocklist`, as if it was in a directory of that name, where every
+/// certificate is distrusted.
+pub fn check_p11kit(text: &[u8], blocklist: bool) -> (usize, Vec<(Option<usize>, String)>) {
+    let policy = p11kit::parse(text, blocklist);
+    (policy.statements.len(), policy.faults)
 }
 
 fn bounded(file: File) -> io::Result<Vec<u8>> {

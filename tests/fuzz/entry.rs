@@ -42,6 +42,17 @@ fn check(text: &[u8]) -> usize {
     good
 }
 
+/// The reader of p11-kit's trust policy files on arbitrary text. Returns how many statements it has.
+pub(crate) fn p11kit(data: &[u8]) -> usize {
+    let lines = data.split(|byte| *byte == b'\n').count();
+    let (statements, faults) = files::check_p11kit(data, false);
+    assert!(statements <= lines && faults.len() <= 2 * lines);
+    assert!(faults.iter().all(|(line, reason)| *line <= Some(lines) && !reason.is_empty()));
+    let (blocked, _) = files::check_p11kit(data, true);
+    assert!(statements <= blocked, "a blocklist distrusts more");
+    statements
+}
+
 /// The reader of CRLs on arbitrary bytes. Returns whether it could be used.
 pub(crate) fn crl(data: &[u8]) -> bool {
     let crl = Crl::new(data.to_vec());

@@ -425,8 +425,12 @@ fn rustls_is_told() {
         verifier.unwrap().verify_server_cert(&leaf, &intermediates, &name, &[], time())
     };
     verified().unwrap();
-    let date = "nss-server-distrust-after: \"241130235959Z\"";
-    root.write(LAYOUTS[0].1, object(&[date], &pki.root));
+    // The end entity was issued one second before the date, at it, and one second after.
+    for date in ["241201000001Z", "241201000000Z", "241130235959Z"] {
+        let date = format!("nss-server-distrust-after: \"{date}\"");
+        root.write(LAYOUTS[0].1, object(&[&date], &pki.root));
+        assert_eq!(verified().is_ok(), !date.contains("241130"), "{date}");
+    }
     let error = verified().unwrap_err().to_string();
     assert!(error.contains("when this root stopped being trusted for new certificates"), "{error}");
 }
