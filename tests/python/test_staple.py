@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 from pki import DER, PEM, UTC, Authority
-from servers import TIMEOUT
+from servers import TIMEOUT, Bio, Server, exchange_socket, load_chain
 from trust import make
 
 VERSIONS = {"TLSv1.2": "-tls1_2", "TLSv1.3": "-tls1_3"}
@@ -196,3 +196,35 @@ def test_verify_takes_a_response(tmp_path, root, leaf):
     with pytest.raises(trustbridge.VerificationError) as caught:
         trustbridge.verify([leaf.der], "localhost", ocsp_response=staple, **settings)
     assert caught.value.kind == "Revoked"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_objects_are_refused_alike(tmp_path, root, leaf, version):
+    context = make(system_trust=False)
+    context.load_verify_locations(cadata=root.pem.decode())
+    context.verify_flags |= CHECK
+    staple = openssl_response(tmp_path, root, leaf, revoked=True)
+    with serving(tmp_path, leaf, version, staple) as (port, _):
+        with Bio(context, ("127.0.0.1", port)) as bio:
+            with pytest.raises(ssl.SSLCertVerificationError) as caught:
+                bio.run(bio.object.do_handshake)
+            assert caught.value.kind == ("Revoked" if requests() else "RevocationUnknown")
+            assert bio.object.verified is None
+            with pytest.raises(ssl.SSLError):
+                bio.run(bio.object.write, b"ping\n")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS is deprecated")
+def test_a_server_has_nothing_to_staple(root, leaf):
+    """A context for both sides has the callback, which OpenSSL also calls on servers."""
+    import trustbridge
+
+    served = trustbridge.SSLContext(ssl.PROTOCOL_TLS, system_trust=False)
+    load_chain(served, leaf)
+    context = make(system_trust=False)
+    context.load_verify_locations(cadata=(root.pem + root.crl()).decode())
+    context.verify_flags |= CHECK
+    with Server(served) as server:
+        for maximum in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context.maximum_version = maximum
+            assert exchange_socket(context, server.address) == b"ping"
