@@ -80,6 +80,7 @@ lint: install
 .PHONY: test-rust
 test-rust: setup
 	$(CLEAN) cargo test --locked $(CRATES) --exclude trustbridge-python
+	$(CLEAN) cargo test --locked --features crlite --test crlite
 	$(CLEAN) scripts/check-providers
 	$(CLEAN) scripts/check-package
 

@@ -17,6 +17,7 @@ use crate::platform::{self, Platform};
 use crate::policy::{Purpose, Revocation};
 use crate::refused::{BadSetting, Unreadable};
 use crate::revocation::Crl;
+use crate::revocation::crlite::Crlite;
 use crate::settings::{Config, Settings};
 use crate::store::{
     AnchorSet, Handle, INTERMEDIATES_VARIABLE, IntermediatesDir, Source, StoreEntry, SystemStore,
@@ -75,6 +76,8 @@ pub struct VerifierBuilder {
     purpose: Purpose,
     revocation: Revocation,
     crls: Vec<Crl>,
+    crlite: Option<Arc<Crlite>>,
+    without_crlite: bool,
     algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
     common_name: bool,
     strict: bool,
@@ -197,6 +200,18 @@ impl VerifierBuilder {
         self
     }
 
+    /// Whether the CRLite filters that upki keeps on the disk are asked, on Unix. Default: `true`.
+    /// [`Revocation`] says what follows from their answers.
+    ///
+    /// They are in the directory that the user's configuration of upki names, or else
+    /// `/etc/upki/config.toml`, or else in the user's cache or `/var/cache/upki`, in `revocation`. A
+    /// program with raised privileges ignores the user's. Needs the feature `aws-lc-rs` or `ring`.
+    #[cfg(feature = "crlite")]
+    pub fn distribution_revocation(mut self, yes: bool) -> Self {
+        self.without_crlite = !yes;
+        self
+    }
+
     /// The algorithms accepted in signatures of certificates and CRLs, on Unix. Default: those of
     /// the feature `aws-lc-rs` or else `ring`. The rustls adapter sets those of the caller's
     /// `CryptoProvider`.
@@ -287,6 +302,8 @@ impl VerifierBuilder {
             purpose: Purpose::default(),
             revocation: Revocation::default(),
             crls: Vec::new(),
+            crlite: None,
+            without_crlite: false,
             algorithms: algorithms::default(),
             common_name: false,
             strict: false,
@@ -296,7 +313,8 @@ impl VerifierBuilder {
     }
 
     /// Takes what environment variables say beside the store.
-    fn with_env(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+    fn with_env(mut self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        self.crlite = Crlite::of_environment(&variable);
         #[cfg(not(windows))]
         let is_raised = crate::privileges::are_raised();
         #[cfg(windows)]
@@ -327,6 +345,7 @@ impl VerifierBuilder {
             purpose: self.purpose,
             revocation,
             crls,
+            crlite: self.crlite.filter(|_| !self.without_crlite),
             common_name: self.common_name,
             strict: self.strict,
             ignore_validity: self.ignore_validity,

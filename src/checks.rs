@@ -263,5 +263,5 @@ pub(crate) fn unknown_revocation(config: &Config) -> Result<RevocationOutcome, F
     if requested != RevocationCheck::Off && config.revocation.unknown == UnknownRevocation::Reject {
         return Err(Fault::new(ErrorKind::RevocationUnknown).at(0).because(Cause::NoCrl));
     }
-    Ok(RevocationOutcome { requested, checked: RevocationCheck::Off })
+    Ok(RevocationOutcome::new(requested, RevocationCheck::Off))
 }

@@ -9,6 +9,8 @@
 // Some facts are found by one operating system only.
 #![cfg_attr(not(any(windows, target_vendor = "apple")), allow(dead_code))]
 
+use std::path::PathBuf;
+
 use crate::cert::time::Timestamp;
 use crate::cert::{self, Cert, Summary};
 use crate::kind::ErrorKind;
@@ -163,6 +165,11 @@ pub(crate) enum Cause {
 
     /// What the stapled OCSP response says, or why it says nothing.
     Ocsp(OcspFault),
+    /// What CRLite says, or why it says nothing; the directory or file.
+    Crlite {
+        place: PathBuf,
+        why: CrliteFault,
+    },
 
     // The operating system.
     /// `CERT_TRUST_*` bits that no version of Windows known here has.
@@ -235,6 +242,38 @@ pub(crate) enum OcspFault {
     CriticalExtension(String),
     /// The bound is met.
     TooManySignatures,
+}
+
+/// Why CRLite says nothing about a certificate, or that it is revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CrliteFault {
+    /// By data of this time.
+    Revoked {
+        made: Timestamp,
+    },
+    /// There is no index.
+    NoData,
+    /// What is wrong with the configuration.
+    Configuration(String),
+    UnreadableIndex(String),
+    DamagedIndex(&'static str),
+    Filter {
+        name: String,
+        reason: String,
+        missing: bool,
+    },
+    /// The field of the certificate.
+    Malformed(&'static str),
+    /// The certificate has no signed certificate timestamps.
+    NoTimestamps,
+    /// There is no library for SHA-256.
+    NoDigest,
+    /// No filter covers the certificate or its issuer.
+    NotCovered,
+    Stale {
+        made: Timestamp,
+        days: i64,
+    },
 }
 
 /// Why a CRL can never be used.

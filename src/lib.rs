@@ -73,6 +73,8 @@
 //!   8192 bits (PKCS #1 and PSS), P-256, P-384, P-521, Ed25519, ML-DSA.
 //! * `ring`: the same with *ring*, which has no P-521, no ML-DSA and no SHA-512 with P-256 and P-384. With
 //!   both features aws-lc-rs is used.
+//! * `crlite`: asks the CRLite filters that upki keeps on the disk, on Unix; see [`Revocation`]. It links
+//!   crates under MPL-2.0.
 //! * `rustls-0_23` (default): the adapter for rustls 0.23, [`rustls_0_23`].
 //! * `rustls-0_24`: the same for a pre-release of rustls 0.24. It follows that pre-release, and so it can
 //!   break with a patch release of this crate.
@@ -135,7 +137,10 @@ pub use error::{BuildError, MissingIssuer, VerifyError};
 pub use fault::{CrlProblem, NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
 pub use peer::{Anchor, Peer, Verified};
-pub use policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
+pub use policy::{
+    CrliteAnswer, Purpose, Revocation, RevocationCheck, RevocationOutcome, RevocationSource,
+    UnknownRevocation,
+};
 pub use revocation::Crl;
 pub use store::{
     DistrustSource, Place, Problem, Refusal, SearchedIntermediates, Source, StoreEntry,

@@ -2,7 +2,7 @@
 //!
 //! Tests: `tests/cases.rs` (the rows about purposes and revocation).
 
-use pki_types::CertificateRevocationListDer;
+use pki_types::{CertificateRevocationListDer, UnixTime};
 
 /// What the peer's certificate is used for.
 ///
@@ -53,6 +53,16 @@ impl Purpose {
 /// that the issuer authorized (RFC 6960 section 4.2.2.2). One without nextUpdate is current for a
 /// day. A response that cannot be used is as good as none. Responses are read with the features
 /// `aws-lc-rs` or `ring`, and not without both.
+///
+/// # CRLite on Unix
+///
+/// With the feature `crlite`, the filters that upki keeps on the disk are asked as well, last, about end
+/// entities below trust anchors of the system's store, whatever is required here. One that they list
+/// as revoked is refused, however old the data is. Everything else about them is accepted unless
+/// [`unknown`](Self::unknown) rejects it and [`check`](Self::check) requires an answer: no data, data
+/// more than ten days old, a certificate that they do not cover. Where neither a cache nor a
+/// configuration of upki exists, nothing changes. `VerifierBuilder::distribution_revocation` turns it
+/// off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {
@@ -133,4 +143,54 @@ pub struct RevocationOutcome {
     /// For which certificates a valid answer was found: all that are required if this equals
     /// [`requested`](Self::requested), fewer if the policy allows an unknown status.
     pub checked: RevocationCheck,
+    /// Who says that the end entity is not revoked, on Unix: the first of several. `None` if nobody
+    /// does, and on other systems, which do not tell.
+    pub answered_by: Option<RevocationSource>,
+    /// Until when that answer holds, if it says so.
+    pub until: Option<UnixTime>,
+    /// What CRLite filters on the disk say about the end entity, with the feature `crlite`. `None` if
+    /// they were not asked: see [`Revocation`].
+    pub crlite: Option<CrliteAnswer>,
+}
+
+impl RevocationOutcome {
+    pub(crate) fn new(requested: RevocationCheck, checked: RevocationCheck) -> Self {
+        Self { requested, checked, ..Self::default() }
+    }
+}
+
+/// Who says that a certificate is not revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevocationSource {
+    /// A CRL that the caller gave.
+    Crl,
+    /// The OCSP response that the peer stapled.
+    OcspResponse,
+    /// A CRLite filter on the disk.
+    Crlite,
+}
+
+/// What CRLite filters on the disk say about a certificate that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CrliteAnswer {
+    /// It is not revoked.
+    #[non_exhaustive]
+    NotRevoked {
+        /// Until when this holds: ten days after the data was made.
+        until: UnixTime,
+    },
+    /// No filter covers it or its issuer.
+    NotCovered,
+    /// It has no signed certificate timestamps (RFC 6962), by which filters are chosen.
+    NoTimestamps,
+    /// It is in none of the lists, but they are more than ten days old.
+    #[non_exhaustive]
+    Stale {
+        /// The age of the data in days.
+        days: u32,
+    },
+    /// There is no data, or it cannot be read.
+    Unusable,
 }

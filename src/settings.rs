@@ -12,6 +12,7 @@ use crate::fault::CrlProblem;
 use crate::policy::{Purpose, Revocation};
 use crate::refused::{BadSetting, Unreadable};
 use crate::revocation::Crl;
+use crate::revocation::crlite::Crlite;
 use crate::store::{AnchorSet, Handle, IntermediatesDir};
 
 /// The settings, and the algorithms next to them: the rustls adapter replaces those and shares
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) revocation: Revocation,
     /// Those of [`Revocation::crls`] first.
     pub(crate) crls: Vec<Crl>,
+    /// CRLite filters on the disk, where they are to be asked.
+    pub(crate) crlite: Option<Arc<Crlite>>,
     pub(crate) common_name: bool,
     pub(crate) strict: bool,
     pub(crate) ignore_validity: bool,

@@ -115,6 +115,19 @@ pub(crate) fn boolean(value: &[u8], what: &'static str) -> Result<bool, Malforme
     }
 }
 
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+/// The tag and the length that DER puts before so many octets of contents.
+pub(crate) fn header(tag: u8, length: usize) -> Vec<u8> {
+    let octets = length.to_be_bytes();
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+    let digits = octets.get(zeros..).unwrap_or_default();
+    match u8::try_from(length) {
+        Ok(short) if short < 0x80 => vec![tag, short],
+        // There are at most eight.
+        _ => [&[tag, 0x80 | u8::try_from(digits.len()).unwrap_or(0)], digits].concat(),
+    }
+}
+
 /// The contents of an `INTEGER`, if they are as short as they can be (X.690 section 8.3.2).
 pub(crate) fn integer<'a>(value: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
     match value {

@@ -50,7 +50,7 @@ fn signed<'a>(spki: &'a [u8], message: &'a [u8], signature: &'a [u8]) -> Signed<
 fn held(memo: &Memo) -> usize {
     let sets = memo.sets.iter().map(|set| {
         let set = set.read().unwrap();
-        let bytes = set.ways.iter().flatten().map(|known| known.bytes.len()).sum();
+        let bytes: usize = set.ways.iter().flatten().map(|known| known.bytes.len()).sum();
         assert_eq!(set.bytes, bytes);
         bytes
     });

@@ -33,6 +33,7 @@ use crate::fault::{Cause, Fault, Violation};
 use crate::kind::ErrorKind;
 use crate::policy::{Purpose, RevocationOutcome};
 use crate::revocation::{self, Known};
+use crate::store::{Source, StoreEntry};
 
 /// A path, with the numbers that the graph has for its certificates.
 #[derive(Clone)]
@@ -110,6 +111,7 @@ impl<'g, 'a> Validation<'g, 'a> {
             staple: self.staple,
             purpose: config.purpose,
             ignore_validity: config.ignore_validity,
+            crlite: config.crlite.as_deref().filter(|_| self.is_of_system(path.anchor.1.entry)),
         };
         let signatures = &mut self.signatures;
         revocation::check(&certs, &known, &config.revocation, time, signatures).map_err(|fault| {
@@ -118,6 +120,15 @@ impl<'g, 'a> Validation<'g, 'a> {
                 _ => Rejected::Path(fault),
             }
         })
+    }
+
+    /// Whether the system's store has this trust anchor, whoever else has it too.
+    fn is_of_system(&self, anchor: &StoreEntry) -> bool {
+        let mut same = self.given.sets.iter().flat_map(|set| {
+            let named = set.with_subject(anchor.raw_subject());
+            named.filter(|entry| entry.certificate() == anchor.certificate())
+        });
+        same.any(|entry| matches!(entry.source(), Source::File(_) | Source::Directory(_)))
     }
 
     /// RFC 5280 section 6.1.3 (a) (1), from the trust anchor down: who has no trusted key makes

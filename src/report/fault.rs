@@ -51,6 +51,7 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::NameConstraints { violation, by } => name_constraints(*violation, *by),
         Cause::NoCrl => "no CRL covers this certificate".to_owned(),
         Cause::Ocsp(why) => super::ocsp::words(why),
+        Cause::Crlite { place, why } => super::crlite::words(place, why),
         Cause::Crl { issuer, issued, why } => super::crl::words(issuer.as_deref(), *issued, why),
 
         Cause::UnknownTrustBits(bits) => format!("Windows reports the unknown error {bits:#x}"),

@@ -113,6 +113,10 @@ fn by_kind(parts: &Parts) -> &'static str {
             "The peer's operator must turn on OCSP stapling, or have the certificate reissued without \
              the extension that requires it."
         }
+        ErrorKind::RevocationUnknown if matches!(parts.fault.cause, Cause::Crlite { .. }) => {
+            "Update the CRLite data (`upki fetch`), give the verifier a current CRL of the \
+             certificate's issuer, or allow an unknown revocation status."
+        }
         ErrorKind::BadRevocationData => {
             "Give the verifier a CRL of the certificate's issuer that can be used, or allow an unknown \
              revocation status."

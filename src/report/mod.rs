@@ -6,6 +6,7 @@
 //! Tests: `tests/verifier.rs`, `tests/store.rs`.
 
 mod crl;
+mod crlite;
 mod fault;
 mod hints;
 mod kind;
@@ -21,7 +22,7 @@ use crate::error::VerifyError;
 use crate::fault::{NearMiss, OsCode, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
 use crate::peer::Verified;
-use crate::policy::Purpose;
+use crate::policy::{CrliteAnswer, Purpose};
 use crate::store::SearchedIntermediates;
 use crate::text::escape;
 
@@ -190,7 +191,27 @@ impl fmt::Display for Verified {
         }
         let anchor = Cert::parse(&self.anchor.certificate).map(|cert| cert.summary().subject);
         writeln!(f, "anchor: {}", anchor.as_deref().unwrap_or("(malformed)"))?;
-        write!(f, "source: {}", self.anchor.source)
+        write!(f, "source: {}", self.anchor.source)?;
+        match self.revocation.crlite {
+            None => Ok(()),
+            Some(answer) => write!(f, "\nCRLite: {answer}"),
+        }
+    }
+}
+
+impl fmt::Display for CrliteAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRevoked { until } => {
+                write!(f, "not revoked; this holds until {}", Timestamp::from(*until))
+            }
+            Self::NotCovered => f.write_str("unknown, the data does not cover the certificate"),
+            Self::NoTimestamps => {
+                f.write_str("unknown, the certificate has no signed certificate timestamps")
+            }
+            Self::Stale { days } => write!(f, "unknown, the data is {days} days old"),
+            Self::Unusable => f.write_str("unknown, the data cannot be used"),
+        }
     }
 }
 

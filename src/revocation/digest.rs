@@ -43,3 +43,20 @@ impl Digest {
         false
     }
 }
+
+/// SHA-256 of these parts, one after the other; `None` without a library.
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+pub(super) fn sha256(parts: &[&[u8]]) -> Option<[u8; 32]> {
+    #[cfg(feature = "aws-lc-rs")]
+    use aws_lc_rs::digest::{SHA256, digest};
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    use ring::digest::{SHA256, digest};
+
+    #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+    return digest(&SHA256, &parts.concat()).as_ref().try_into().ok();
+    #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+    {
+        let _ = parts;
+        None
+    }
+}

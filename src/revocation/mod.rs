@@ -1,12 +1,17 @@
 //! Whether the certificates of a verified path are revoked, by the CRLs at hand (RFC 5280 section
 //! 6.3) and by the OCSP response that the peer stapled (RFC 6960).
 //!
-//! Tests: `tests/revocation.rs`, `tests/ocsp.rs`, and `tests/differential` with sets of CRLs.
+//! Tests: `tests/revocation.rs`, `tests/ocsp.rs`, `tests/crlite.rs`, and `tests/differential` with sets of CRLs.
 //!
 //! Every CRL of a certificate's issuer is heard. One that lists the certificate refuses it, whatever
 //! the others say. That it is good takes a CRL that is current, covers it, and was signed with its
 //! issuer's key; and no CRL of that issuer may have been left out because it could not be used.
 
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+pub(crate) mod crlite;
+#[cfg(not(all(feature = "crlite", not(any(windows, target_vendor = "apple")))))]
+#[path = "no_crlite.rs"]
+pub(crate) mod crlite;
 mod crls;
 mod digest;
 mod extension;
@@ -20,16 +25,20 @@ mod tests;
 
 use pki_types::UnixTime;
 
+use self::crlite::{Answer, Crlite, Says};
 pub use self::crls::Crl;
 use self::extension::extension;
-use self::ocsp::Answer;
-use self::query::{Query, Status};
+use self::ocsp::Answer as OcspAnswer;
+use self::query::{Good, Query, Status};
 pub(crate) use self::signatures::{BadSignature, Provider, Signatures};
 use crate::cert::der;
 use crate::cert::{Cert, same_name};
-use crate::fault::{Cause, Fault, OcspFault};
+use crate::fault::{Cause, CrliteFault, Fault, OcspFault};
 use crate::kind::ErrorKind;
-use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
+use crate::policy::{
+    CrliteAnswer, Purpose, Revocation, RevocationCheck, RevocationOutcome, RevocationSource,
+    UnknownRevocation,
+};
 
 /// What is known about revocation.
 pub(crate) struct Known<'a> {
@@ -39,6 +48,8 @@ pub(crate) struct Known<'a> {
     pub(crate) purpose: Purpose,
     /// CRLs are as good as when they were issued.
     pub(crate) ignore_validity: bool,
+    /// The filters on the disk; `None` where they have no say.
+    pub(crate) crlite: Option<&'a Crlite>,
 }
 
 /// Checks a path, end entity first and trust anchor last, whose signatures were verified. A single
@@ -51,9 +62,14 @@ pub(crate) fn check(
     signatures: &mut dyn Signatures,
 ) -> Result<RevocationOutcome, Fault> {
     let requested = policy.check;
-    let mut outcome = RevocationOutcome { requested, checked: RevocationCheck::Off };
+    let mut outcome = RevocationOutcome::new(requested, RevocationCheck::Off);
     if requested == RevocationCheck::Off {
-        return Ok(outcome);
+        let unasked = Status::Unknown(Fault::new(ErrorKind::RevocationUnknown));
+        return match with_crlite(unasked, path, known, time, &mut outcome) {
+            Status::Revoked(fault) => Err(fault.at(0)),
+            Status::Good(good) => Ok(good.told(outcome)),
+            Status::Unknown(_) => Ok(outcome),
+        };
     }
     let last = path.len().saturating_sub(1);
     let mut unknown = None;
@@ -73,14 +89,18 @@ pub(crate) fn check(
             ignore_validity: known.ignore_validity,
         };
         let status = match depth {
-            0 => query.status_of_end_entity(known, policy, signatures),
+            0 => {
+                let status = query.status_of_end_entity(known, policy, signatures);
+                with_crlite(status, path, known, time, &mut outcome)
+            }
             _ => query.status(known.crls, signatures),
         };
         match status {
-            Status::Good if unknown.is_none() && depth == 0 => {
+            Status::Good(good) if depth == 0 => {
                 outcome.checked = RevocationCheck::Leaf;
+                outcome = good.told(outcome);
             }
-            Status::Good => {}
+            Status::Good(_) => {}
             Status::Unknown(fault) => {
                 unknown.get_or_insert((depth, fault));
             }
@@ -99,6 +119,51 @@ pub(crate) fn check(
         outcome.checked = requested;
     }
     Ok(outcome)
+}
+
+/// The status of the end entity, once the filters on the disk are asked too. They are the last: they
+/// say nothing about a certificate whose server owes a response, and a bound that was met stays met.
+fn with_crlite(
+    status: Status,
+    path: &[&Cert<'_>],
+    known: &Known<'_>,
+    time: UnixTime,
+    outcome: &mut RevocationOutcome,
+) -> Status {
+    let (Some(crlite), &[cert, issuer, ..]) = (known.crlite, path) else { return status };
+    let answer = crlite.check(cert, issuer, time.into(), known.ignore_validity);
+    let Some(Answer { place, says }) = answer else { return status };
+    outcome.crlite = Some(match &says {
+        Says::NotRevoked { until } => CrliteAnswer::NotRevoked { until: until.to_unix() },
+        Says::Unknown(CrliteFault::NotCovered) => CrliteAnswer::NotCovered,
+        Says::Unknown(CrliteFault::NoTimestamps) => CrliteAnswer::NoTimestamps,
+        Says::Unknown(CrliteFault::Stale { days, .. }) => {
+            CrliteAnswer::Stale { days: u32::try_from(*days).unwrap_or(u32::MAX) }
+        }
+        Says::Revoked { .. } | Says::Unknown(_) => CrliteAnswer::Unusable,
+    });
+    let fault = |kind, why| Fault::new(kind).because(Cause::Crlite { place, why });
+    match (status, says) {
+        (Status::Revoked(fault), _) => Status::Revoked(fault),
+        (_, Says::Revoked { made }) => {
+            Status::Revoked(fault(ErrorKind::Revoked, CrliteFault::Revoked { made }))
+        }
+        (Status::Unknown(known), Says::NotRevoked { until }) if may_be_answered(&known) => {
+            let (by, until) = (RevocationSource::Crlite, Some(until));
+            Status::Good(Good { by, until })
+        }
+        // Nobody else was asked.
+        (Status::Unknown(known), Says::Unknown(why)) if known.cause == Cause::NoCrl => {
+            Status::Unknown(fault(ErrorKind::RevocationUnknown, why))
+        }
+        (status, _) => status,
+    }
+}
+
+/// Whether somebody else's answer takes the place of this fault.
+fn may_be_answered(fault: &Fault) -> bool {
+    !matches!(fault.cause, Cause::Ocsp(OcspFault::NotStapled))
+        && fault.kind != ErrorKind::ChainTooComplex
 }
 
 /// The certificates whose key may sign CRLs about the certificate at this depth: its issuer, and
@@ -145,13 +210,17 @@ impl Query<'_, '_> {
             matches!(query.status(known.crls, signatures), Status::Revoked(_))
         };
         match ocsp::read(known.staple, self, &mut is_revoked, signatures) {
-            Answer::Revoked(since) => Status::Revoked(ocsp_fault(OcspFault::Revoked { since })),
-            Answer::Good => Status::Good,
-            Answer::Nothing(OcspFault::TooManySignatures) => {
+            OcspAnswer::Revoked(since) => Status::Revoked(ocsp_fault(OcspFault::Revoked { since })),
+            OcspAnswer::Good { until } => {
+                Status::Good(Good { by: RevocationSource::OcspResponse, until: Some(until) })
+            }
+            OcspAnswer::Nothing(OcspFault::TooManySignatures) => {
                 Status::Unknown(ocsp_fault(OcspFault::TooManySignatures))
             }
-            Answer::Nothing(_) if !staple_required && matches!(by_crls, Status::Good) => by_crls,
-            Answer::Nothing(why) => Status::Unknown(ocsp_fault(why)),
+            OcspAnswer::Nothing(_) if !staple_required && matches!(by_crls, Status::Good(_)) => {
+                by_crls
+            }
+            OcspAnswer::Nothing(why) => Status::Unknown(ocsp_fault(why)),
         }
     }
 }

@@ -15,7 +15,9 @@ use crate::fault::OcspFault;
 
 /// What a stapled response says.
 pub(super) enum Answer {
-    Good,
+    Good {
+        until: Timestamp,
+    },
     Revoked(Timestamp),
     /// Nothing, and why.
     Nothing(OcspFault),
@@ -62,20 +64,20 @@ pub(super) fn read(
 /// Revoked if any answer says so, however old; good if a current one says so.
 fn decide(answers: &[Single], query: &Query<'_, '_>) -> Answer {
     let mut fault = OcspFault::OtherCertificate;
-    let mut good = false;
+    let mut good: Option<Timestamp> = None;
     for answer in answers {
         let due = answer.due();
         match answer.status {
             Status::Revoked(since) => return Answer::Revoked(since),
             Status::Unknown => fault = OcspFault::UnknownToResponder,
-            Status::Good if query.ignore_validity => good = true,
+            Status::Good if query.ignore_validity => good = good.max(Some(due)),
             Status::Good if answer.this_update > query.time => fault = OcspFault::NotYetValid,
             // RFC 6960 section 3.2, point 6.
             Status::Good if due < query.time => fault = OcspFault::Outdated { due },
-            Status::Good => good = true,
+            Status::Good => good = good.max(Some(due)),
         }
     }
-    if good { Answer::Good } else { Answer::Nothing(fault) }
+    good.map_or(Answer::Nothing(fault), |until| Answer::Good { until })
 }
 
 /// A BasicOCSPResponse.

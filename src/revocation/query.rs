@@ -11,6 +11,7 @@ use crate::cert::time::Timestamp;
 use crate::cert::{CRL_SIGN, Cert, name_text, same_name};
 use crate::fault::{Cause, CrlFault, CrlProblem, Fault};
 use crate::kind::ErrorKind;
+use crate::policy::{RevocationOutcome, RevocationSource};
 
 /// One certificate, and whose CRLs cover it.
 pub(super) struct Query<'q, 'a> {
@@ -22,9 +23,23 @@ pub(super) struct Query<'q, 'a> {
 }
 
 pub(super) enum Status {
-    Good,
+    Good(Good),
     Unknown(Fault),
     Revoked(Fault),
+}
+
+/// Who says that a certificate is good, and until when.
+pub(super) struct Good {
+    pub(super) by: RevocationSource,
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Good {
+    /// The outcome, where this is about the end entity.
+    pub(super) fn told(self, outcome: RevocationOutcome) -> RevocationOutcome {
+        let until = self.until.map(Timestamp::to_unix);
+        RevocationOutcome { answered_by: Some(self.by), until, ..outcome }
+    }
 }
 
 /// What one CRL says about a certificate.
@@ -45,6 +60,7 @@ impl Query<'_, '_> {
     pub(super) fn status(&self, crls: &[Crl], signatures: &mut dyn Signatures) -> Status {
         let mut reasons = 0;
         let mut newest_clean: Option<Timestamp> = None;
+        let mut due: Option<Timestamp> = None;
         let mut outdated: Option<(Timestamp, &Crl)> = None;
         let mut dropped = None;
         let mut weak: Option<(&Crl, CrlFault)> = None;
@@ -66,6 +82,8 @@ impl Query<'_, '_> {
                 Opinion::Clean { reasons: covered } => {
                     reasons |= covered;
                     newest_clean = newest_clean.max(updated);
+                    let next = crl.contents().and_then(|contents| contents.next_update);
+                    due = due.into_iter().chain(next).min();
                     CrlFault::SomeReasons
                 }
                 Opinion::Weak(why) => why,
@@ -85,7 +103,7 @@ impl Query<'_, '_> {
                 Status::Revoked(fault(crl, CrlFault::Lists))
             }
             (_, Some((crl, why)), _) => Status::Unknown(fault(crl, why)),
-            _ if good => Status::Good,
+            _ if good => Status::Good(Good { by: RevocationSource::Crl, until: due }),
             (_, None, Some((crl, why))) => Status::Unknown(fault(crl, why)),
             (_, None, None) => {
                 Status::Unknown(Fault::new(ErrorKind::RevocationUnknown).because(Cause::NoCrl))

@@ -42,6 +42,27 @@ pub(super) fn read_file(
     }
 }
 
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+/// Why a file that is no part of the store was not read.
+pub(crate) struct ReadError {
+    pub(crate) reason: String,
+    pub(crate) missing: bool,
+}
+
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+/// Reads a file that is no part of the store, of at most so many bytes.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<(Vec<u8>, Stamp), ReadError> {
+    let error = |reason, missing| ReadError { reason, missing };
+    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > limit) {
+        return Err(error(format!("is larger than {limit} bytes and is not read"), false));
+    }
+    let mut buffer = Vec::new();
+    match read_file(path, limit, &mut buffer) {
+        Ok(stamp) => Ok((buffer, stamp)),
+        Err((unreadable, _)) => Err(error(unreadable.reason, unreadable.cause == Cause::Missing)),
+    }
+}
+
 /// Reads all of a file. `false` if it is not, or does not stay, what the stamp says.
 pub(super) fn read_whole(mut file: &File, stamp: Stamp, buffer: &mut Vec<u8>) -> io::Result<bool> {
     // One byte more than it should have, to see that it ends there.

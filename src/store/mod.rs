@@ -41,6 +41,8 @@ use std::sync::Arc;
 
 pub use anchor::StoreEntry;
 pub(crate) use anchor::{AnchorSet, blocked_by, distrusting};
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+pub(crate) use file::{ReadError, read_bounded};
 pub(crate) use intermediates::{
     Found, IntermediatesDir, VARIABLE as INTERMEDIATES_VARIABLE, find as find_intermediates,
 };
@@ -52,6 +54,8 @@ pub use refusal::{Refusal, TrustSettings};
 #[cfg(not(any(windows, target_vendor = "apple")))]
 pub(crate) use snapshot::Handle;
 pub use source::{DistrustSource, Place, Problem, SearchedIntermediates, Source};
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+pub(crate) use stamp::Stamp;
 pub use system::SystemStore;
 
 impl SystemStore {

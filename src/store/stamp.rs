@@ -28,6 +28,12 @@ impl Stamp {
         metadata.is_file().then(|| Self::of(&metadata))
     }
 
+    /// The length of the file in bytes.
+    #[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+    pub(crate) fn size(self) -> u64 {
+        self.size
+    }
+
     #[cfg(unix)]
     pub(super) fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;

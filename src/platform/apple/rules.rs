@@ -122,7 +122,7 @@ fn revocation_outcome(revocation: &Revocation) -> RevocationOutcome {
         UnknownRevocation::Allow => RevocationCheck::Off,
         UnknownRevocation::Reject => revocation.check.min(RevocationCheck::Leaf),
     };
-    RevocationOutcome { requested: revocation.check, checked }
+    RevocationOutcome::new(revocation.check, checked)
 }
 
 /// A `CFAbsoluteTime`: seconds since 2001-01-01 00:00 UTC.

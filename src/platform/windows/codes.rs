@@ -256,7 +256,7 @@ impl Status {
             RevocationCheck::Chain if intermediates.clone().all(known) => RevocationCheck::Chain,
             _ => RevocationCheck::Leaf,
         };
-        RevocationOutcome { requested, checked }
+        RevocationOutcome::new(requested, checked)
     }
 }
 
