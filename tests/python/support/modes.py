@@ -39,6 +39,7 @@ NATIVE_ONLY = (
     "test_select.py",
     "test_security_connections.py",
     "test_selftest.py",
+    "test_staple.py",
     "test_store.py",
     "test_system.py",
     "test_certifi.py",
