@@ -70,6 +70,7 @@ class _Settings(ContextBase):
     def options(self, value: Any) -> None:
         # Not by way of the mode, or the warnings of `ssl` would name that line.
         c_context.options.__set__(self, self._mode.kept_options(value))
+        self._mode.options_set(value)
 
     @property
     def hostname_checks_common_name(self) -> bool:

@@ -316,6 +316,9 @@ class Mode:
         """What OpenSSL gets of the options that a program sets."""
         return value
 
+    def options_set(self, value: Any) -> None:
+        """OpenSSL has taken these options of a program."""
+
     def key_is_shared(self, shared: bool) -> None:
         """Whether there is a callback for pre-shared keys from now on."""
 

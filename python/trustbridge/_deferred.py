@@ -37,8 +37,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# OP_NO_RENEGOTIATION came with OpenSSL 1.1.0h.
-_NO_RENEGOTIATION = getattr(ssl, "OP_NO_RENEGOTIATION", 0)
+# OP_NO_RENEGOTIATION came with OpenSSL 1.1.0h. A plain number: a negative one of options must not
+# become the flags that it stands for.
+_NO_RENEGOTIATION = int(getattr(ssl, "OP_NO_RENEGOTIATION", 0))
 _NEVER_CHECK_SUBJECT = 0x20
 
 
@@ -101,8 +102,10 @@ class Deferred(Mode):
         return options if self.refuses_renegotiation else options & ~_NO_RENEGOTIATION
 
     def kept_options(self, value: Any) -> Any:
+        return operator.index(value) | _NO_RENEGOTIATION
+
+    def options_set(self, value: Any) -> None:
         self.refuses_renegotiation = bool(operator.index(value) & _NO_RENEGOTIATION)
-        return value | _NO_RENEGOTIATION
 
     def key_is_shared(self, shared: bool) -> None:
         self.shares_key = shared

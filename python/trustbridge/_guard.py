@@ -285,6 +285,20 @@ class _Certificate:
         (info,) = scratch.get_ca_certs()
         return info
 
+    def __eq__(self, other: object) -> bool:
+        return self._der == other._der if isinstance(other, _Certificate) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._der)
+
+    def __repr__(self) -> str:
+        """As the standard library's: the last part of the subject comes first, with short names."""
+        parts = [
+            "+".join(f"{_ssl.txt2obj(name, True)[1]}={value}" for name, value in part)
+            for part in reversed(self.get_info()["subject"])
+        ]
+        return f"<{type(self).__name__.lstrip('_')} {','.join(parts)!r}>"
+
 
 def _der(certificate: Any) -> bytes:
     der: bytes = certificate.public_bytes(_ENCODING_DER)

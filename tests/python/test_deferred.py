@@ -374,6 +374,44 @@ def test_renegotiation_is_refused_and_not_seen(context):
     assert beneath.__get__(context) & ssl.OP_NO_RENEGOTIATION
 
 
+@pytest.mark.parametrize("value", [-1 << 70, 1 << 100, "x", None])
+def test_options_that_openssl_does_not_take_change_nothing(context, value):
+    before = context.options
+    standard = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises((OverflowError, TypeError)) as expected:
+        standard.options = value
+    with pytest.raises(expected.type):
+        context.options = value
+    assert context.options == before
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_negative_number_of_options_ends_as_in_ssl(context):
+    standard = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    results = []
+    for made in context, standard:
+        try:
+            made.options = -1
+        except OverflowError:
+            results.append("OverflowError")
+        else:
+            results.append(made.options)
+    assert results[0] == results[1]
+
+
+def test_a_trust_anchor_is_shown_as_the_certificates_of_ssl_are(context, trusted_server):
+    with Bio(context, trusted_server.address) as bio:
+        bio.run(bio.object.do_handshake)
+        *_, anchor = bio.object._sslobj.get_verified_chain()
+    der = anchor.public_bytes(2)
+    assert type(anchor)(der) == anchor
+    assert hash(type(anchor)(der)) == hash(anchor)
+    assert anchor != der
+    ((_, name),) = anchor.get_info()["subject"][-1]
+    assert repr(anchor).startswith(("<Certificate 'CN=", "<Certificate 'OU="))
+    assert name in repr(anchor)
+
+
 def test_sockets_are_freed_without_the_collector(context, trusted_server):
     import gc
     import weakref
