@@ -39,8 +39,9 @@ def unsupported() -> str | None:
         version = ".".join(map(str, sys.version_info[:2]))
         build = ", free-threaded," if free_threaded else ""
         return f"CPython {version}{build} is not one of the versions it is tested on"
-    if ssl.OPENSSL_VERSION_INFO < (3,) or "OpenSSL" not in ssl.OPENSSL_VERSION:
-        return f"it needs OpenSSL 3, and this interpreter has {ssl.OPENSSL_VERSION}"
+    # The native module refuses other versions too, but only once it has found every function.
+    if ssl.OPENSSL_VERSION_INFO[0] not in (3, 4) or "OpenSSL" not in ssl.OPENSSL_VERSION:
+        return f"it needs OpenSSL 3 or 4, and this interpreter has {ssl.OPENSSL_VERSION}"
     return None
 
 

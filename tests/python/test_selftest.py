@@ -214,13 +214,14 @@ def test_other_interpreters(monkeypatch):
         ((1, 1, 1, 20, 15), "OpenSSL 1.1.1t  7 Feb 2023"),
         ((2, 0, 0, 0, 0), "LibreSSL 3.8.2"),
         ((3, 0, 0, 0, 0), "SomethingElse 3.0"),
+        ((5, 0, 0, 0, 0), "OpenSSL 5.0.0 1 Apr 2029"),
     ],
 )
 def test_other_versions_of_openssl(monkeypatch, version, text):
     """The reason is what the interpreter has, not the function that this lacks."""
     monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
     monkeypatch.setattr(ssl, "OPENSSL_VERSION", text)
-    reason = f"it needs OpenSSL 3, and this interpreter has {text}"
+    reason = f"it needs OpenSSL 3 or 4, and this interpreter has {text}"
     assert _selftest.unsupported() == reason
 
 

@@ -7,8 +7,8 @@
 //!
 //! # What the SAFETY comments rest on
 //!
-//! * **Signatures.** Each function pointer has the type that OpenSSL 3's public headers give the
-//!   function of that name; [`Library::open`] refuses every other major version.
+//! * **Signatures.** Each function pointer has the type that the public headers of OpenSSL 3 and 4
+//!   give the function of that name; [`Library::open`] refuses every other major version.
 //! * **The callback's context.** OpenSSL calls [`on_verify`](callbacks::on_verify) with a live
 //!   `X509_STORE_CTX` whose certificates, chain and `SSL` stay alive until it returns.
 //! * **The argument.** A context's [`Trust`] is owned by the `SSL_CTX` through its ex_data, which
@@ -26,6 +26,7 @@ mod unix;
 mod windows;
 
 use std::ffi::{c_int, c_long, c_ulong, c_void};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock};
@@ -47,7 +48,10 @@ use windows as loader;
 #[cfg(not(any(unix, windows)))]
 compile_error!("the binding knows no way to OpenSSL on this operating system");
 
-// Values of OpenSSL 3's public headers.
+/// Major versions of OpenSSL whose public headers have these functions and values.
+const MAJOR_VERSIONS: RangeInclusive<c_ulong> = 3..=4;
+
+// Values of the public headers.
 const CRYPTO_EX_INDEX_SSL: c_int = 0;
 const CRYPTO_EX_INDEX_SSL_CTX: c_int = 1;
 const SSL_CTRL_GET_MIN_PROTO_VERSION: c_int = 130;
@@ -115,8 +119,8 @@ impl Library {
                 "found OpenSSL {version:#x}, but the ssl module uses {expected:#x}"
             )));
         }
-        if version >> 28 != 3 {
-            return Err(refuse(format!("needs OpenSSL 3, this is {version:#x}")));
+        if !MAJOR_VERSIONS.contains(&(version >> 28)) {
+            return Err(refuse(format!("needs OpenSSL 3 or 4, this is {version:#x}")));
         }
         let trust_index =
             symbols.new_index(CRYPTO_EX_INDEX_SSL_CTX, None, None, callbacks::on_context_freed);
