@@ -40,7 +40,7 @@ help:
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean              removes what all of these made'
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
-	@echo '  make test-stress test-interpreters test-windows-python-all test-pip-windows test-pip-own'
+	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows test-pip-own'
 	@echo '  make preview-wheels'
 
 .PHONY: test
@@ -87,6 +87,7 @@ test-rust: setup
 .PHONY: test-python
 test-python: setup-python
 	$(CLEAN) tests/python/run
+	$(CLEAN) $(PY) tests/suites/run --mode in-handshake --mode deferred
 
 # By hand and in CI: libraries that take a configuration of rustls, and the pre-release of rustls.
 .PHONY: test-ecosystem
@@ -163,6 +164,10 @@ clean:
 .PHONY: test-stress
 test-stress: setup-python
 	$(CLEAN) tests/python/run -m stress
+
+.PHONY: test-suites
+test-suites: setup-python
+	$(CLEAN) $(PY) tests/suites/run
 
 .PHONY: test-interpreters
 test-interpreters: setup
