@@ -378,7 +378,7 @@ def test_renegotiation_is_refused_and_not_seen(context):
 def test_options_that_openssl_does_not_take_change_nothing(context, value):
     before = context.options
     standard = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    with pytest.raises((OverflowError, TypeError)) as expected:
+    with pytest.raises((OverflowError, TypeError, ValueError)) as expected:
         standard.options = value
     with pytest.raises(expected.type):
         context.options = value
@@ -392,8 +392,8 @@ def test_a_negative_number_of_options_ends_as_in_ssl(context):
     for made in context, standard:
         try:
             made.options = -1
-        except OverflowError:
-            results.append("OverflowError")
+        except (OverflowError, ValueError) as error:  # the last from CPython 3.15 on
+            results.append(type(error))
         else:
             results.append(made.options)
     assert results[0] == results[1]
