@@ -5,7 +5,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
+
+use pki_types::CertificateDer;
 
 use super::anchor::{AnchorSet, StoreEntry};
 use super::source::{Place, Problem, Source};
@@ -15,17 +17,16 @@ use super::system::SystemStore;
 pub(crate) const STORE: &str =
     if cfg!(windows) { "the Windows store ROOT" } else { "the system keychains" };
 
-/// The store of the operating system, listed when first asked for.
+/// The store of the operating system, listed whenever it is asked for: what connections trust
+/// changes with it.
 #[derive(Debug, Default)]
-pub(crate) struct Handle {
-    listed: OnceLock<Arc<SystemStore>>,
-}
+pub(crate) struct Handle;
 
 impl Handle {
     /// The one handle of this process. Lists nothing.
     pub(crate) fn for_process() -> Arc<Self> {
-        static HANDLE: OnceLock<Arc<Handle>> = OnceLock::new();
-        HANDLE.get_or_init(Arc::default).clone()
+        static HANDLE: LazyLock<Arc<Handle>> = LazyLock::new(Arc::default);
+        HANDLE.clone()
     }
 
     /// The same: environment variables mean nothing here.
@@ -38,32 +39,47 @@ impl Handle {
         self
     }
 
-    /// The roots as they were when first listed.
+    /// The roots as they are listed now.
     pub(crate) fn store(&self) -> Arc<SystemStore> {
-        self.listed.get_or_init(|| Arc::new(list())).clone()
+        Arc::new(list())
     }
 }
 
 fn list() -> SystemStore {
     let source = Source::System(STORE.into());
+    let (roots, problems) = roots();
+    let anchors =
+        AnchorSet::new(roots.into_iter().map(|root| StoreEntry::new(root, source.clone(), None)));
+    let places = vec![Place { source, reason: "default", entries: anchors.entries().len() }];
+    SystemStore { anchors, places, problems, ..SystemStore::default() }
+}
+
+/// Every certificate of ROOT, which includes the machine's: what cannot be a trust anchor now is
+/// refused with its reason.
+#[cfg(windows)]
+fn roots() -> (Vec<CertificateDer<'static>>, Vec<Problem>) {
+    use schannel::cert_store::CertStoreBuilder;
+
+    match CertStoreBuilder::new().read_only().open_current_user("ROOT") {
+        Ok(root) => (root.certs().map(|cert| cert.to_der().to_vec().into()).collect(), Vec::new()),
+        Err(error) => (Vec::new(), vec![problem(STORE, error.to_string())]),
+    }
+}
+
+#[cfg(target_vendor = "apple")]
+fn roots() -> (Vec<CertificateDer<'static>>, Vec<Problem>) {
     let listed = rustls_native_certs::load_native_certs();
-    let anchors = AnchorSet::new(
-        listed.certs.into_iter().map(|cert| StoreEntry::new(cert, source.clone(), None)),
-    );
-    let mut problems: Vec<_> = listed
-        .errors
-        .iter()
-        .map(|error| Problem { path: PathBuf::from(STORE), line: None, reason: error.to_string() })
-        .collect();
+    let mut problems: Vec<_> =
+        listed.errors.iter().map(|error| problem(STORE, error.to_string())).collect();
     for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         if std::env::var_os(variable).is_some() {
-            problems.push(Problem {
-                path: PathBuf::from(variable),
-                line: None,
-                reason: "is set: what it names is listed instead of the system's roots".to_owned(),
-            });
+            let reason = "is set: what it names is listed instead of the system's roots";
+            problems.push(problem(variable, reason.to_owned()));
         }
     }
-    let places = vec![Place { source, reason: "default", entries: anchors.entries().len() }];
-    SystemStore { anchors, places, problems, distrust: Vec::new() }
+    (listed.certs, problems)
+}
+
+fn problem(place: &str, reason: String) -> Problem {
+    Problem { path: PathBuf::from(place), line: None, reason }
 }

@@ -26,11 +26,31 @@ except Exception as error:
     print("connected", type(error).__name__)
 """
 
+LISTING = """
+import sys
+from root import in_root
+from trustbridge import _environment
+
+def listed(der):
+    found = [entry[2:4] for entry in _environment.read_store().entries() if entry[0] == der]
+    return found[0] if found else "not listed"
+
+for der in map(bytes.fromhex, sys.argv[1:]):
+    print(listed(der))
+    with in_root(der):
+        print(listed(der))
+    print(listed(der))
+"""
+
 
 def connect(server: Server) -> str:
+    return run(PROGRAM, str(server.port))
+
+
+def run(program: str, *arguments: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
     done = subprocess.run(
-        modes.python("-c", PROGRAM, str(server.port)),
+        modes.python("-c", program, *arguments),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -78,3 +98,15 @@ def test_an_expired_certificate(other_ca):
             told = connect(server)
     assert told.startswith("SSLCertVerificationError"), told
     assert "expired" in told
+
+
+def test_the_list_has_what_connections_trust(other_ca):
+    """Also a root that was added since, and an expired one with the reason."""
+    from pki import PAST, Authority
+
+    expired = Authority("trustbridge tests: expired root", not_after=PAST.replace(year=2001))
+    lines = run(LISTING, other_ca.der.hex(), expired.der.hex()).splitlines()
+    trusted, refused = lines[1], lines[4]
+    assert [lines[at] for at in (0, 2, 3, 5)] == ["not listed"] * 4
+    assert trusted == "('the Windows store ROOT', None)"
+    assert refused.startswith("('the Windows store ROOT', 'expired on 2001-")
