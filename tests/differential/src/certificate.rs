@@ -116,7 +116,7 @@ impl Certificate {
             fields.push(der::context(3, &der::sequence(&list)));
         }
         let tbs = der::sequence(&fields);
-        let mut signature = signer.sign(self.hash, &tbs);
+        let mut signature = pool.sign(self.signer, self.hash, &tbs);
         if self.damaged {
             *signature.last_mut().unwrap() ^= 1;
         }

@@ -1,5 +1,8 @@
 //! A pool of keys, and signing with them.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
@@ -40,7 +43,7 @@ pub enum Kind {
 }
 
 /// What a signature is made over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hash {
     /// SHA-2 of this many bits.
     Sha256,
@@ -117,9 +120,13 @@ impl Key {
     }
 }
 
+/// Signatures by signer, hash and message.
+type Signed = HashMap<(usize, Hash, Vec<u8>), Vec<u8>>;
+
 /// The pool: many P-256 keys, which are quick, and a few of each other kind.
 pub struct Pool {
     keys: Vec<Key>,
+    signed: Mutex<Signed>,
 }
 
 /// How many keys of the pool are P-256; they come first.
@@ -140,7 +147,24 @@ impl Pool {
             Kind::Ed448,
         ];
         let kinds = std::iter::repeat_n(Kind::P256, PLAIN).chain(others);
-        Self { keys: kinds.map(Key::new).collect() }
+        Self { keys: kinds.map(Key::new).collect(), signed: Mutex::default() }
+    }
+
+    /// A signature with the key of this number: always the same one for the same message, as far
+    /// back as they are kept. Most certificates of most chains are those of other chains.
+    pub fn sign(&self, signer: usize, hash: Hash, message: &[u8]) -> Vec<u8> {
+        const MOST_KEPT: usize = 4_000;
+        let question = (signer, hash, message.to_vec());
+        if let Some(signature) = self.signed.lock().unwrap().get(&question) {
+            return signature.clone();
+        }
+        let signature = self.get(signer).sign(hash, message);
+        let mut signed = self.signed.lock().unwrap();
+        if signed.len() >= MOST_KEPT {
+            signed.clear();
+        }
+        signed.insert(question, signature.clone());
+        signature
     }
 
     /// One of them.

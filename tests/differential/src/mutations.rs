@@ -795,6 +795,14 @@ fn overruling_settings(world: &mut World<'_>) {
     let last = world.random.choose(&[1, 2, 4]);
     let own = der::sequence(&[der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, last])]);
     world.chain[place].set(oid::EXTENDED_KEY_USAGE, false, own);
+    if place > 0 && world.random.percent(30) {
+        // A CA by Netscape's type alone, for TLS or for other things.
+        for extension in [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE, oid::EXTENDED_KEY_USAGE] {
+            world.chain[place].remove(extension);
+        }
+        let kind = world.random.choose(&[0x01, 0x02, 0x04]);
+        world.chain[place].set(oid::NETSCAPE_TYPE, false, der::element(3, &[0, kind]));
+    }
     let trusted = world.random.choose::<&[u64]>(&[&[1], &[2], &[0], &[1, 2]]).to_vec();
     let trust = Some(Trust { trusted: Some(trusted), rejected: Vec::new() });
     world.stored.retain(|(stored, _)| *stored != place);

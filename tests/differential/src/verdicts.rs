@@ -1,5 +1,6 @@
 //! The verdicts of three verifiers.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use trustbridge::{BuildError, Peer, Verified, Verifier, VerifierBuilder, VerifyE
 
 use crate::scenario::{Entry, Purpose, Scenario};
 
-/// A directory in memory for stores that have to be files.
+/// A directory in memory for stores that have to be files, and what OpenSSL has read.
 pub struct Files {
     directory: tempfile::TempDir,
     count: usize,
+    certificates: HashMap<Vec<u8>, Option<X509>>,
 }
 
 impl Files {
@@ -26,7 +28,22 @@ impl Files {
             true => tempfile::tempdir_in(memory),
             false => tempfile::tempdir(),
         };
-        Self { directory: directory.unwrap(), count: 0 }
+        Self { directory: directory.unwrap(), count: 0, certificates: HashMap::new() }
+    }
+
+    /// A certificate as OpenSSL reads it, if it does. Reading is most of what OpenSSL 3 does for a
+    /// chain, and most certificates of most chains are those of other chains.
+    fn certificate(&mut self, der: &[u8]) -> Option<X509> {
+        const MOST_KEPT: usize = 2_000;
+        if let Some(cert) = self.certificates.get(der) {
+            return cert.clone();
+        }
+        if self.certificates.len() >= MOST_KEPT {
+            self.certificates.clear();
+        }
+        let cert = X509::from_der(der).ok();
+        self.certificates.insert(der.to_vec(), cert.clone());
+        cert
     }
 
     /// A file with these certificates and their trust settings. The one before is gone.
@@ -119,7 +136,7 @@ fn readable(ders: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 /// OpenSSL's verdict: the chain that it accepts, or why not.
 pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<Vec<X509>, String> {
-    let Ok(leaf) = X509::from_der(&scenario.chain[0]) else {
+    let Some(leaf) = files.certificate(&scenario.chain[0]) else {
         return Err("cannot be read".to_owned());
     };
     let mut store = X509StoreBuilder::new().unwrap();
@@ -133,7 +150,7 @@ pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<Vec<X509>, Strin
         }
     } else {
         for entry in &scenario.store {
-            if let Ok(cert) = X509::from_der(&entry.der) {
+            if let Some(cert) = files.certificate(&entry.der) {
                 store.add_cert(cert).unwrap();
             }
         }
@@ -167,7 +184,7 @@ pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<Vec<X509>, Strin
     let store = store.build();
     let mut untrusted = Stack::new().unwrap();
     for der in scenario.chain.iter().skip(1).chain(&scenario.known) {
-        if let Ok(cert) = X509::from_der(der) {
+        if let Some(cert) = files.certificate(der) {
             untrusted.push(cert).unwrap();
         }
     }

@@ -135,7 +135,8 @@ fn same_verdict_as_openssl() {
         tally.unlisted.len(),
         tally.unlisted[..shown].join("\n")
     );
-    if count < 20_000 {
+    // What is rare may be missing in a part of a longer run.
+    if count < 20_000 || first > 0 {
         return;
     }
     let openssl = OPENSSL.iter().map(|(name, reason, _)| (name, reason));
