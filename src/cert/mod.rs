@@ -208,11 +208,15 @@ impl<'a> Cert<'a> {
     /// Whether it may issue certificates as a trust anchor: OpenSSL takes an old sign of a CA there
     /// for basicConstraints.
     pub(crate) fn is_anchor_ca(&self) -> bool {
+        self.is_ca() || self.old_ca().is_some()
+    }
+
+    /// Whether it is a CA for TLS: where only Netscape's type makes it one, it says for what.
+    pub(crate) fn is_tls_ca(&self) -> bool {
         let tls = |kind: u8| kind & NETSCAPE_TLS_CA != 0;
         match self.old_ca() {
             Some(OldCa::NetscapeType) => self.extensions.netscape_type.is_some_and(tls),
-            Some(_) => true,
-            None => self.is_ca(),
+            _ => true,
         }
     }
 

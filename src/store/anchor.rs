@@ -36,6 +36,8 @@ pub struct StoreEntry {
 pub(crate) struct Vetted {
     not_before: Timestamp,
     not_after: Timestamp,
+    /// A CA for TLS, if it is one.
+    tls_ca: bool,
     server_auth: bool,
     client_auth: bool,
     unfit: Option<Refusal>,
@@ -107,7 +109,10 @@ impl StoreEntry {
         // checks it like that of any other certificate, and so do we.
         let now = Timestamp::from(time);
         // Settings that name the purpose overrule the certificate's own, as in OpenSSL.
-        if !allowed && !self.grants(purpose) {
+        let granted = self.grants(purpose);
+        if !vetted.tls_ca && !granted {
+            Err(Refusal::NotACa)
+        } else if !allowed && !granted {
             Err(Refusal::WrongPurpose)
         } else if now < vetted.not_before {
             Err(Refusal::NotYetValid { not_before: vetted.not_before.to_unix() })
@@ -201,6 +206,7 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
     Ok(Vetted {
         not_before: cert.not_before,
         not_after: cert.not_after,
+        tls_ca: cert.is_tls_ca(),
         server_auth: cert.extended_key_usage_allows(Purpose::ServerAuth),
         client_auth: cert.extended_key_usage_allows(Purpose::ClientAuth),
         unfit,
