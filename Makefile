@@ -42,6 +42,7 @@ help:
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
 	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows test-pip-own'
 	@echo '  make preview-wheels'
+	@echo '  make test-differential test-peers'
 
 .PHONY: test
 test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets test-release
@@ -168,6 +169,14 @@ test-stress: setup-python
 .PHONY: test-suites
 test-suites: setup-python
 	$(CLEAN) $(PY) tests/suites/run
+
+.PHONY: test-differential
+test-differential:
+	$(CLEAN) tests/occasional/differential
+
+.PHONY: test-peers
+test-peers: setup
+	tests/occasional/peers
 
 .PHONY: test-interpreters
 test-interpreters: setup

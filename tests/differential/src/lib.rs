@@ -10,6 +10,7 @@ pub mod der;
 pub mod differences;
 pub mod keys;
 mod mutations;
+pub mod peers;
 mod random;
 pub mod scenario;
 pub mod verdicts;
