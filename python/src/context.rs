@@ -33,7 +33,7 @@ impl PyTrust {
     #[new]
     #[pyo3(signature = (context = None))]
     fn new(py: Python<'_>, context: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let trust = Arc::new(Trust::new(environment::builder(py)?));
+        let trust = Arc::new(Trust::new(environment::read(py)?));
         if let Some(context) = context {
             Library::open(py)?.attach(context, Arc::clone(&trust))?;
         }
@@ -99,7 +99,7 @@ impl PyTrust {
 
     /// Reads the environment variables of the system store again.
     fn reload_environment(&self, py: Python<'_>) -> PyResult<()> {
-        self.trust.reload_environment(environment::builder(py)?);
+        self.trust.reload_environment(environment::read(py)?);
         Ok(())
     }
 
@@ -219,7 +219,7 @@ impl PyConnection {
         }
     }
 
-    /// Whether both were made under the same state of trust of the same context.
+    /// Whether both were made under the same state of trust.
     fn same_trust(&self, other: &Self) -> bool {
         self.connection.same_trust(&other.connection)
     }

@@ -13,6 +13,7 @@ mod load;
 mod openssl;
 mod store;
 mod trust;
+mod unique;
 mod verdict;
 mod verify;
 

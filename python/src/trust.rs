@@ -1,7 +1,7 @@
 //! What one context trusts.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -12,7 +12,9 @@ use trustbridge::{
     VerifierBuilder,
 };
 
+use crate::environment::Environment;
 use crate::load::{Batch, LoadedCrl, Root};
+use crate::unique::Unique;
 
 /// What one context trusts. Attached to the `SSL_CTX`, shared with the Python object. A change
 /// makes a new [`Set`], so a connection keeps the one it began with.
@@ -22,8 +24,8 @@ pub(crate) struct Trust {
 
 /// What was loaded and set so far.
 struct State {
-    /// With the environment as it was when the context was made, or last reloaded.
-    builder: VerifierBuilder,
+    /// As it was when the context was made, or last reloaded.
+    environment: Environment,
     system: bool,
     /// Whether what the distribution distrusts is rejected.
     heeds_distrust: bool,
@@ -41,14 +43,19 @@ struct State {
     current: Option<Arc<Set>>,
 }
 
-/// One state of a context's trust.
+/// One state of a context's trust. Contexts with the same have one between them, and so the
+/// verifiers made of it.
 pub(crate) struct Set {
     builder: VerifierBuilder,
+    /// What the builder comes from, with the next two fields.
+    variables: Arc<[(String, Option<OsString>)]>,
+    heeds_distrust: bool,
+    intermediates: Vec<PathBuf>,
     system: bool,
     replacement: Option<Arc<Replacement>>,
-    roots: Arc<[Root]>,
-    certifi: Arc<[Root]>,
-    crls: Arc<[LoadedCrl]>,
+    roots: Unique<Root>,
+    certifi: Unique<Root>,
+    crls: Unique<LoadedCrl>,
     /// Made when first needed. See [`Variant::index`].
     verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
 }
@@ -56,9 +63,9 @@ pub(crate) struct Set {
 /// What takes the place of the system's trust anchors: roots from environment variables, on
 /// systems whose own verifier knows no such variables.
 struct Replacement {
-    roots: Vec<Root>,
+    roots: Unique<Root>,
     /// Where each of them came from.
-    sources: HashMap<CertificateDer<'static>, Source>,
+    sources: HashMap<Arc<CertificateDer<'static>>, Source>,
     /// For reports: every place, and what was found there.
     searched: Vec<String>,
 }
@@ -88,17 +95,53 @@ impl Variant {
     }
 }
 
+/// The sets last used: programs make a context for each request. Nobody waits for them: after a fork
+/// the lock may be held by a thread that is gone.
+static RECENT: Mutex<Vec<Arc<Set>>> = Mutex::new(Vec::new());
+
 impl Set {
-    /// The trust anchors beside the system's.
-    fn anchors(&self) -> Vec<Root> {
-        let others: &[_] = match &self.replacement {
-            Some(replacement) if self.system => &replacement.roots,
-            _ if self.system => &[],
-            _ => &self.certifi,
+    /// Most that are kept for contexts to come.
+    const KEPT: usize = 8;
+
+    /// The one of another context with the same state, if there is one.
+    fn shared(self) -> Arc<Self> {
+        let Ok(mut recent) = RECENT.try_lock() else { return Arc::new(self) };
+        let known = recent.iter().position(|known| known.is_like(&self));
+        let set = match known {
+            Some(place) => recent.remove(place),
+            None => Arc::new(self),
         };
-        let mut anchors = Unique::default();
-        self.roots.iter().chain(others).for_each(|root| anchors.add(root));
-        anchors.items
+        if recent.len() >= Self::KEPT {
+            recent.remove(0);
+        }
+        recent.push(Arc::clone(&set));
+        set
+    }
+
+    /// Whether both trust the same. Lists are compared by being one: those of a file are.
+    fn is_like(&self, other: &Self) -> bool {
+        self.replacement.is_none()
+            && other.replacement.is_none()
+            && self.system == other.system
+            && self.heeds_distrust == other.heeds_distrust
+            // Each directory was found from where the program was when it was named.
+            && self.intermediates.is_empty()
+            && other.intermediates.is_empty()
+            && self.roots.is(&other.roots)
+            && self.certifi.is(&other.certifi)
+            && self.crls.is(&other.crls)
+            && self.variables == other.variables
+    }
+
+    /// The trust anchors beside the system's.
+    fn anchors(&self) -> Unique<Root> {
+        let mut anchors = self.roots.clone();
+        match &self.replacement {
+            Some(replacement) if self.system => anchors.add_all(&replacement.roots),
+            _ if self.system => {}
+            _ => anchors.add_all(&self.certifi),
+        }
+        anchors
     }
 
     /// Whether the operating system itself is asked.
@@ -116,16 +159,16 @@ impl Set {
     pub(crate) fn source(&self, anchor: &CertificateDer<'static>) -> Option<Source> {
         let replacement = self.replacement.as_ref().filter(|_| self.system)?;
         let source = replacement.sources.get(anchor)?;
-        let loaded = self.roots.iter().any(|root| root.certificate == *anchor);
+        let loaded = self.roots.iter().any(|root| *root.certificate == *anchor);
         (!loaded).then(|| source.clone())
     }
 
     /// The certificates added, then those of the system that can be trust anchors of a server at
     /// `time`.
     pub(crate) fn usable_anchors(&self, time: UnixTime) -> Vec<CertificateDer<'static>> {
-        let own: Vec<_> = self.anchors().into_iter().filter(Root::vouches).collect();
         let mut found = Unique::default();
-        own.iter().for_each(|root| found.add(&root.certificate));
+        let own = self.anchors();
+        own.iter().filter(|root| root.vouches()).for_each(|root| found.add(&*root.certificate));
         if self.asks_system() {
             let store = self.builder.system_store();
             let usable = store
@@ -135,7 +178,7 @@ impl Set {
                 .map(|entry| entry.certificate());
             usable.for_each(|root| found.add(root));
         }
-        found.items
+        found.to_vec()
     }
 
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
@@ -148,7 +191,9 @@ impl Set {
             .clone()
             .system_roots(self.asks_system())
             .extra_roots_with_trust(
-                self.anchors().into_iter().map(|root| (root.certificate, root.trust)),
+                self.anchors()
+                    .iter()
+                    .map(|root| (Arc::clone(&root.certificate), root.trust.clone())),
             )
             .revocation(revocation)
             .crls(self.crls.iter().filter(|_| checks).map(|crl| crl.0.clone()))
@@ -175,26 +220,31 @@ impl Set {
 
 impl State {
     fn current(&mut self) -> Arc<Set> {
-        let Self { builder, system, heeds_distrust, replacement, roots, certifi, crls, .. } = self;
+        let Self { environment, system, heeds_distrust, intermediates, replacement, .. } = self;
+        let Self { roots, certifi, crls, .. } = self;
         Arc::clone(self.current.get_or_insert_with(|| {
-            Arc::new(Set {
-                builder: builder.clone().distribution_distrust(*heeds_distrust),
+            let set = Set {
+                builder: environment.builder.clone().distribution_distrust(*heeds_distrust),
+                variables: Arc::clone(&environment.variables),
+                heeds_distrust: *heeds_distrust,
+                intermediates: intermediates.clone(),
                 system: *system,
                 replacement: replacement.clone(),
-                roots: roots.items(),
-                certifi: certifi.items(),
-                crls: crls.items(),
+                roots: roots.clone(),
+                certifi: certifi.clone(),
+                crls: crls.clone(),
                 verifiers: Default::default(),
-            })
+            };
+            set.shared()
         }))
     }
 }
 
 impl Trust {
     /// Trusts the system.
-    pub(crate) fn new(builder: VerifierBuilder) -> Self {
+    pub(crate) fn new(environment: Environment) -> Self {
         let state = State {
-            builder,
+            environment,
             system: true,
             heeds_distrust: true,
             intermediates: Vec::new(),
@@ -217,18 +267,21 @@ impl Trust {
         self.state().current()
     }
 
-    /// Takes the environment variables as they are in `builder`.
-    pub(crate) fn reload_environment(&self, builder: VerifierBuilder) {
+    /// Takes the environment variables as they are now.
+    pub(crate) fn reload_environment(&self, environment: Environment) {
         let mut state = self.state();
-        let builder = state.intermediates.iter().fold(builder, VerifierBuilder::intermediates_dir);
-        state.builder = builder;
+        state.environment = environment;
+        let builder = state.environment.builder.clone();
+        state.environment.builder =
+            state.intermediates.iter().fold(builder, VerifierBuilder::intermediates_dir);
         state.current = None;
     }
 
     /// Finds missing intermediates in this directory, too.
     pub(crate) fn add_intermediates(&self, path: PathBuf) {
         let mut state = self.state();
-        state.builder = state.builder.clone().intermediates_dir(&path);
+        let builder = state.environment.builder.clone();
+        state.environment.builder = builder.intermediates_dir(&path);
         state.intermediates.push(path);
         state.current = None;
     }
@@ -273,7 +326,7 @@ impl Trust {
                 // As in the store, of several places the first is named.
                 source.map(|source| sources.entry(root.certificate).or_insert(source));
             }
-            Arc::new(Replacement { roots: unique.items, sources, searched })
+            Arc::new(Replacement { roots: unique, sources, searched })
         });
         let mut state = self.state();
         if state.replacement.is_some() || replacement.is_some() {
@@ -294,13 +347,13 @@ impl Trust {
     fn take(&self, batch: &Batch, roots: impl FnOnce(&mut State) -> &mut Unique<Root>) {
         let mut state = self.state();
         let known = roots(&mut state);
-        let before = known.items.len();
-        batch.roots.iter().for_each(|root| known.add(root));
-        let mut changed = known.items.len() > before;
+        let before = known.len();
+        known.add_all(&batch.roots);
+        let mut changed = known.len() > before;
 
-        let before = state.crls.items.len();
-        batch.crls.iter().for_each(|crl| state.crls.add(crl));
-        changed |= state.crls.items.len() > before;
+        let before = state.crls.len();
+        state.crls.add_all(&batch.crls);
+        changed |= state.crls.len() > before;
 
         if changed {
             state.current = None;
@@ -319,44 +372,17 @@ impl Trust {
     /// The certificates added, without bundles of certifi, from the one with this index on.
     pub(crate) fn loaded(&self, first: usize) -> Vec<CertificateDer<'static>> {
         let state = self.state();
-        let roots = state.roots.items.iter().skip(first);
-        roots.map(|root| root.certificate.clone()).collect()
+        let roots = state.roots.iter().skip(first);
+        roots.map(|root| CertificateDer::clone(&root.certificate)).collect()
     }
 
     /// How many certificates were added, without bundles of certifi.
     pub(crate) fn roots(&self) -> usize {
-        self.state().roots.items.len()
+        self.state().roots.len()
     }
 
     /// How many CRLs were added.
     pub(crate) fn crls(&self) -> usize {
-        self.state().crls.items.len()
-    }
-}
-
-/// A list without duplicates.
-struct Unique<T> {
-    items: Vec<T>,
-    seen: HashSet<T>,
-    /// The items, until there are more.
-    shared: Option<Arc<[T]>>,
-}
-
-impl<T> Default for Unique<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), seen: HashSet::new(), shared: None }
-    }
-}
-
-impl<T: Clone + Eq + Hash> Unique<T> {
-    fn add(&mut self, item: &T) {
-        if self.seen.insert(item.clone()) {
-            self.items.push(item.clone());
-            self.shared = None;
-        }
-    }
-
-    fn items(&mut self) -> Arc<[T]> {
-        Arc::clone(self.shared.get_or_insert_with(|| self.items.clone().into()))
+        self.state().crls.len()
     }
 }

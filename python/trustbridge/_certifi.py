@@ -10,12 +10,16 @@ from ._files import file_identity
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from ._files import _Identity
 
-#: Files compared already: the identity of each, and the bundles it was compared with.
-_known: dict[_Identity, tuple[frozenset[_Identity], bool]] = {}
+#: What is known of a path, for each state of the file there: the bundles it was compared with, and
+#: whether it is one.
+_known: dict[tuple[str, _Identity], tuple[frozenset[_Identity], bool]] = {}
 _MAX_KNOWN = 256
+#: The bundles found, and the state of the interpreter in which they were.
+_found: tuple[Any, list[str]] | None = None
 
 
 def is_bundle(path: str) -> bool:
@@ -28,24 +32,35 @@ def is_bundle(path: str) -> bool:
     identity = file_identity(path)
     if identity is None:
         return False
-    if _in_package(path) or _in_package(os.path.realpath(path)):
-        return _has_certificate(path)
     bundles = {}
-    for bundle in _bundles():
+    for bundle in _installed():
         found = file_identity(bundle)
         if found is not None:
             bundles[found] = bundle
     compared = frozenset(bundles)
-    known = _known.get(identity)
+    known = _known.get((path, identity))
     if known is not None and known[0] == compared:
         return known[1]
-    same = identity in bundles or any(
-        other[0] == identity[0] and _equal(path, bundle) for other, bundle in bundles.items()
-    )
+    if _in_package(path) or _in_package(os.path.realpath(path)):
+        same = _has_certificate(path)
+    else:
+        same = identity in bundles or any(
+            other[0] == identity[0] and _equal(path, bundle) for other, bundle in bundles.items()
+        )
     if len(_known) >= _MAX_KNOWN:
         _known.clear()
-    _known[identity] = compared, same
+    _known[path, identity] = compared, same
     return same
+
+
+def _installed() -> list[str]:
+    """The bundles that are there. They are searched again once a module was imported or a folder
+    was added."""
+    global _found
+    state = len(sys.modules), sys.modules.get("certifi"), tuple(sys.path)
+    if _found is None or _found[0] != state:
+        _found = state, [bundle for bundle in _bundles() if os.path.isfile(bundle)]
+    return _found[1]
 
 
 def _in_package(path: str) -> bool:

@@ -239,7 +239,8 @@ class SSLContext(_Settings):
             bundle = _certifi.is_bundle(path)
             if bundle and trust.system:
                 # Stands for the system's certificates, and is read only once those are given up.
-                self._bundles = (*self._bundles, path)
+                if path not in self._bundles:
+                    self._bundles = (*self._bundles, path)
                 self._default_loaded()
                 return True
             batch = _native.read_file(path)

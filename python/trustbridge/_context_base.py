@@ -70,6 +70,17 @@ class _Itself:
         return self if instance is None else instance
 
 
+class _VerifiesServers:
+    """Whether a context is not for servers only, found once: `protocol` makes an enum each time."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        verifies = instance.protocol != ssl.PROTOCOL_TLS_SERVER
+        instance.__dict__["_verifies_servers"] = verifies
+        return verifies
+
+
 class ContextBase(StdContext, metaclass=_ContextType):
     """An `ssl.SSLContext` whose client connections are verified by this package, in some mode."""
 
@@ -116,10 +127,8 @@ class ContextBase(StdContext, metaclass=_ContextType):
             raise ValueError("intermediates: a context for servers verifies no servers")
         return self
 
-    @property
-    def _verifies_servers(self) -> bool:
-        """Whether the client connections of this context are verified here."""
-        return self.protocol != ssl.PROTOCOL_TLS_SERVER
+    #: Whether the client connections of this context are verified here.
+    _verifies_servers = _VerifiesServers()
 
     def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
         """Once, in contexts that verify servers, before anything else."""

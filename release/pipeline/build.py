@@ -230,7 +230,8 @@ def _flags(source: Path, work: Path, home: Path, preview: bool) -> dict[str, str
     maps |= {str(path): "/cargo" for path in (home / "registry" / "src").iterdir()}
     # A build script must see the mapped names too, so the longest come last: the last match wins.
     maps = {str(home): "/cargo-home", str(work): "/build"} | maps
-    c_flags = ["-fstack-protector-strong"]
+    # The second leaves out AES-GCM for AVX-512: two thirds of a megabyte that nothing here calls.
+    c_flags = ["-fstack-protector-strong", "-DMY_ASSEMBLER_IS_TOO_OLD_FOR_512AVX"]
     c_flags += [f"-ffile-prefix-map={path}={name}" for path, name in maps.items()]
     rust_flags = [f"--remap-path-prefix={path}={name}" for path, name in maps.items()]
     return {

@@ -79,7 +79,7 @@ impl<'a> Extensions<'a> {
         outer.end("extensions")?;
 
         let mut out = Self::default();
-        let mut seen: Vec<&[u8]> = Vec::new();
+        let mut seen: Vec<&[u8]> = Vec::with_capacity(16);
         while !list.is_empty() {
             let mut extension = Reader::new(list.expect(der::SEQUENCE, "extension")?);
             let oid = extension.expect(der::OID, "extnID")?;
