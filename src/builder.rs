@@ -50,9 +50,8 @@ impl Verifier {
     }
 
     /// As [`builder`](Self::builder), with the values of environment variables from the caller:
-    /// `variable` is called here, on Unix only, and the process's own environment is not looked
-    /// at. For hosts whose threads may change that at any time, such as an interpreter without a
-    /// global lock.
+    /// `variable` is called here, and the process's own environment is not looked at. For hosts
+    /// whose threads may change that at any time, such as an interpreter without a global lock.
     pub fn builder_with_env(variable: impl Fn(&str) -> Option<OsString>) -> VerifierBuilder {
         Self::builder_on(Handle::for_variables(&variable)).with_env(variable)
     }

@@ -242,6 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn no_damage_panics() {
+        let whole = sample();
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                if let Ok(index) = Index::parse(&bytes) {
+                    let covering = index.covering(&[Seen { log: [1; 32], time: 15 }]);
+                    assert!(covering.iter().all(|filter| *filter < index.names.len()));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_name_does_not_lead_out_of_the_directory() {
         let parse = |name: &str| Index::parse(&index(&[name], &[]));
         for good in ["a", "20261128-0-default.filter", "A_b-c.d", "..a", &"x".repeat(32)] {
