@@ -5,6 +5,8 @@
 use std::sync::{Arc, LazyLock};
 
 use pki_types::SignatureVerificationAlgorithm;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+use pki_types::{AlgorithmIdentifier, InvalidSignature, alg_id};
 
 /// One list for all verifiers.
 pub(crate) fn default() -> Arc<[&'static dyn SignatureVerificationAlgorithm]> {
@@ -47,6 +49,75 @@ fn list() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
     #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
     {
         &[]
+    }
+}
+
+/// RSA from 1024 bits, also with SHA-1, for those who allow weak keys. Neither library has ECDSA with
+/// SHA-1, nor PSS or SHA-384 with short keys.
+pub(crate) fn weak() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+    #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+    {
+        static WEAK: &[&dyn SignatureVerificationAlgorithm] =
+            &[&RSA_SHA1, &RSA_SHA256, &RSA_SHA512];
+        WEAK
+    }
+    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+    {
+        &[]
+    }
+}
+
+#[cfg(feature = "aws-lc-rs")]
+use aws_lc_rs::signature as library;
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+use ring::signature as library;
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub(crate) static RSA_SHA1: WeakRsa = WeakRsa {
+    parameters: &library::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+    // sha1WithRSAEncryption with NULL (RFC 3279 section 2.2.1)
+    signature: AlgorithmIdentifier::from_slice(&[
+        6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5, 5, 0,
+    ]),
+};
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub(crate) static RSA_SHA256: WeakRsa = WeakRsa {
+    parameters: &library::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+    signature: alg_id::RSA_PKCS1_SHA256,
+};
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub(crate) static RSA_SHA512: WeakRsa = WeakRsa {
+    parameters: &library::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    signature: alg_id::RSA_PKCS1_SHA512,
+};
+
+/// RSA with keys that webpki's own algorithms do not take.
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+#[derive(Debug)]
+pub(crate) struct WeakRsa {
+    parameters: &'static library::RsaParameters,
+    signature: AlgorithmIdentifier,
+}
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+impl SignatureVerificationAlgorithm for WeakRsa {
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::RSA_ENCRYPTION
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.signature
+    }
+
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        library::UnparsedPublicKey::new(self.parameters, public_key)
+            .verify(message, signature)
+            .map_err(|_| InvalidSignature)
     }
 }
 

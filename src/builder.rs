@@ -82,6 +82,7 @@ pub struct VerifierBuilder {
     strict: bool,
     ignore_validity: bool,
     remember_signatures: bool,
+    weak_keys: bool,
 }
 
 impl VerifierBuilder {
@@ -259,6 +260,25 @@ impl VerifierBuilder {
         self
     }
 
+    /// Also accepts RSA keys of 1024 to 2047 bits, and RSA signatures with SHA-1 (PKCS #1) of
+    /// certificates below the trust anchor: for devices that cannot be replaced. Both can be forged
+    /// by those who have the means, so give such a device a verifier of its own that trusts nothing
+    /// but its CA, or pin its certificate. Only on Unix. Default: `false`.
+    ///
+    /// A chain is first verified without this. [`Verified::weaknesses`](crate::Verified::weaknesses)
+    /// says what it was needed for. The algorithms are those of the feature `aws-lc-rs` or else
+    /// `ring`, also under rustls: RSA with SHA-1, SHA-256 or SHA-512. Not accepted: ECDSA with SHA-1,
+    /// which neither has, weak signatures with PSS or SHA-384, MD5, and weak signatures of CRLs and
+    /// OCSP responses.
+    ///
+    /// In handshakes with rustls 0.23 a peer with such a key must sign with RSA PKCS #1 and SHA-256 or
+    /// SHA-512, so only in TLS 1.2; the adapter prefers these schemes then. The adapter for 0.24 does
+    /// not accept weak keys in handshakes.
+    pub fn danger_allow_weak_keys(mut self, yes: bool) -> Self {
+        self.weak_keys = yes;
+        self
+    }
+
     /// Checks the settings and freezes them. Reads no file.
     ///
     /// # Errors
@@ -308,6 +328,7 @@ impl VerifierBuilder {
             strict: false,
             ignore_validity: false,
             remember_signatures: true,
+            weak_keys: false,
         }
     }
 
@@ -341,7 +362,7 @@ impl VerifierBuilder {
             pinned: self.pinned,
             intermediates: CertIndex::new(self.intermediates),
             intermediates_dirs: self.intermediates_dirs,
-            purpose: self.purpose,
+            requested: self.purpose,
             revocation,
             crls,
             crlite: self.crlite.filter(|_| !self.without_crlite),
@@ -349,8 +370,9 @@ impl VerifierBuilder {
             strict: self.strict,
             ignore_validity: self.ignore_validity,
             remember_signatures: self.remember_signatures,
+            allow_weak_keys: self.weak_keys,
         };
-        Config { algorithms: self.algorithms, settings: Arc::new(settings) }
+        Config::new(self.algorithms, Arc::new(settings))
     }
 }
 

@@ -6,14 +6,14 @@
 //!
 //! Tests: `tests/cases.rs` (the table of cases), `tests/openssl.rs` (the same against OpenSSL).
 
-use pki_types::UnixTime;
+use pki_types::{CertificateDer, UnixTime};
 
 use crate::cert::der::{self, Malformed};
 use crate::cert::time::Timestamp;
-use crate::cert::{self, CRL_SIGN, Cert, KEY_CERT_SIGN, Weakness, name_text};
+use crate::cert::{self, CRL_SIGN, Cert, KEY_CERT_SIGN, WEAK_RSA_BITS, Weakness, name_text};
 use crate::fault::{Cause, Fault, StrictRule};
 use crate::kind::ErrorKind;
-use crate::peer::{Anchor, Peer, Verified};
+use crate::peer::{self, Anchor, Peer, Verified};
 use crate::policy::{RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;
 use crate::text::escape;
@@ -53,7 +53,7 @@ pub(crate) fn trusted_end_entity(
     }
     name(leaf, config, peer)?;
     let revocation = unknown_revocation(config)?;
-    Ok(Verified { chain: vec![leaf.to_der()], anchor, revocation })
+    Ok(Verified { chain: vec![leaf.to_der()], anchor, revocation, weaknesses: Vec::new() })
 }
 
 /// A certificate that issued another one (RFC 5280 section 6.1.4). `below` counts the
@@ -114,13 +114,14 @@ fn any(cert: &Cert<'_>, config: &Config, time: UnixTime) -> Result<(), Fault> {
         let cause = Cause::CriticalExtension { oid: der::dotted(oid) };
         return Err(Fault::new(ErrorKind::UnknownCriticalExtension).because(cause));
     }
-    key(cert)
+    key(cert, config.weak_keys)
 }
 
 /// The strength and the kind of the public key.
-pub(crate) fn key(cert: &Cert<'_>) -> Result<(), Fault> {
+pub(crate) fn key(cert: &Cert<'_>, weak_keys: bool) -> Result<(), Fault> {
     Err(match cert.key().weakness() {
         None => return Ok(()),
+        Some(Weakness::Short { bits }) if weak_keys && bits >= WEAK_RSA_BITS => return Ok(()),
         Some(Weakness::Short { bits }) => {
             Fault::new(ErrorKind::WeakKey).because(Cause::RsaKey { bits })
         }
@@ -129,6 +130,22 @@ pub(crate) fn key(cert: &Cert<'_>) -> Result<(), Fault> {
             Fault::new(ErrorKind::UnsupportedAlgorithm).because(Cause::KeyAlgorithm { key })
         }
     })
+}
+
+/// What is weak in a path, end entity first and trust anchor last. Nobody relies on the anchor's own
+/// signature.
+pub(crate) fn weaknesses(chain: &[CertificateDer<'_>]) -> Vec<peer::Weakness> {
+    let mut out = Vec::new();
+    for (depth, der) in chain.iter().enumerate() {
+        let Ok(cert) = Cert::parse(der) else { continue };
+        if let Some(Weakness::Short { bits }) = cert.key().weakness() {
+            out.push(peer::Weakness::RsaKey { depth, bits });
+        }
+        if depth + 1 < chain.len() && is_outdated_signature(&cert.signature_oid()) {
+            out.push(peer::Weakness::Sha1Signature { depth });
+        }
+    }
+    out
 }
 
 /// A signature algorithm that is not accepted, by its dotted object identifier. Of those, the ones

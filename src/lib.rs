@@ -136,7 +136,7 @@ pub use builder::VerifierBuilder;
 pub use error::{BuildError, MissingIssuer, VerifyError};
 pub use fault::{CrlProblem, NearMiss, OsCode, PlaceProblem, Searched};
 pub use kind::ErrorKind;
-pub use peer::{Anchor, Peer, Verified};
+pub use peer::{Anchor, Peer, Verified, Weakness};
 pub use policy::{
     CrliteAnswer, Purpose, Revocation, RevocationCheck, RevocationOutcome, RevocationSource,
     UnknownRevocation,

@@ -53,6 +53,30 @@ pub struct Verified {
     pub anchor: Anchor,
     /// What was really found about revocation.
     pub revocation: RevocationOutcome,
+    /// What was accepted only because of
+    /// [`danger_allow_weak_keys`](crate::VerifierBuilder::danger_allow_weak_keys). Empty for every
+    /// chain that is trusted without it.
+    pub weaknesses: Vec<Weakness>,
+}
+
+/// What is weak in a chain that is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Weakness {
+    /// An RSA key of less than 2048 bits.
+    #[non_exhaustive]
+    RsaKey {
+        /// Whose key it is, counted from the end entity (0).
+        depth: usize,
+        /// Its length.
+        bits: usize,
+    },
+    /// A signature with SHA-1.
+    #[non_exhaustive]
+    Sha1Signature {
+        /// The certificate that has it, counted from the end entity (0).
+        depth: usize,
+    },
 }
 
 /// The trust anchor of a verified chain.

@@ -16,14 +16,45 @@ pub enum Purpose {
     ServerAuth,
     /// The peer is a TLS client (`id-kp-clientAuth`).
     ClientAuth,
+    /// The peer is a TLS client whose certificate is valid for `id-kp-clientAuth` or for
+    /// `id-kp-serverAuth`: for connections from server to server (SMTP, XMPP, SIP, federation), where
+    /// the client has a server's certificate. Public CAs issue those without clientAuth since 2026.
+    ///
+    /// The whole path must be valid for one of the two. Trust anchors, trust settings and distrust
+    /// are those of that usage. Key usage must still be a client's (digitalSignature or
+    /// keyAgreement).
+    ///
+    /// # Risk
+    ///
+    /// Whoever has a server's certificate from one of the trust anchors can log in as that server:
+    /// the operator of every host, and whoever took a key from one. With the system's roots that is
+    /// everybody on the web. So take the client's identity from a subject alternative name, compare it
+    /// with the names that may connect, and use [`ClientAuth`](Self::ClientAuth) wherever your own CA
+    /// issues the clients' certificates.
+    ClientOrServerAuth,
 }
 
 impl Purpose {
+    /// The extended key usages, one of which is enough.
+    pub(crate) fn usages(self) -> &'static [Self] {
+        match self {
+            Self::ServerAuth => &[Self::ServerAuth],
+            Self::ClientAuth => &[Self::ClientAuth],
+            Self::ClientOrServerAuth => &[Self::ClientAuth, Self::ServerAuth],
+        }
+    }
+
+    /// Whether the peer is a TLS client.
+    pub(crate) fn is_of_clients(self) -> bool {
+        self != Self::ServerAuth
+    }
+
     /// The name RFC 5280 gives to this purpose's extended key usage.
     pub fn name(self) -> &'static str {
         match self {
             Self::ServerAuth => "serverAuth",
             Self::ClientAuth => "clientAuth",
+            Self::ClientOrServerAuth => "clientAuth or serverAuth",
         }
     }
 }

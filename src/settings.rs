@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
+use crate::algorithms;
 use crate::cert::CertIndex;
 use crate::fault::CrlProblem;
 use crate::policy::{Purpose, Revocation};
@@ -19,7 +20,45 @@ use crate::store::{AnchorSet, Handle, IntermediatesDir};
 /// the rest.
 pub(crate) struct Config {
     pub(crate) algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
+    /// The one usage that this try is for: the first, or the other, of those requested.
+    pub(crate) purpose: Purpose,
+    /// Whether this try accepts weak keys: only one that comes after a try that does not.
+    pub(crate) weak_keys: bool,
     pub(crate) settings: Arc<Settings>,
+}
+
+impl Config {
+    pub(crate) fn new(
+        algorithms: Arc<[&'static dyn SignatureVerificationAlgorithm]>,
+        settings: Arc<Settings>,
+    ) -> Self {
+        let purpose = settings.requested.usages().first().copied().unwrap_or_default();
+        Self { algorithms, purpose, weak_keys: false, settings }
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            algorithms: Arc::clone(&self.algorithms),
+            settings: Arc::clone(&self.settings),
+            ..*self
+        }
+    }
+
+    /// The same for the other usage, if two were requested.
+    pub(crate) fn for_other_usage(&self) -> Option<Self> {
+        let purpose = self.requested.usages().get(1).copied()?;
+        Some(Self { purpose, ..self.copy() })
+    }
+
+    /// The same with weak keys, if they are allowed.
+    pub(crate) fn with_weak_keys(&self) -> Option<Self> {
+        self.allow_weak_keys.then(|| Self { weak_keys: true, ..self.copy() })
+    }
+
+    /// The algorithms of weak signatures that are accepted beside the others.
+    pub(crate) fn weak_algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+        if self.weak_keys { algorithms::weak() } else { &[] }
+    }
 }
 
 impl Deref for Config {
@@ -42,7 +81,7 @@ pub(crate) struct Settings {
     pub(crate) pinned: Vec<CertificateDer<'static>>,
     pub(crate) intermediates: CertIndex,
     pub(crate) intermediates_dirs: Vec<Arc<IntermediatesDir>>,
-    pub(crate) purpose: Purpose,
+    pub(crate) requested: Purpose,
     /// Without its CRLs, which are in `crls`.
     pub(crate) revocation: Revocation,
     /// Those of [`Revocation::crls`] first.
@@ -53,6 +92,7 @@ pub(crate) struct Settings {
     pub(crate) strict: bool,
     pub(crate) ignore_validity: bool,
     pub(crate) remember_signatures: bool,
+    pub(crate) allow_weak_keys: bool,
 }
 
 impl Settings {

@@ -68,7 +68,7 @@ impl Verifier {
 
     /// The road down: bounds, then a pinned certificate or the engine.
     fn decide(&self, peer: &Peer<'_>) -> Result<Verified, Box<Failure>> {
-        let Inner { config, engine, .. } = &*self.inner;
+        let config = &self.inner.config;
         let Some(leaf) = peer.chain.first() else {
             return Err(Fault::new(ErrorKind::NoCertificate).into());
         };
@@ -84,15 +84,30 @@ impl Verifier {
             return Err(Fault::new(ErrorKind::ChainTooComplex).because(cause).into());
         }
         let leaf = Cert::parse(leaf).map_err(|malformed| checks::malformed(malformed).at(0))?;
-        if !config.pinned.is_empty() {
-            return Ok(verify_pinned(config, &leaf, peer)?);
-        }
-        engine.verify(config, &leaf, peer).or_else(|failure| {
+        self.tries(&leaf, peer).or_else(|failure| {
             match failure.kind().is_missing_path() && !config.intermediates_dirs.is_empty() {
                 true => self.with_directories(&leaf, peer, failure),
                 false => Err(failure),
             }
         })
+    }
+
+    /// What the settings allow is tried in turn, the strictest first: a chain that needs no weak key
+    /// is never reported as if it did.
+    fn tries(&self, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, Box<Failure>> {
+        let Inner { config, engine, .. } = &*self.inner;
+        let verify = |config: &Config| match config.pinned.is_empty() {
+            true => engine.verify(config, leaf, peer),
+            false => verify_pinned(config, leaf, peer).map_err(Into::into),
+        };
+        let verdict = for_either_usage(config, leaf, verify);
+        match config.with_weak_keys().filter(|_| verdict.is_err()) {
+            None => verdict,
+            Some(config) => {
+                let verified = for_either_usage(&config, leaf, verify)?;
+                Ok(Verified { weaknesses: checks::weaknesses(&verified.chain), ..verified })
+            }
+        }
     }
 
     /// Once more, with what the directories of intermediates have, as if the peer had sent it. They
@@ -103,14 +118,14 @@ impl Verifier {
         peer: &Peer<'_>,
         failure: Box<Failure>,
     ) -> Result<Verified, Box<Failure>> {
-        let Inner { config, engine, .. } = &*self.inner;
+        let config = &self.inner.config;
         let Found { certs, searched } = find_intermediates(&config.intermediates_dirs, peer.chain);
         let verdict = match certs.is_empty() {
             true => Err(failure),
             false => {
                 let sent = peer.chain.iter().map(|der| CertificateDer::from(der.as_ref()));
                 let chain: Vec<_> = sent.chain(certs).collect();
-                engine.verify(config, leaf, &Peer { chain: &chain, ..peer.clone() })
+                self.tries(leaf, &Peer { chain: &chain, ..peer.clone() })
             }
         };
         verdict.map_err(|mut failure| {
@@ -133,8 +148,7 @@ impl Verifier {
         algorithms: impl Into<Arc<[&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
         let Inner { config, engine, .. } = &*self.inner;
-        let config =
-            Config { algorithms: algorithms.into(), settings: Arc::clone(&config.settings) };
+        let config = Config::new(algorithms.into(), Arc::clone(&config.settings));
         Self::from_parts(config, Arc::clone(engine))
     }
 
@@ -150,7 +164,7 @@ impl Verifier {
 
     /// What the verifier is for.
     pub fn purpose(&self) -> Purpose {
-        self.inner.config.purpose
+        self.inner.config.settings.requested
     }
 
     /// The certificates given to [`extra_roots`](crate::VerifierBuilder::extra_roots). An mTLS
@@ -168,7 +182,7 @@ impl fmt::Debug for Verifier {
             .field("extra_roots", &config.extra.entries().len())
             .field("fallback_roots", &config.fallback.entries().len())
             .field("pinned", &config.pinned.len())
-            .field("purpose", &config.purpose)
+            .field("purpose", &config.requested)
             .field("revocation", &config.revocation.check)
             .finish_non_exhaustive()
     }
@@ -192,6 +206,24 @@ impl Hash for Verifier {
 // or not at all: a panic, which could only come from a signature algorithm, leaves nothing half done.
 impl UnwindSafe for Verifier {}
 impl RefUnwindSafe for Verifier {}
+
+/// The verdict for the first usage requested or, if there are two, for the other. The whole path must
+/// be valid for one of them.
+fn for_either_usage(
+    config: &Config,
+    leaf: &Cert<'_>,
+    verify: impl Fn(&Config) -> Result<Verified, Box<Failure>>,
+) -> Result<Verified, Box<Failure>> {
+    let verdict = verify(config);
+    let other = config.for_other_usage().filter(|_| leaf.serves_as_client());
+    match (verdict, other) {
+        (Err(first), Some(other)) => verify(&other).map_err(|second| {
+            // What is wrong with a server's certificate as a server's.
+            if leaf.extended_key_usage_allows(config.purpose) { first } else { second }
+        }),
+        (verdict, _) => verdict,
+    }
+}
 
 /// A pinned certificate is trusted as such, compared byte by byte.
 fn verify_pinned(config: &Config, leaf: &Cert<'_>, peer: &Peer<'_>) -> Result<Verified, Fault> {

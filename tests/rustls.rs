@@ -677,6 +677,37 @@ fn algorithms_are_the_providers() {
     }
 }
 
+#[test]
+fn clients_with_the_certificates_of_servers() {
+    let ca = make::ca("Root").self_signed();
+    let (leaf, from_server) = (make::server().issued_by(&ca), make::server().issued_by(&ca));
+    let from_client = make::client().issued_by(&ca);
+    let either = || only(&[&ca]).purpose(Purpose::ClientOrServerAuth).build().unwrap();
+    for setup in setups() {
+        let connect = |identity: &Node, verifier| {
+            let servers =
+                ServerChainVerifier::with_provider(for_servers(&[&ca]), &setup.0).unwrap();
+            let clients = ClientChainVerifier::with_provider(verifier, &setup.0).unwrap();
+            let client = client(&setup, servers, Some(identity));
+            talk(client, server(&setup, &leaf, Some(clients)), "example.com").1
+        };
+        for identity in [&from_server, &from_client] {
+            let seen = connect(identity, either());
+            assert_eq!((seen.certificates, seen.data.as_slice()), (1, &b"ping"[..]));
+        }
+        let seen = connect(&from_server, for_clients(&[&ca]));
+        assert!(
+            matches!(
+                &seen.error,
+                Some(Error::InvalidCertificate(CertificateError::InvalidPurposeContext { .. }))
+            ),
+            "{seen:?}"
+        );
+        let error = ServerChainVerifier::with_provider(either(), &setup.0).unwrap_err();
+        assert!(matches!(error, ConfigError::WrongPurpose { .. }), "{error}");
+    }
+}
+
 /// aws-lc-rs has ML-DSA, *ring* does not; TLS 1.2 has no signature schemes for it.
 #[test]
 fn ml_dsa_servers_and_clients() {

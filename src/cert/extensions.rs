@@ -63,11 +63,11 @@ pub(super) const EKU_SERVER_GATED: [&[u8]; 2] =
 pub(crate) const EKU_ANY: &[u8] = &[0x55, 0x1d, 0x25, 0];
 
 impl Purpose {
-    /// The contents of the extended key usage's object identifier.
+    /// The contents of the extended key usage's object identifier; the first of two.
     pub(crate) fn oid(self) -> &'static [u8] {
         match self {
             Self::ServerAuth => EKU_SERVER_AUTH,
-            Self::ClientAuth => EKU_CLIENT_AUTH,
+            Self::ClientAuth | Self::ClientOrServerAuth => EKU_CLIENT_AUTH,
         }
     }
 }

@@ -22,6 +22,9 @@ pub(crate) enum Key {
     Unknown,
 }
 
+/// The shortest RSA keys that are accepted for what cannot be replaced.
+pub(crate) const WEAK_RSA_BITS: usize = 1024;
+
 /// Why a public key is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weakness {

@@ -28,12 +28,15 @@ use self::extensions::{
 };
 pub(crate) use self::general_name::{GeneralName, general_names};
 pub(crate) use self::index::CertIndex;
-pub(crate) use self::key::{Key, Weakness, split_spki};
+pub(crate) use self::key::{Key, WEAK_RSA_BITS, Weakness, split_spki};
 pub(crate) use self::name::{COMMON_NAME, attributes, canonical, name_hash, name_text, same_name};
 use self::name::{DNS_NAME, IP_ADDRESS, ip_text};
 use self::time::Timestamp;
 use crate::policy::Purpose;
 use crate::text::escape;
+
+/// The key usages of a TLS client, one of which is enough.
+const CLIENT_BITS: u16 = DIGITAL_SIGNATURE | KEY_AGREEMENT;
 
 /// A parsed certificate that borrows from its DER.
 #[derive(Clone, Debug)]
@@ -256,17 +259,21 @@ impl<'a> Cert<'a> {
     /// Whether key usage and extended key usage allow an end entity this purpose. The bits are
     /// those of OpenSSL's `X509_PURPOSE_SSL_SERVER` and `_SSL_CLIENT`.
     pub(crate) fn leaf_purpose_allows(&self, purpose: Purpose) -> bool {
-        let bits = match purpose {
-            Purpose::ServerAuth => DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT,
-            Purpose::ClientAuth => DIGITAL_SIGNATURE | KEY_AGREEMENT,
-        };
-        let netscape = match purpose {
-            Purpose::ServerAuth => NETSCAPE_SERVER,
-            Purpose::ClientAuth => NETSCAPE_CLIENT,
+        let (bits, netscape) = match purpose {
+            Purpose::ServerAuth => {
+                (DIGITAL_SIGNATURE | KEY_ENCIPHERMENT | KEY_AGREEMENT, NETSCAPE_SERVER)
+            }
+            Purpose::ClientAuth | Purpose::ClientOrServerAuth => (CLIENT_BITS, NETSCAPE_CLIENT),
         };
         self.extended_key_usage_allows(purpose)
             && self.key_usage_allows(bits)
             && self.extensions.netscape_type.is_none_or(|kind| kind & netscape != 0)
+    }
+
+    /// Whether a client may have it whose certificate is a server's. Clients prove their key with a
+    /// signature, or by key agreement, so key encipherment is not enough.
+    pub(crate) fn serves_as_client(&self) -> bool {
+        self.leaf_purpose_allows(Purpose::ServerAuth) && self.key_usage_allows(CLIENT_BITS)
     }
 
     /// The DNS names and IP addresses of subjectAltName, as text.

@@ -230,7 +230,7 @@ impl<'a> Builder<'_, 'a> {
             let judged = distrusting(sets, &cert, config.purpose).unwrap_or(entry);
             let issued = self.given.leaf.not_before;
             let refusal = judged
-                .vet(config.purpose, time)
+                .vet_with(config.purpose, time, config.weak_keys)
                 .err()
                 // The validity period comes last in `vet`: nothing else is wrong with it then.
                 .filter(|refusal| !config.ignore_validity || refusal.validity_limit().is_none())

@@ -173,7 +173,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         let End::Accepted(path, revocation) = self.walk() else { return None };
         let chain = path.certs().map(Cert::to_der).collect();
         let anchor = Anchor::from(path.anchor.1.entry);
-        Some(Verified { chain, anchor, revocation })
+        Some(Verified { chain, anchor, revocation, weaknesses: Vec::new() })
     }
 
     /// The most telling fault of the paths that failed; `None` if there was none at all.

@@ -7,9 +7,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use pki_types::SignatureVerificationAlgorithm;
+
 use crate::cert::{Cert, Key, split_spki};
 use crate::memo::{MEMO, Signed};
 use crate::revocation::{self, BadSignature, Provider};
+use crate::settings::Config;
 
 /// What one verification may spend on signatures, in the units of [`cost`]: about as many
 /// microseconds. Enough for 100 intermediates with P-384.
@@ -25,12 +28,24 @@ pub(super) enum Link {
     Unsupported,
 }
 
+/// What a signature is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Certificate,
+    /// A CRL or an OCSP response.
+    Other,
+    /// The same, and it costs nothing.
+    Known,
+}
+
 /// No more signatures are verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Exhausted;
 
 pub(super) struct Signatures<'a> {
     algorithms: &'a Provider,
+    /// Beside those, for certificates alone: what is known of CRLs is shared with other verifiers.
+    weak: &'static [&'static dyn SignatureVerificationAlgorithm],
     /// Whether the memo of the process is used, and whether it is filled.
     remembers: bool,
     fills: bool,
@@ -40,8 +55,16 @@ pub(super) struct Signatures<'a> {
 }
 
 impl<'a> Signatures<'a> {
-    pub(super) fn new(algorithms: &'a Provider, remembers: bool) -> Self {
-        Self { algorithms, remembers, fills: remembers, spent: 0, memo: HashMap::new() }
+    pub(super) fn new(config: &'a Config) -> Self {
+        let remembers = config.remember_signatures;
+        Self {
+            algorithms: &config.algorithms,
+            weak: config.weak_algorithms(),
+            remembers,
+            fills: remembers,
+            spent: 0,
+            memo: HashMap::new(),
+        }
     }
 
     /// From now on keys may sign that are not trusted: what they have signed is not remembered.
@@ -63,7 +86,7 @@ impl<'a> Signatures<'a> {
         let link = if cert.algorithms_differ {
             Link::Wrong
         } else {
-            self.verify(spki, cert.signature_algorithm, cert.tbs, cert.signature)?
+            self.judge(spki, cert.signature_algorithm, cert.tbs, cert.signature, Of::Certificate)?
         };
         self.memo.insert((number, key_number), link);
         Ok(link)
@@ -82,26 +105,18 @@ impl<'a> Signatures<'a> {
 
     /// Whether a message was signed with a key. Takes the contents of a SubjectPublicKeyInfo and of
     /// an AlgorithmIdentifier.
-    pub(super) fn verify(
-        &mut self,
-        spki: &[u8],
-        algorithm: &[u8],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<Link, Exhausted> {
-        self.judge(spki, algorithm, message, signature, true)
-    }
-
     fn judge(
         &mut self,
         spki: &[u8],
         algorithm: &[u8],
         message: &[u8],
         signature: &[u8],
-        charged: bool,
+        of: Of,
     ) -> Result<Link, Exhausted> {
         let Ok((key_algorithm, key)) = split_spki(spki) else { return Ok(Link::Unsupported) };
-        let matching = self.algorithms.iter().filter(|candidate| {
+        let charged = of != Of::Known;
+        let weak = if of == Of::Certificate { self.weak } else { &[] };
+        let matching = self.algorithms.iter().chain(weak).filter(|candidate| {
             candidate.signature_alg_id().as_ref() == algorithm
                 && candidate.public_key_alg_id().as_ref() == key_algorithm
         });
@@ -141,7 +156,7 @@ impl revocation::Signatures for Signatures<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), BadSignature> {
-        bad(self.judge(spki, algorithm, message, signature, true))
+        bad(self.judge(spki, algorithm, message, signature, Of::Other))
     }
 
     fn verify_known(
@@ -151,7 +166,7 @@ impl revocation::Signatures for Signatures<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), BadSignature> {
-        bad(self.judge(spki, algorithm, message, signature, false))
+        bad(self.judge(spki, algorithm, message, signature, Of::Known))
     }
 }
 

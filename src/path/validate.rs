@@ -31,7 +31,7 @@ use crate::cert::der::Malformed;
 use crate::checks;
 use crate::fault::{Cause, Fault, Violation};
 use crate::kind::ErrorKind;
-use crate::policy::{Purpose, RevocationOutcome};
+use crate::policy::RevocationOutcome;
 use crate::revocation::{self, Known};
 use crate::store::{Source, StoreEntry};
 
@@ -85,7 +85,7 @@ impl<'g, 'a> Validation<'g, 'a> {
             given,
             graph,
             staple,
-            signatures: Signatures::new(&given.config.algorithms, given.config.remember_signatures),
+            signatures: Signatures::new(given.config),
             constrained: HashMap::new(),
             comparisons: 0,
         }
@@ -109,7 +109,7 @@ impl<'g, 'a> Validation<'g, 'a> {
         let known = Known {
             crls: &config.crls,
             staple: self.staple,
-            purpose: config.purpose,
+            may_staple: !config.requested.is_of_clients(),
             ignore_validity: config.ignore_validity,
             crlite: config.crlite.as_deref().filter(|_| self.is_of_system(path.anchor.1.entry)),
         };
@@ -164,7 +164,7 @@ impl<'g, 'a> Validation<'g, 'a> {
         // OpenSSL takes the common name for a DNS name where it would match it with the peer's,
         // and always in client certificates, whose names are not matched.
         let config = self.given.config;
-        let common_names = config.common_name || config.purpose == Purpose::ClientAuth;
+        let common_names = config.common_name || config.requested.is_of_clients();
         let (anchor, anchored) = path.anchor;
         let issuers = path.nodes.iter().map(|&(number, node)| (number, &node.cert));
         let issuers = issuers.chain([(self.graph.nodes.len() + anchor, &anchored.cert)]);

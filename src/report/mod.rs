@@ -21,8 +21,8 @@ use crate::cert::time::Timestamp;
 use crate::error::VerifyError;
 use crate::fault::{NearMiss, OsCode, PlaceProblem, Searched};
 use crate::kind::ErrorKind;
-use crate::peer::Verified;
-use crate::policy::{CrliteAnswer, Purpose};
+use crate::peer::{Verified, Weakness};
+use crate::policy::CrliteAnswer;
 use crate::store::SearchedIntermediates;
 use crate::text::escape;
 
@@ -79,7 +79,7 @@ impl fmt::Display for VerifyError {
         let name = parts.name.as_ref().map(|name| escape(&name.to_str()));
         match &name {
             Some(name) => write!(f, "{name}: ")?,
-            None if parts.purpose == Purpose::ClientAuth => f.write_str("client certificate: ")?,
+            None if parts.purpose.is_of_clients() => f.write_str("client certificate: ")?,
             None => {}
         }
         match (parts.fault.kind, &name) {
@@ -192,10 +192,13 @@ impl fmt::Display for Verified {
         let anchor = Cert::parse(&self.anchor.certificate).map(|cert| cert.summary().subject);
         writeln!(f, "anchor: {}", anchor.as_deref().unwrap_or("(malformed)"))?;
         write!(f, "source: {}", self.anchor.source)?;
-        match self.revocation.crlite {
-            None => Ok(()),
-            Some(answer) => write!(f, "\nCRLite: {answer}"),
+        if let Some(answer) = self.revocation.crlite {
+            write!(f, "\nCRLite: {answer}")?;
         }
+        for weakness in &self.weaknesses {
+            write!(f, "\nweak: {weakness}")?;
+        }
+        Ok(())
     }
 }
 
@@ -212,6 +215,18 @@ impl fmt::Display for CrliteAnswer {
             Self::Stale { days } => write!(f, "unknown, the data is {days} days old"),
             Self::Unusable => f.write_str("unknown, the data cannot be used"),
         }
+    }
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RsaKey { depth, bits } => {
+                write!(f, "RSA key of {bits} bits at depth {depth}")?;
+            }
+            Self::Sha1Signature { depth } => write!(f, "signature with SHA-1 at depth {depth}")?,
+        }
+        f.write_str(" (accepted by danger_allow_weak_keys)")
     }
 }
 

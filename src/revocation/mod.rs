@@ -36,7 +36,7 @@ use crate::cert::{Cert, same_name};
 use crate::fault::{Cause, CrliteFault, Fault, OcspFault};
 use crate::kind::ErrorKind;
 use crate::policy::{
-    CrliteAnswer, Purpose, Revocation, RevocationCheck, RevocationOutcome, RevocationSource,
+    CrliteAnswer, Revocation, RevocationCheck, RevocationOutcome, RevocationSource,
     UnknownRevocation,
 };
 
@@ -45,7 +45,8 @@ pub(crate) struct Known<'a> {
     pub(crate) crls: &'a [Crl],
     /// The OCSP response that the peer stapled; empty if there is none.
     pub(crate) staple: &'a [u8],
-    pub(crate) purpose: Purpose,
+    /// Whether the peer is a server: no other staples.
+    pub(crate) may_staple: bool,
     /// CRLs are as good as when they were issued.
     pub(crate) ignore_validity: bool,
     /// The filters on the disk; `None` where they have no say.
@@ -195,7 +196,7 @@ impl Query<'_, '_> {
             return by_crls;
         }
         let staple_required = policy.unknown == UnknownRevocation::Reject
-            && known.purpose == Purpose::ServerAuth
+            && known.may_staple
             && requires_staple(self.cert);
         if known.staple.is_empty() {
             return match staple_required {

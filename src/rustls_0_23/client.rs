@@ -2,7 +2,7 @@
 
 use pki_types::{CertificateDer, UnixTime};
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
@@ -17,6 +17,9 @@ use crate::adapter::{ErrorForm, Settings, hints};
 ///
 /// It proves that one of the trust anchors vouches for the client. **Who** the client is, and
 /// whether it may do what it asks for, is for the server to decide from the certificate.
+///
+/// The verifier's purpose is [`Purpose::ClientAuth`], or [`Purpose::ClientOrServerAuth`] where the
+/// clients are servers with certificates of public CAs; read about its risk there.
 ///
 /// ```
 /// # use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
@@ -113,7 +116,7 @@ impl ClientCertVerifier for ClientChainVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.shared.algorithms)
+        self.shared.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -126,6 +129,6 @@ impl ClientCertVerifier for ClientChainVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.shared.algorithms.supported_schemes()
+        self.shared.schemes()
     }
 }

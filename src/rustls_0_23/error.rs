@@ -35,7 +35,7 @@ fn with_context(error: &VerifyError) -> Option<CertificateError> {
         ErrorKind::WrongPurpose => CertificateError::InvalidPurposeContext {
             required: match error.purpose() {
                 Purpose::ServerAuth => ExtendedKeyPurpose::ServerAuth,
-                Purpose::ClientAuth => ExtendedKeyPurpose::ClientAuth,
+                Purpose::ClientAuth | Purpose::ClientOrServerAuth => ExtendedKeyPurpose::ClientAuth,
             },
             presented: error.presented_purposes().iter().map(|oid| key_purpose(oid)).collect(),
         },

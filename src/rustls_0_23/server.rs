@@ -2,7 +2,7 @@
 
 use pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::ConfigError;
@@ -78,7 +78,7 @@ impl ServerCertVerifier for ServerChainVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.shared.algorithms)
+        self.shared.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -91,6 +91,6 @@ impl ServerCertVerifier for ServerChainVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.shared.algorithms.supported_schemes()
+        self.shared.schemes()
     }
 }

@@ -34,7 +34,7 @@ fn with_context(error: &VerifyError) -> Option<CertificateError> {
         ErrorKind::WrongPurpose => CertificateError::InvalidPurposeContext {
             required: match error.purpose() {
                 Purpose::ServerAuth => ExtendedKeyPurpose::ServerAuth,
-                Purpose::ClientAuth => ExtendedKeyPurpose::ClientAuth,
+                Purpose::ClientAuth | Purpose::ClientOrServerAuth => ExtendedKeyPurpose::ClientAuth,
             },
             presented: error.presented_purposes().iter().map(|oid| key_purpose(oid)).collect(),
         },
@@ -162,7 +162,10 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(super) fn check_purpose(given: Purpose, required: Purpose) -> Result<(), Self> {
-        if given == required { Ok(()) } else { Err(Self::WrongPurpose { required, given }) }
+        match given.is_of_clients() == required.is_of_clients() {
+            true => Ok(()),
+            false => Err(Self::WrongPurpose { required, given }),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::refusal::{Refusal, TrustSettings};
 use super::source::Source;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
-use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN, Weakness};
+use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN, WEAK_RSA_BITS, Weakness};
 use crate::policy::Purpose;
 
 /// A certificate of a store, with where it came from.
@@ -41,6 +41,8 @@ pub(crate) struct Vetted {
     server_auth: bool,
     client_auth: bool,
     unfit: Option<Refusal>,
+    /// Whether its key is weak, and long enough for those who allow that.
+    weak: bool,
 }
 
 impl StoreEntry {
@@ -80,11 +82,23 @@ impl StoreEntry {
     /// extensions, key strength, trust settings. Not checked: the certificate's own signature
     /// and revocation.
     pub fn refusal(&self, purpose: Purpose, time: UnixTime) -> Option<Refusal> {
-        self.vet(purpose, time).err()
+        let usages = purpose.usages().iter();
+        let refusals: Option<Vec<_>> = usages.map(|usage| self.vet(*usage, time).err()).collect();
+        refusals?.into_iter().next()
     }
 
     /// The trust anchor, or why there is none.
     pub(crate) fn vet(&self, purpose: Purpose, time: UnixTime) -> Result<&Vetted, Refusal> {
+        self.vet_with(purpose, time, false)
+    }
+
+    /// The same, with RSA keys that are accepted for what cannot be replaced.
+    pub(crate) fn vet_with(
+        &self,
+        purpose: Purpose,
+        time: UnixTime,
+        weak_keys: bool,
+    ) -> Result<&Vetted, Refusal> {
         if let Some(refusal) = self.distrust(purpose) {
             return Err(refusal);
         }
@@ -101,9 +115,12 @@ impl StoreEntry {
         if let Some(refusal) = &vetted.unfit {
             return Err(refusal.clone());
         }
+        if vetted.weak && !weak_keys {
+            return Err(Refusal::WeakKey);
+        }
         let allowed = match purpose {
             Purpose::ServerAuth => vetted.server_auth,
-            Purpose::ClientAuth => vetted.client_auth,
+            Purpose::ClientAuth | Purpose::ClientOrServerAuth => vetted.client_auth,
         };
         // RFC 5280 section 6.1 leaves the validity of a trust anchor to local policy; OpenSSL
         // checks it like that of any other certificate, and so do we.
@@ -198,10 +215,11 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
     } else if !cert.key_usage_allows(KEY_CERT_SIGN) {
         Some(Refusal::NoCertSign)
     } else {
-        cert.key().weakness().map(|weakness| match weakness {
-            Weakness::Short { .. } => Refusal::WeakKey,
-            Weakness::Kind => Refusal::UnsupportedKey(cert::describe_key(cert.spki)),
-        })
+        match cert.key().weakness() {
+            Some(Weakness::Short { bits }) if bits < WEAK_RSA_BITS => Some(Refusal::WeakKey),
+            Some(Weakness::Kind) => Some(Refusal::UnsupportedKey(cert::describe_key(cert.spki))),
+            Some(Weakness::Short { .. }) | None => None,
+        }
     };
     Ok(Vetted {
         not_before: cert.not_before,
@@ -209,6 +227,7 @@ fn vet(der: &[u8]) -> Result<Vetted, Refusal> {
         tls_ca: cert.is_tls_ca(),
         server_auth: cert.extended_key_usage_allows(Purpose::ServerAuth),
         client_auth: cert.extended_key_usage_allows(Purpose::ClientAuth),
+        weak: unfit.is_none() && cert.key().weakness().is_some(),
         unfit,
     })
 }

@@ -162,7 +162,7 @@ impl TrustSettings {
 
     /// Whether a certificate with these settings is trusted for the purpose.
     pub fn allows(&self, purpose: Purpose) -> bool {
-        self.refusal(purpose).is_none()
+        purpose.usages().iter().any(|usage| self.refusal(*usage).is_none())
     }
 
     /// As OpenSSL's `X509_check_trust` for the TLS purposes: rejection wins, a list of trusted

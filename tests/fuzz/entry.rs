@@ -84,7 +84,8 @@ pub(crate) fn verify(data: &[u8]) -> bool {
     let builder = Verifier::builder()
         .system_roots(false)
         .strict(first & 4 != 0)
-        .danger_match_common_name(first & 8 != 0);
+        .danger_match_common_name(first & 8 != 0)
+        .danger_allow_weak_keys(first & 16 != 0);
     let build = |purpose, roots: Vec<_>, intermediates: Vec<_>, revocation| {
         builder
             .clone()
@@ -99,6 +100,7 @@ pub(crate) fn verify(data: &[u8]) -> bool {
         build(Purpose::ServerAuth, roots.clone(), intermediates, revocation),
         build(Purpose::ServerAuth, roots, vec![], Revocation::default()),
         build(Purpose::ClientAuth, chain.clone(), vec![], Revocation::default()),
+        build(Purpose::ClientOrServerAuth, chain.clone(), vec![], Revocation::default()),
     ];
     let mut trusted = false;
     for verifier in verifiers.into_iter().flatten() {

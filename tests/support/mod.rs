@@ -24,6 +24,7 @@ pub(crate) fn builder(case: &Case) -> VerifierBuilder {
         .intermediates(certificates(&case.intermediates))
         .purpose(match case.purpose {
             trustbridge_cases::Purpose::Server => Purpose::ServerAuth,
+            trustbridge_cases::Purpose::Client if case.or_server => Purpose::ClientOrServerAuth,
             trustbridge_cases::Purpose::Client => Purpose::ClientAuth,
         })
         .revocation(
@@ -41,6 +42,7 @@ pub(crate) fn builder(case: &Case) -> VerifierBuilder {
                 .crls(case.crls.iter().cloned().map(CertificateRevocationListDer::from)),
         )
         .danger_match_common_name(case.common_name)
-        .strict(case.strict);
+        .strict(case.strict)
+        .danger_allow_weak_keys(case.weak_keys);
     certificates(&case.pinned).into_iter().fold(builder, VerifierBuilder::pinned_leaf)
 }

@@ -81,6 +81,8 @@ pub(super) fn check_settings(config: &Config) -> Result<(), BadSetting> {
         ("strict", Unsupported::AppleHasOneProfile)
     } else if config.ignore_validity {
         ("danger_ignore_validity", Unsupported::AppleHasOneProfile)
+    } else if config.allow_weak_keys {
+        ("danger_allow_weak_keys", Unsupported::AppleHasOneProfile)
     } else if config.common_name {
         ("danger_match_common_name", Unsupported::AppleComparesNoCommonName)
     } else {
@@ -254,7 +256,8 @@ fn accepted(
     };
     // Older systems compare the common name too, and a user can let a wrong name pass.
     checks::name(leaf, config, peer)?;
-    Ok(Verified { chain, anchor, revocation: revocation_outcome(&config.revocation) })
+    let revocation = revocation_outcome(&config.revocation);
+    Ok(Verified { chain, anchor, revocation, weaknesses: Vec::new() })
 }
 
 /// Whether the system only says that the path or its own profile does not fit, which does not

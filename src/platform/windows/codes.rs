@@ -264,7 +264,7 @@ impl Status {
 /// refuse them too; what it takes for weak depends on its version and settings. Nobody relies on
 /// the signature of a trust anchor.
 pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), Fault> {
-    checks::key(cert)?;
+    checks::key(cert, false)?;
     let algorithm = der::Reader::new(cert.signature_algorithm).expect(der::OID, "algorithm");
     let algorithm = der::dotted(algorithm.map_err(checks::malformed)?);
     if !is_anchor && checks::is_outdated_signature(&algorithm) {
@@ -308,7 +308,7 @@ pub(crate) fn chain_flags(purpose: Purpose, revocation: &Revocation) -> u32 {
         // Windows fetches a missing intermediate from where the certificate says it is.
         Purpose::ServerAuth => 0,
         // A server must not open connections because a client's certificate says so.
-        Purpose::ClientAuth => DISABLE_AIA,
+        Purpose::ClientAuth | Purpose::ClientOrServerAuth => DISABLE_AIA,
     };
     let check = match revocation.check {
         RevocationCheck::Off => 0,

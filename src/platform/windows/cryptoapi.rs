@@ -112,7 +112,9 @@ impl Question {
     ) -> Result<CertChainContext, OsError> {
         let mut usage = match config.purpose {
             Purpose::ServerAuth => crypt::szOID_PKIX_KP_SERVER_AUTH.cast_mut(),
-            Purpose::ClientAuth => crypt::szOID_PKIX_KP_CLIENT_AUTH.cast_mut(),
+            Purpose::ClientAuth | Purpose::ClientOrServerAuth => {
+                crypt::szOID_PKIX_KP_CLIENT_AUTH.cast_mut()
+            }
         };
         // No MD5 or SHA-1 below the root, RSA from 2048 bits, curves from 256.
         let mut strong = crypt::CERT_STRONG_SIGN_PARA {
@@ -143,7 +145,7 @@ impl Question {
                 &self.time,
                 raw_store(&self.help),
                 &para,
-                codes::chain_flags(config.purpose, &config.revocation),
+                codes::chain_flags(config.requested, &config.revocation),
                 ptr::null(),
                 &mut out,
             )
@@ -169,7 +171,7 @@ impl Question {
             },
             dwAuthType: match config.purpose {
                 Purpose::ServerAuth => crypt::AUTHTYPE_SERVER,
-                Purpose::ClientAuth => crypt::AUTHTYPE_CLIENT,
+                Purpose::ClientAuth | Purpose::ClientOrServerAuth => crypt::AUTHTYPE_CLIENT,
             },
             fdwChecks: codes::ssl_checks(self.name.is_some()),
             pwszServerName: name,

@@ -42,6 +42,7 @@ impl Platform for Engine {
             (config.common_name, "danger_match_common_name"),
             (config.strict, "strict"),
             (config.ignore_validity, "danger_ignore_validity"),
+            (config.allow_weak_keys, "danger_allow_weak_keys"),
         ] {
             if set {
                 return Err(BadSetting::Unsupported { setting, why: Unsupported::NotOnWindows });
@@ -236,6 +237,7 @@ impl<'a> Search<'a> {
             revocation: answer.status.revocation(self.config.revocation.check),
             chain: answer.chain,
             anchor: Anchor { certificate, source },
+            weaknesses: Vec::new(),
         })
     }
 

@@ -44,6 +44,10 @@ pub struct Case {
     pub common_name: bool,
     /// Whether the strict profile is required.
     pub strict: bool,
+    /// Whether a client may have a certificate of a server.
+    pub or_server: bool,
+    /// Whether weak keys are accepted.
+    pub weak_keys: bool,
     /// Whether the row is about what only the core decides, and no system's own verifier.
     pub core_only: bool,
     /// The verdict.
@@ -131,6 +135,7 @@ impl Case {
             System::Core => None,
             _ if self.common_name => Some("danger_match_common_name"),
             _ if self.strict => Some("strict"),
+            _ if self.weak_keys => Some("danger_allow_weak_keys"),
             System::Apple if !self.crls.is_empty() => Some("Revocation::crls"),
             System::Apple if all_answers => Some("RevocationCheck::Chain with Reject"),
             System::Windows | System::Apple => None,
@@ -181,8 +186,8 @@ impl Case {
             .collect();
         format!(
             "{{\"name\":\"{}\",\"chain\":{},\"roots\":{},\"intermediates\":{},\"pinned\":{},\
-             \"crls\":{},\"peer\":{},\"time\":{},\"purpose\":\"{:?}\",\"check\":\"{:?}\",\
-             \"reject_unknown\":{},\"common_name\":{},\"strict\":{},\"expect\":{},\"differs\":{{{}}}}}",
+             \"crls\":{},\"peer\":{},\"time\":{},\"purpose\":\"{}\",\"check\":\"{:?}\",\
+             \"reject_unknown\":{},\"common_name\":{},\"strict\":{},\"weak_keys\":{},\"expect\":{},\"differs\":{{{}}}}}",
             self.name,
             list(&self.chain),
             list(&self.roots),
@@ -191,11 +196,16 @@ impl Case {
             list(&self.crls),
             self.peer.map_or("null".to_owned(), |peer| format!("\"{peer}\"")),
             self.time,
-            self.purpose,
+            match (self.purpose, self.or_server) {
+                (_, true) => "client_or_server",
+                (Purpose::Server, _) => "server",
+                (Purpose::Client, _) => "client",
+            },
             self.check,
             self.reject_unknown,
             self.common_name,
             self.strict,
+            self.weak_keys,
             expect(self.expect),
             differs.join(",")
         )

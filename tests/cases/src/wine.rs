@@ -47,6 +47,16 @@ pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
         "Wine 8 looks at the extended key usage of the end entity only",
     ),
     (
+        "either-server-of-a-ca-for-clients",
+        Trusted(3),
+        "Wine 8 looks at the extended key usage of the end entity only",
+    ),
+    (
+        "either-client-of-a-ca-for-servers",
+        Trusted(3),
+        "Wine 8 looks at the extended key usage of the end entity only",
+    ),
+    (
         "key-usage-of-a-ca",
         Trusted(2),
         "Windows leaves the key usage of an end entity to the TLS library",

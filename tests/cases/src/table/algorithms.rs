@@ -1,7 +1,7 @@
 //! Signature algorithms and key strength.
 
 use super::{Table, row};
-use crate::make::{ca, server};
+use crate::make::{DAY, ca, server};
 use crate::ml_dsa::Set;
 use crate::{Case, Engine, Expect};
 
@@ -62,6 +62,67 @@ pub(super) fn rows(table: &mut Table) {
     );
     table.trusted("version-1-root", 2, fixture!("v1"));
     ml_dsa(table);
+    weak_keys(table);
+}
+
+/// What `danger_allow_weak_keys` accepts, and what not.
+fn weak_keys(table: &mut Table) {
+    table.trusted("weak-rsa-1024-end-entity", 2, fixture!("rsa-1024-leaf").weak_keys());
+    table.trusted("weak-rsa-1024-root", 2, fixture!("rsa-1024-root").weak_keys());
+    table.trusted("weak-sha1-signature", 2, fixture!("sha1").weak_keys());
+    let mut alone = fixture!("rsa-1024-leaf").weak_keys();
+    alone.roots = alone.chain.clone();
+    table.trusted(
+        "weak-rsa-1024-in-the-store",
+        1,
+        alone.differs(
+            Engine::OpenSsl,
+            Expect::Refused("UnknownIssuer"),
+            "only with X509_V_FLAG_PARTIAL_CHAIN, which `openssl verify` is not given",
+        ),
+    );
+    let mut pinned = fixture!("rsa-1024-leaf").weak_keys();
+    (pinned.pinned, pinned.roots) = (pinned.chain.clone(), Vec::new());
+    table.trusted("weak-rsa-1024-pinned", 1, pinned);
+    let root = ca("root").self_signed();
+    let strong = row([&server().issued_by(&root)], [&root]).weak_keys();
+    table.trusted("weak-not-needed", 2, strong);
+
+    let openssl = "OpenSSL has no bound at security level 0";
+    let short = fixture!("rsa-768-leaf").weak_keys();
+    table.refused(
+        "weak-rsa-768-end-entity",
+        "WeakKey",
+        short.differs(Engine::OpenSsl, Expect::Trusted(2), openssl),
+    );
+    let short = fixture!("rsa-768-root").weak_keys();
+    table.refused(
+        "weak-rsa-768-root",
+        "WeakKey",
+        short.differs(Engine::OpenSsl, Expect::Trusted(2), openssl),
+    );
+    let md5 = fixture!("md5").weak_keys();
+    table.refused(
+        "weak-md5-signature",
+        "UnsupportedAlgorithm",
+        md5.differs(Engine::OpenSsl, Expect::Trusted(2), openssl),
+    );
+    let ecdsa = fixture!("ecdsa-sha1").weak_keys();
+    table.refused(
+        "weak-ecdsa-sha1",
+        "UnsupportedAlgorithm",
+        ecdsa.differs(Engine::OpenSsl, Expect::Trusted(2), "neither library has ECDSA with SHA-1"),
+    );
+    // A weak root is checked like any other beside its key.
+    let late = fixture!("rsa-1024-root").weak_keys().at(15 * 365 * DAY);
+    table.refused("weak-rsa-1024-root-expired", "Expired", late);
+    let client = fixture!("rsa-1024-root").weak_keys().client();
+    table.refused("weak-rsa-1024-wrong-purpose", "WrongPurpose", client);
+    let other = fixture!("rsa-1024-root").weak_keys().peer("other.example");
+    table.refused("weak-rsa-1024-wrong-name", "NameMismatch", other);
+    let mut damaged = fixture!("rsa-1024-root").weak_keys();
+    *damaged.chain[0].last_mut().unwrap() ^= 1; // of the signature
+    table.refused("weak-rsa-1024-wrong-signature", "BadSignature", damaged);
 }
 
 /// ML-DSA (FIPS 204, RFC 9881).

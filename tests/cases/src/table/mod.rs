@@ -74,6 +74,8 @@ fn row<'c>(
         reject_unknown: false,
         common_name: false,
         strict: false,
+        or_server: false,
+        weak_keys: false,
         core_only: false,
         expect: Expect::Refused("unset"),
         differs: Vec::new(),
@@ -114,6 +116,16 @@ impl Case {
     fn client(mut self) -> Self {
         self.purpose = Purpose::Client;
         self.nameless()
+    }
+
+    fn client_or_server(mut self) -> Self {
+        self.or_server = true;
+        self.client()
+    }
+
+    fn weak_keys(mut self) -> Self {
+        self.weak_keys = true;
+        self
     }
 
     fn crls(mut self, check: Check, crls: &[&Vec<u8>]) -> Self {
