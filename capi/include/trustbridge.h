@@ -266,6 +266,17 @@ typedef struct trustbridge_options {
    Whether the rules of OpenSSL's X509_V_FLAG_X509_STRICT apply too. An error where it is unsupported.
    */
   bool strict;
+  /*
+   With `clients`: whether a certificate for servers will do too, as clients have that are servers
+   themselves. Whoever has a server's certificate from a trust anchor can then log in as that server.
+   */
+  bool accept_server_auth;
+  /*
+   Whether RSA keys from 1024 bits, and RSA signatures with SHA-1 below the trust anchor, are accepted:
+   for devices that cannot be replaced. Both can be forged. The text of the verdict says what it was
+   needed for. An error where it is unsupported.
+   */
+  bool danger_allow_weak_keys;
 } trustbridge_options;
 
 #ifdef __cplusplus

@@ -36,6 +36,13 @@ pub struct Options {
     pub clients: bool,
     /// Whether the rules of OpenSSL's X509_V_FLAG_X509_STRICT apply too. An error where it is unsupported.
     pub strict: bool,
+    /// With `clients`: whether a certificate for servers will do too, as clients have that are servers
+    /// themselves. Whoever has a server's certificate from a trust anchor can then log in as that server.
+    pub accept_server_auth: bool,
+    /// Whether RSA keys from 1024 bits, and RSA signatures with SHA-1 below the trust anchor, are accepted:
+    /// for devices that cannot be replaced. Both can be forged. The text of the verdict says what it was
+    /// needed for. An error where it is unsupported.
+    pub danger_allow_weak_keys: bool,
 }
 
 impl Options {
@@ -58,7 +65,12 @@ impl Options {
             // SAFETY: as the caller promises for each list.
             unsafe { certificates(list) }.ok_or_else(|| bad_list(name))
         };
-        let purpose = if self.clients { Purpose::ClientAuth } else { Purpose::ServerAuth };
+        let purpose = match (self.clients, self.accept_server_auth) {
+            (true, true) => Purpose::ClientOrServerAuth,
+            (true, false) => Purpose::ClientAuth,
+            (false, false) => Purpose::ServerAuth,
+            (false, true) => return Err("accept_server_auth needs clients".to_owned()),
+        };
         let builder = Verifier::builder()
             .system_roots(!self.no_system_roots)
             .extra_roots(roots(self.extra_roots, "extra_roots")?)
@@ -67,7 +79,8 @@ impl Options {
             .purpose(purpose)
             // SAFETY: as the caller promises.
             .revocation(unsafe { self.revocation() }?)
-            .strict(self.strict);
+            .strict(self.strict)
+            .danger_allow_weak_keys(self.danger_allow_weak_keys);
         let pinned = roots(self.pinned, "pinned")?;
         let builder = pinned.into_iter().fold(builder, |builder, pin| builder.pinned_leaf(pin));
         builder.build().map_err(|error| error.to_string())

@@ -54,6 +54,11 @@ impl Program {
     }
 
     fn run(&self, args: &[&str]) -> String {
+        self.run_with(&[], args)
+    }
+
+    /// With these environment variables set.
+    fn run_with(&self, variables: &[&str], args: &[&str]) -> String {
         // What the process keeps for good, such as the snapshot of the store, is not lost.
         let kinds = "definite,indirect,possible";
         let mut command = if env::var_os("TRUSTBRIDGE_VALGRIND").is_some() {
@@ -66,7 +71,8 @@ impl Program {
         } else {
             Command::new(&self.path)
         };
-        let Output { status, stdout, stderr } = command.args(args).output().unwrap();
+        command.args(args).envs(variables.iter().map(|name| (name, "1")));
+        let Output { status, stdout, stderr } = command.output().unwrap();
         assert!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     }
@@ -134,6 +140,30 @@ fn a_program_in_c() {
         "status 23 kind Revoked openssl 23 depth 0\n",
         "revoked",
     );
+}
+
+#[test]
+fn weak_keys_and_clients_that_are_servers() {
+    let Some(program) = Program::compile("cc", C, "check.c") else { return };
+    let weak = |end: &str| {
+        format!("{}/../tests/cases/fixtures/rsa-1024-root-{end}.der", env!("CARGO_MANIFEST_DIR"))
+    };
+    let (root, leaf, now) = (weak("root"), weak("leaf"), time(0));
+    let args = ["example.com", &now, &root, "-", &leaf];
+    assert!(program.run(&args).contains("kind WeakKey "));
+    let output = program.run_with(&["WEAK_KEYS"], &args);
+    assert!(output.starts_with("status 0 "), "{output}");
+    assert!(output.contains("\nweak: RSA key of 1024 bits at depth 1 "), "{output}");
+
+    let root = make::ca("Root").self_signed();
+    let root_file = program.file("root", &root.der);
+    let server = program.file("server", &make::server().issued_by(&root).der);
+    // Its key usage is a CA's.
+    let neither = program.file("neither", &make::ca("Neither").issued_by(&root).der);
+    let check =
+        |leaf| program.run_with(&["CLIENT_OR_SERVER"], &["-", &time(0), &root_file, "-", leaf]);
+    assert!(check(&server).starts_with("status 0 "));
+    assert!(check(&neither).contains("kind WrongPurpose "));
 }
 
 #[test]

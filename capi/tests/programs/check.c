@@ -49,6 +49,9 @@ static void try_mistakes(const trustbridge_verifier *verifier, trustbridge_list 
         exit(13);
     trustbridge_string_free(error);
     options.extra_roots = list_of(NULL, 0);
+    options.accept_server_auth = true;
+    if (trustbridge_verifier_new(&options, &made, NULL) != TRUSTBRIDGE_INVALID_ARGUMENT) exit(24);
+    options.accept_server_auth = false;
     options.revocation_check = 3;
     if (trustbridge_verifier_new(&options, &made, NULL) != TRUSTBRIDGE_INVALID_ARGUMENT) exit(14);
     if (trustbridge_verifier_new(NULL, NULL, NULL) != TRUSTBRIDGE_INVALID_ARGUMENT) exit(15);
@@ -97,6 +100,8 @@ int main(int argc, char **argv) {
     options.size = sizeof options;
     options.no_system_roots = true;
     options.extra_roots = list_of(&root, 1);
+    options.clients = options.accept_server_auth = getenv("CLIENT_OR_SERVER") != NULL;
+    options.danger_allow_weak_keys = getenv("WEAK_KEYS") != NULL;
     if (strcmp(argv[4], "-") != 0) {
         crl = read_file(argv[4]);
         options.crls = list_of(&crl, 1);
