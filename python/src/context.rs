@@ -97,6 +97,17 @@ impl PyTrust {
         self.trust.set_heeds_distrust(yes);
     }
 
+    /// Whether weak keys are accepted, by connections made from now on.
+    #[getter]
+    fn weak_keys(&self) -> bool {
+        self.trust.weak_keys()
+    }
+
+    #[setter]
+    fn set_weak_keys(&self, weak_keys: bool) {
+        self.trust.set_weak_keys(weak_keys);
+    }
+
     /// Reads the environment variables of the system store again.
     fn reload_environment(&self, py: Python<'_>) -> PyResult<()> {
         self.trust.reload_environment(environment::read(py)?);

@@ -24,6 +24,7 @@ pub(crate) struct Trust {
 
 /// What was loaded and set so far.
 struct State {
+    weak_keys: bool,
     /// As it was when the context was made, or last reloaded.
     environment: Environment,
     system: bool,
@@ -46,6 +47,7 @@ struct State {
 /// One state of a context's trust. Contexts with the same have one between them, and so the
 /// verifiers made of it.
 pub(crate) struct Set {
+    weak_keys: bool,
     builder: VerifierBuilder,
     /// What the builder comes from, with the next two fields.
     variables: Arc<[(String, Option<OsString>)]>,
@@ -124,6 +126,7 @@ impl Set {
             && other.replacement.is_none()
             && self.system == other.system
             && self.heeds_distrust == other.heeds_distrust
+            && self.weak_keys == other.weak_keys
             // Each directory was found from where the program was when it was named.
             && self.intermediates.is_empty()
             && other.intermediates.is_empty()
@@ -200,6 +203,7 @@ impl Set {
             .strict(variant.strict)
             .danger_match_common_name(variant.common_name)
             .danger_ignore_validity(variant.ignore_validity)
+            .danger_allow_weak_keys(self.weak_keys)
             .build()
     }
 
@@ -220,10 +224,12 @@ impl Set {
 
 impl State {
     fn current(&mut self) -> Arc<Set> {
+        let weak_keys = self.weak_keys;
         let Self { environment, system, heeds_distrust, intermediates, replacement, .. } = self;
         let Self { roots, certifi, crls, .. } = self;
         Arc::clone(self.current.get_or_insert_with(|| {
             let set = Set {
+                weak_keys,
                 builder: environment.builder.clone().distribution_distrust(*heeds_distrust),
                 variables: Arc::clone(&environment.variables),
                 heeds_distrust: *heeds_distrust,
@@ -244,6 +250,7 @@ impl Trust {
     /// Trusts the system.
     pub(crate) fn new(environment: Environment) -> Self {
         let state = State {
+            weak_keys: false,
             environment,
             system: true,
             heeds_distrust: true,
@@ -308,6 +315,19 @@ impl Trust {
         let mut state = self.state();
         if state.heeds_distrust != yes {
             state.heeds_distrust = yes;
+            state.current = None;
+        }
+    }
+
+    /// Whether weak keys are accepted.
+    pub(crate) fn weak_keys(&self) -> bool {
+        self.state().weak_keys
+    }
+
+    pub(crate) fn set_weak_keys(&self, weak_keys: bool) {
+        let mut state = self.state();
+        if state.weak_keys != weak_keys {
+            state.weak_keys = weak_keys;
             state.current = None;
         }
     }

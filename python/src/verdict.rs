@@ -199,6 +199,12 @@ impl Verified {
         check_word(self.verified.revocation.requested)
     }
 
+    /// What was accepted only because of `danger_allow_weak_keys`, one text each.
+    #[getter]
+    fn weaknesses(&self) -> Vec<String> {
+        self.verified.weaknesses.iter().map(ToString::to_string).collect()
+    }
+
     /// The path for humans, on several lines.
     fn __str__(&self) -> String {
         self.verified.to_string()

@@ -17,7 +17,7 @@ use crate::verdict::{Rejected, Verdict};
 #[pyo3(signature = (
     chain_der, name, *, purpose, time, extra_roots, fallback_roots, system_trust,
     distribution_distrust, intermediates, pinned, crls, revocation, unknown_revocation,
-    ocsp_response, strict, common_name, searched
+    ocsp_response, strict, common_name, danger_allow_weak_keys, searched
 ))]
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn verify(
@@ -38,6 +38,7 @@ pub(crate) fn verify(
     ocsp_response: Vec<u8>,
     strict: bool,
     common_name: bool,
+    danger_allow_weak_keys: bool,
     searched: Vec<String>,
 ) -> PyResult<Verdict> {
     if chain_der.is_empty() {
@@ -59,7 +60,8 @@ pub(crate) fn verify(
         .purpose(parse_purpose(purpose)?)
         .revocation(revocation)
         .strict(strict)
-        .danger_match_common_name(common_name);
+        .danger_match_common_name(common_name)
+        .danger_allow_weak_keys(danger_allow_weak_keys);
     for pin in certs(pinned) {
         builder = builder.pinned_leaf(pin);
     }
@@ -84,7 +86,11 @@ fn parse_purpose(purpose: &str) -> PyResult<Purpose> {
     match purpose {
         "server" => Ok(Purpose::ServerAuth),
         "client" => Ok(Purpose::ClientAuth),
-        other => Err(wrong(format!("purpose: '{}', not 'server' or 'client'", escape(other)))),
+        "client_or_server" => Ok(Purpose::ClientOrServerAuth),
+        other => Err(wrong(format!(
+            "purpose: '{}', not 'server', 'client' or 'client_or_server'",
+            escape(other)
+        ))),
     }
 }
 

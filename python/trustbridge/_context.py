@@ -153,6 +153,26 @@ class SSLContext(_Settings):
         self._respects_cafile = False
         self._trust.system = bool(value)
 
+    @property
+    def danger_allow_weak_keys(self) -> bool:
+        """Whether RSA keys from 1024 bits, and RSA signatures with SHA-1 below the trust anchor,
+        are accepted: for devices that cannot be replaced. Both can be forged by those who have the
+        means.
+
+        Can be set at any time and holds for connections made from then on; no cipher string
+        implies it. A chain is first verified without it, and `verified.weaknesses` says what it
+        was needed for. Setting it raises ValueError in contexts for servers and where the system's
+        own verifier decides.
+        """
+        return self._trust is not None and self._trust.weak_keys
+
+    @danger_allow_weak_keys.setter
+    def danger_allow_weak_keys(self, value: bool) -> None:
+        if value and (self._trust is None or _select.SYSTEM_DECIDES):
+            raise ValueError(f"danger_allow_weak_keys: {self._why_no_weak_keys()}")
+        if self._trust is not None:
+            self._trust.weak_keys = bool(value)
+
     def _trust_system(self, value: bool) -> None:
         assert self._trust is not None
         self._trust.system = value

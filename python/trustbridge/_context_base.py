@@ -104,6 +104,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
         system_trust: bool = True,
         distribution_distrust: bool = True,
         intermediates: str | os.PathLike[str] | None = None,
+        danger_allow_weak_keys: bool = False,
         **kwargs: Any,
     ) -> _Self:
         # Everything is set up here: some subclasses do not call __init__.
@@ -125,6 +126,8 @@ class ContextBase(StdContext, metaclass=_ContextType):
                 self.hostname_checks_common_name = False
         elif intermediates is not None:
             raise ValueError("intermediates: a context for servers verifies no servers")
+        if danger_allow_weak_keys:
+            self.danger_allow_weak_keys = True
         return self
 
     #: Whether the client connections of this context are verified here.
@@ -171,6 +174,24 @@ class ContextBase(StdContext, metaclass=_ContextType):
     def _heed_distrust(self, value: bool) -> None:
         """Whether what the distribution distrusts is rejected from now on."""
         raise NotImplementedError
+
+    @property
+    def danger_allow_weak_keys(self) -> bool:
+        """Whether weak keys are accepted. Setting it raises ValueError in contexts for servers,
+        where the system's own verifier decides, and in OpenSSL mode."""
+        return False
+
+    @danger_allow_weak_keys.setter
+    def danger_allow_weak_keys(self, value: bool) -> None:
+        if value:
+            raise ValueError(f"danger_allow_weak_keys: {self._why_no_weak_keys()}")
+
+    def _why_no_weak_keys(self) -> str:
+        if not self._verifies_servers:
+            return "a context for servers is the standard library's"
+        if SYSTEM_DECIDES:
+            return "the system's verifier cannot accept weak keys"
+        return "OpenSSL mode has no such setting; the security level in set_ciphers decides"
 
     def load_verify_locations(
         self, cafile: Any = None, capath: Any = None, cadata: Any = None

@@ -57,6 +57,10 @@ class Trust:
     @distribution_distrust.setter
     def distribution_distrust(self, value: bool) -> None: ...
     @property
+    def weak_keys(self) -> bool: ...
+    @weak_keys.setter
+    def weak_keys(self, value: bool) -> None: ...
+    @property
     def roots(self) -> int: ...
     @property
     def crls(self) -> int: ...
@@ -106,6 +110,10 @@ class Verified:
     @property
     def revocation_requested(self) -> str:
         """What was requested to be checked for revocation: "off" (nothing), "leaf" or "chain"."""
+
+    @property
+    def weaknesses(self) -> list[str]:
+        """What was accepted only because of `danger_allow_weak_keys`, one text each."""
 
 @final
 class Certificate:
@@ -185,5 +193,6 @@ def verify(
     ocsp_response: bytes,
     strict: bool,
     common_name: bool,
+    danger_allow_weak_keys: bool,
     searched: list[str],
 ) -> Verified | Failure: ...

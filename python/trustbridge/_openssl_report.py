@@ -264,6 +264,8 @@ class Verified:
         #: What was checked for revocation, "off" (nothing), "leaf" or "chain", and requested.
         self.revocation = {both: "chain", leaf: "leaf"}.get(flags & both, "off")
         self.revocation_requested = self.revocation
+        #: Nothing here is accepted by `danger_allow_weak_keys`.
+        self.weaknesses: list[str] = []
 
     def __str__(self) -> str:
         lines = [f"  {index}: {one}" for index, one in enumerate(self.certificates)]

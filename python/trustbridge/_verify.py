@@ -29,7 +29,7 @@ def verify(
     chain_der: Iterable[bytes],
     name: str | None,
     *,
-    purpose: Literal["server", "client"] = "server",
+    purpose: Literal["server", "client", "client_or_server"] = "server",
     time: float | datetime | None = None,
     extra_roots: Iterable[bytes] = (),
     fallback_roots: Iterable[bytes] = (),
@@ -43,13 +43,15 @@ def verify(
     ocsp_response: bytes = b"",
     strict: bool = False,
     common_name: bool = False,
+    danger_allow_weak_keys: bool = False,
 ) -> _native.Verified:
     """Verifies a chain of certificates and returns the path that was built.
 
     chain_der -- certificates in DER: the peer's own first, the others in any order
     name -- DNS name or IP address that the first one must be valid for; with None the name is
         NOT checked: right for clients, dangerous for servers
-    purpose -- what the peer's certificate is used for
+    purpose -- what the peer's certificate is used for; "client_or_server": the peer is a client,
+        such as another server, that may have a server's certificate
     time -- when to verify, in seconds since 1970 or as a datetime with a time zone; now if None
     extra_roots -- trust anchors in DER beside the system's
     fallback_roots -- trust anchors that are trusted only while the system has no usable one
@@ -65,6 +67,9 @@ def verify(
     ocsp_response -- the OCSP response that the peer stapled, in DER
     strict -- also require what VERIFY_X509_STRICT requires
     common_name -- match the common name where there is no DNS subject alternative name
+    danger_allow_weak_keys -- also accept RSA keys from 1024 bits and RSA signatures with SHA-1
+        below the trust anchor, for devices that cannot be replaced: both can be forged.
+        `weaknesses` of the result says what it was needed for
 
     Raises VerificationError if the chain is not trusted or the verdict cannot be reached, and
     ValueError, with the argument's name, if an argument cannot be used.
@@ -74,7 +79,11 @@ def verify(
     """
     name = _ascii(name)
     if _select.SYSTEM_DECIDES:
-        _refuse_settings(strict=strict, common_name=common_name)
+        _refuse_settings(
+            strict=strict,
+            common_name=common_name,
+            danger_allow_weak_keys=danger_allow_weak_keys,
+        )
     time = _seconds(time)
     extra_roots = list(extra_roots)
     searched: list[str] = []
@@ -101,6 +110,7 @@ def verify(
         ocsp_response=bytes(ocsp_response),
         strict=strict,
         common_name=common_name,
+        danger_allow_weak_keys=danger_allow_weak_keys,
         searched=searched,
     )
     if isinstance(verdict, _native.Verified):

@@ -33,7 +33,7 @@ def verdict(case: dict) -> dict:
         verified = trustbridge.verify(
             ders("chain"),
             case["peer"],
-            purpose=case["purpose"].lower(),
+            purpose=case["purpose"],
             time=case["time"],
             extra_roots=ders("roots"),
             intermediates=ders("intermediates"),
@@ -44,6 +44,7 @@ def verdict(case: dict) -> dict:
             system_trust=False,
             strict=case["strict"],
             common_name=case["common_name"],
+            danger_allow_weak_keys=case["weak_keys"],
         )
     except trustbridge.VerificationError as error:
         assert error.report.startswith(str(error.args[1]).partition(": ")[2])

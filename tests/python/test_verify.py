@@ -65,6 +65,22 @@ def test_arguments_that_refuse(localhost, untrusted, change, kind):
     assert caught.value.kind in kind.split("|")
 
 
+def test_clients_that_are_servers(localhost, system_ca):
+    settings = {"name": None, "time": NOON}
+    client = system_ca.leaf(client=True)
+    for leaf, purposes in (
+        (localhost, ("server", "client_or_server")),
+        (client, ("client", "client_or_server")),
+    ):
+        for purpose in ("server", "client", "client_or_server"):
+            if purpose in purposes:
+                trustbridge.verify(leaf.chain_der, purpose=purpose, **settings)
+                continue
+            with pytest.raises(trustbridge.VerificationError) as caught:
+                trustbridge.verify(leaf.chain_der, purpose=purpose, **settings)
+            assert caught.value.kind == "WrongPurpose"
+
+
 def test_times(system_ca):
     begin, end = (datetime.datetime(year, 1, 1, tzinfo=UTC) for year in (2010, 2020))
     leaf = system_ca.leaf("a.test", not_before=begin, not_after=end)

@@ -49,6 +49,7 @@ NATIVE_ONLY = (
     "test_settings.py",
     "test_trust_source.py",
     "test_verify.py",
+    "test_weak_keys.py",
 )
 
 #: The mode that this interpreter comes to by itself, as whoever runs the tests knows it.
