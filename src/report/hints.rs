@@ -158,9 +158,7 @@ fn reissue_for(purpose: Purpose) -> &'static str {
             "Have the certificate reissued for TLS servers (extended key usage serverAuth)."
         }
         Purpose::ClientAuth => {
-            "Have the certificate reissued for TLS clients (extended key usage clientAuth). If the \
-             client is a server with a server's certificate, verify it with \
-             `Purpose::ClientOrServerAuth`."
+            "Have the certificate reissued for TLS clients (extended key usage clientAuth)."
         }
         Purpose::ClientOrServerAuth => {
             "Have the certificate reissued with the extended key usage clientAuth or serverAuth, and \

@@ -149,6 +149,7 @@ def told(module, chain, name, **settings) -> tuple:
         "ocsp_response": b"",
         "strict": False,
         "common_name": False,
+        "danger_allow_weak_keys": False,
         "searched": ["a place"],
     }
     try:

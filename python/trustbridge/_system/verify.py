@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CHOICES = {
-    "purpose": (("server", "client"), "'server' or 'client'"),
+    "purpose": (
+        ("server", "client", "client_or_server"),
+        "'server', 'client' or 'client_or_server'",
+    ),
     "revocation": (("off", "leaf", "chain"), "'off', 'leaf' or 'chain'"),
     "unknown_revocation": (("allow", "reject"), "'allow' or 'reject'"),
 }
@@ -41,6 +44,7 @@ def verify(
     ocsp_response: bytes,
     strict: bool,
     common_name: bool,
+    danger_allow_weak_keys: bool,
     searched: list[str],
 ) -> Verified | Failure:
     """Verifies a chain; the checked front of it is `trustbridge.verify`.
@@ -61,6 +65,10 @@ def verify(
         accepted, words = _CHOICES[argument]
         if value not in accepted:
             raise ValueError(f"{argument}: {escaped(value)}, not {words}")
+    if purpose == "client_or_server":
+        raise BadSetting("purpose: 'client_or_server' needs the native module")
+    if danger_allow_weak_keys:
+        raise BadSetting("danger_allow_weak_keys: the system's verifier cannot accept weak keys")
     _check_certificates("extra_roots", _bytes("extra_roots", extra_roots))
     _check_certificates("fallback_roots", _bytes("fallback_roots", fallback_roots))
     _check_certificates("pinned_leaf", _bytes("pinned", pinned))
