@@ -204,7 +204,7 @@ mod tests {
         let both = [Seen { log: [2; 32], time: 5 }, Seen { log: [1; 32], time: 15 }];
         assert_eq!(index.covering(&both), [0], "each filter once");
         assert_eq!(index.newest, 30);
-        assert_eq!(Index::parse(&super::tests::index(&[], &[])).unwrap(), Index::default());
+        assert_eq!(Index::parse(&tests::index(&[], &[])).unwrap(), Index::default());
     }
 
     #[test]
