@@ -157,7 +157,8 @@ impl VerifyError {
 
     /// The issuer whose certificate is missing: neither the peer sent it, nor is it among the
     /// intermediates or trust anchors. Filled for [`ErrorKind::UnknownIssuer`] and
-    /// [`ErrorKind::NoTrustAnchors`], unless the path ends with a self-issued certificate.
+    /// [`ErrorKind::NoTrustAnchors`], unless the path ends with a self-issued certificate. Always `None`
+    /// on Windows and Apple systems, whose verifiers do not say so.
     pub fn missing_issuer(&self) -> Option<MissingIssuer<'_>> {
         match &self.parts.fault.cause {
             Cause::MissingIssuer { issuer, advertised_at, .. } => {
