@@ -108,6 +108,18 @@ impl PyTrust {
         self.trust.set_weak_keys(weak_keys);
     }
 
+    /// Whether the revocation data that the distribution keeps on the disk is asked, by connections
+    /// made from now on.
+    #[getter]
+    fn distribution_revocation(&self) -> bool {
+        self.trust.asks_revocation()
+    }
+
+    #[setter]
+    fn set_distribution_revocation(&self, yes: bool) {
+        self.trust.set_asks_revocation(yes);
+    }
+
     /// Reads the environment variables of the system store again.
     fn reload_environment(&self, py: Python<'_>) -> PyResult<()> {
         self.trust.reload_environment(environment::read(py)?);

@@ -30,6 +30,8 @@ struct State {
     system: bool,
     /// Whether what the distribution distrusts is rejected.
     heeds_distrust: bool,
+    /// Whether the distribution's revocation data is asked.
+    asks_revocation: bool,
     /// Directories of untrusted intermediates.
     intermediates: Vec<PathBuf>,
     replacement: Option<Arc<Replacement>>,
@@ -49,9 +51,10 @@ struct State {
 pub(crate) struct Set {
     weak_keys: bool,
     builder: VerifierBuilder,
-    /// What the builder comes from, with the next two fields.
+    /// What the builder comes from, with the next three fields.
     variables: Arc<[(String, Option<OsString>)]>,
     heeds_distrust: bool,
+    asks_revocation: bool,
     intermediates: Vec<PathBuf>,
     system: bool,
     replacement: Option<Arc<Replacement>>,
@@ -127,6 +130,7 @@ impl Set {
             && self.system == other.system
             && self.heeds_distrust == other.heeds_distrust
             && self.weak_keys == other.weak_keys
+            && self.asks_revocation == other.asks_revocation
             // Each directory was found from where the program was when it was named.
             && self.intermediates.is_empty()
             && other.intermediates.is_empty()
@@ -225,14 +229,19 @@ impl Set {
 impl State {
     fn current(&mut self) -> Arc<Set> {
         let weak_keys = self.weak_keys;
-        let Self { environment, system, heeds_distrust, intermediates, replacement, .. } = self;
-        let Self { roots, certifi, crls, .. } = self;
+        let Self { environment, system, heeds_distrust, asks_revocation, .. } = self;
+        let Self { intermediates, replacement, roots, certifi, crls, .. } = self;
         Arc::clone(self.current.get_or_insert_with(|| {
             let set = Set {
                 weak_keys,
-                builder: environment.builder.clone().distribution_distrust(*heeds_distrust),
+                builder: environment
+                    .builder
+                    .clone()
+                    .distribution_distrust(*heeds_distrust)
+                    .distribution_revocation(*asks_revocation),
                 variables: Arc::clone(&environment.variables),
                 heeds_distrust: *heeds_distrust,
+                asks_revocation: *asks_revocation,
                 intermediates: intermediates.clone(),
                 system: *system,
                 replacement: replacement.clone(),
@@ -254,6 +263,7 @@ impl Trust {
             environment,
             system: true,
             heeds_distrust: true,
+            asks_revocation: true,
             intermediates: Vec::new(),
             replacement: None,
             roots: Unique::default(),
@@ -328,6 +338,19 @@ impl Trust {
         let mut state = self.state();
         if state.weak_keys != weak_keys {
             state.weak_keys = weak_keys;
+            state.current = None;
+        }
+    }
+
+    /// Whether the revocation data that the distribution keeps on the disk is asked.
+    pub(crate) fn asks_revocation(&self) -> bool {
+        self.state().asks_revocation
+    }
+
+    pub(crate) fn set_asks_revocation(&self, yes: bool) {
+        let mut state = self.state();
+        if state.asks_revocation != yes {
+            state.asks_revocation = yes;
             state.current = None;
         }
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use pki_types::CertificateDer;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
-use trustbridge::{CertificateSummary, RevocationCheck, VerifyError};
+use trustbridge::{
+    CertificateSummary, CrliteAnswer, RevocationCheck, RevocationSource, VerifyError,
+};
 
 // Values of OpenSSL 3's public headers.
 pub(crate) const X509_V_OK: i32 = 0;
@@ -203,6 +205,37 @@ impl Verified {
     #[getter]
     fn weaknesses(&self) -> Vec<String> {
         self.verified.weaknesses.iter().map(ToString::to_string).collect()
+    }
+
+    /// Who says that the end entity is not revoked: "crl", "ocsp-response" or "crlite"; None if
+    /// nobody does.
+    #[getter]
+    fn revocation_answered_by(&self) -> Option<&'static str> {
+        self.verified.revocation.answered_by.map(|source| match source {
+            RevocationSource::Crl => "crl",
+            RevocationSource::OcspResponse => "ocsp-response",
+            RevocationSource::Crlite => "crlite",
+            _ => "another source",
+        })
+    }
+
+    /// Until when that answer holds, in seconds since 1970; None if it does not say so.
+    #[getter]
+    fn revocation_until(&self) -> Option<u64> {
+        self.verified.revocation.until.map(|until| until.as_secs())
+    }
+
+    /// What the CRLite filters of the distribution say about the end entity: "not-revoked",
+    /// "not-covered", "no-timestamps", "stale" or "unusable"; None if they were not asked.
+    #[getter]
+    fn crlite(&self) -> Option<&'static str> {
+        self.verified.revocation.crlite.map(|answer| match answer {
+            CrliteAnswer::NotRevoked { .. } => "not-revoked",
+            CrliteAnswer::NotCovered => "not-covered",
+            CrliteAnswer::NoTimestamps => "no-timestamps",
+            CrliteAnswer::Stale { .. } => "stale",
+            _ => "unusable",
+        })
     }
 
     /// The path for humans, on several lines.

@@ -16,8 +16,9 @@ use crate::verdict::{Rejected, Verdict};
 #[pyfunction]
 #[pyo3(signature = (
     chain_der, name, *, purpose, time, extra_roots, fallback_roots, system_trust,
-    distribution_distrust, intermediates, pinned, crls, revocation, unknown_revocation,
-    ocsp_response, strict, common_name, danger_allow_weak_keys, searched
+    distribution_distrust, distribution_revocation, intermediates, pinned, crls, revocation,
+    unknown_revocation, ocsp_response, strict, common_name, danger_allow_weak_keys,
+    searched
 ))]
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn verify(
@@ -30,6 +31,7 @@ pub(crate) fn verify(
     fallback_roots: Vec<Vec<u8>>,
     system_trust: bool,
     distribution_distrust: bool,
+    distribution_revocation: bool,
     intermediates: Vec<Vec<u8>>,
     pinned: Vec<Vec<u8>>,
     crls: Vec<Vec<u8>>,
@@ -54,6 +56,7 @@ pub(crate) fn verify(
     let mut builder = environment::builder(py)?
         .system_roots(system_trust)
         .distribution_distrust(distribution_distrust)
+        .distribution_revocation(distribution_revocation)
         .extra_roots(certs(extra_roots))
         .fallback_roots(certs(fallback_roots))
         .intermediates(certs(intermediates))

@@ -103,7 +103,8 @@ class SSLContext(_Settings):
     `hostname_checks_common_name`, which is False here unless it is set. CERT_OPTIONAL means
     CERT_REQUIRED, as always for clients. Certificates loaded add to the system's, unless
     `system_trust` is False: then nothing else is trusted. On Unix, what the distribution distrusts
-    in addition to its bundle is rejected, unless `distribution_distrust` is False.
+    in addition to its bundle is rejected, unless `distribution_distrust` is False, and so is what
+    the CRLite filters on the disk list as revoked, unless `distribution_revocation` is False.
 
     `intermediates` is a directory of untrusted certificates, PEM or DER, that complete the chains
     of servers that do not send their intermediates. TRUSTBRIDGE_INTERMEDIATES_DIR in the
@@ -120,12 +121,13 @@ class SSLContext(_Settings):
     #: while there is none to complete.
     _completed: int | None = None
 
-    def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
+    def _set_up(self, system_trust: bool, heeds_distrust: bool, asks_revocation: bool) -> None:
         mode = _mode_for(self)
         self._mode, self._trust = mode, mode.trust
         _environment.apply(mode.trust)
         mode.trust.system = system_trust
         mode.trust.distribution_distrust = heeds_distrust
+        mode.trust.distribution_revocation = asks_revocation
 
     def _add_intermediates(self, path: str) -> None:
         assert self._trust is not None
@@ -194,6 +196,24 @@ class SSLContext(_Settings):
     def _heed_distrust(self, value: bool) -> None:
         assert self._trust is not None
         self._trust.distribution_distrust = value
+
+    @property
+    def distribution_revocation(self) -> bool:
+        """Whether the CRLite filters that the distribution keeps on the disk are asked, on Unix.
+        Always False in contexts for servers.
+
+        Can be set at any time and holds for connections made from then on. It has no effect where
+        the system's own verifier decides.
+        """
+        return self._trust is not None and self._trust.distribution_revocation
+
+    @distribution_revocation.setter
+    def distribution_revocation(self, value: bool) -> None:
+        ContextBase.distribution_revocation.__set__(self, value)  # type: ignore[attr-defined]
+
+    def _ask_revocation(self, value: bool) -> None:
+        assert self._trust is not None
+        self._trust.distribution_revocation = value
 
     def _connect(
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]

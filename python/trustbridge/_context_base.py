@@ -25,6 +25,7 @@ injected: type | None = None
 # Set by `inject_into_ssl`, for the contexts made from then on.
 respect_cafile = False
 distribution_distrust = True
+distribution_revocation = True
 
 PARTIAL_CHAIN = 0x80000
 #: For devices without a clock. The verifiers of Windows and Apple always check the time.
@@ -47,6 +48,10 @@ c_context: Any = _ssl._SSLContext
 
 def _heeds_distrust() -> bool:
     return injected is None or distribution_distrust
+
+
+def _asks_revocation() -> bool:
+    return injected is None or distribution_revocation
 
 
 class _ContextType(type):
@@ -103,6 +108,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
         *args: Any,
         system_trust: bool = True,
         distribution_distrust: bool = True,
+        distribution_revocation: bool = True,
         intermediates: str | os.PathLike[str] | None = None,
         danger_allow_weak_keys: bool = False,
         **kwargs: Any,
@@ -119,7 +125,11 @@ class ContextBase(StdContext, metaclass=_ContextType):
             self = StdContext.__new__(cls, protocol, *args, **kwargs)
         if self._verifies_servers:
             self._respects_cafile = injected is not None and respect_cafile and system_trust
-            self._set_up(bool(system_trust), distribution_distrust and _heeds_distrust())
+            self._set_up(
+                bool(system_trust),
+                distribution_distrust and _heeds_distrust(),
+                distribution_revocation and _asks_revocation(),
+            )
             if intermediates is not None:
                 self._add_intermediates(os.fsdecode(intermediates))
             if ssl.HAS_NEVER_CHECK_COMMON_NAME:
@@ -133,7 +143,7 @@ class ContextBase(StdContext, metaclass=_ContextType):
     #: Whether the client connections of this context are verified here.
     _verifies_servers = _VerifiesServers()
 
-    def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
+    def _set_up(self, system_trust: bool, heeds_distrust: bool, asks_revocation: bool) -> None:
         """Once, in contexts that verify servers, before anything else."""
         raise NotImplementedError
 
@@ -173,6 +183,23 @@ class ContextBase(StdContext, metaclass=_ContextType):
 
     def _heed_distrust(self, value: bool) -> None:
         """Whether what the distribution distrusts is rejected from now on."""
+        raise NotImplementedError
+
+    @property
+    def distribution_revocation(self) -> bool:
+        """Whether the CRLite filters that the distribution keeps on the disk are asked, on Unix.
+        Always False in contexts for servers."""
+        raise NotImplementedError
+
+    @distribution_revocation.setter
+    def distribution_revocation(self, value: bool) -> None:
+        if self._verifies_servers:
+            self._ask_revocation(bool(value))
+        elif value:
+            raise ValueError("a context for servers does not ask what the distribution has revoked")
+
+    def _ask_revocation(self, value: bool) -> None:
+        """Whether the distribution's CRLite filters are asked from now on."""
         raise NotImplementedError
 
     @property

@@ -28,7 +28,12 @@ def _making(make: Callable[[bool], Any], verified: bool) -> Callable[[], Any]:
     return lambda: make(verified)
 
 
-def inject_into_ssl(*, respect_cafile: bool = False, distribution_distrust: bool = True) -> None:
+def inject_into_ssl(
+    *,
+    respect_cafile: bool = False,
+    distribution_distrust: bool = True,
+    distribution_revocation: bool = True,
+) -> None:
     """Makes `ssl.SSLContext` the class of this package, for the whole process.
 
     `ssl.create_default_context()` and every library that makes its contexts after this call
@@ -42,6 +47,8 @@ def inject_into_ssl(*, respect_cafile: bool = False, distribution_distrust: bool
         default certificates.
     distribution_distrust -- with False, no context rejects what the distribution distrusts in
         addition to its bundle, unless its attribute of that name is set
+    distribution_revocation -- with False, no context asks the CRLite filters that the distribution
+        keeps on the disk, unless its attribute of that name is set
 
     Calling it again changes only these settings, for the contexts made from then on.
 
@@ -50,6 +57,7 @@ def inject_into_ssl(*, respect_cafile: bool = False, distribution_distrust: bool
     with _lock:
         _context_base.respect_cafile = respect_cafile
         _context_base.distribution_distrust = distribution_distrust
+        _context_base.distribution_revocation = distribution_revocation
         if _changes:
             return
         for owner, name, prop in _setters_by_global_name():
@@ -75,6 +83,7 @@ def extract_from_ssl() -> None:
         _context_base.injected = None
         _context_base.respect_cafile = False
         _context_base.distribution_distrust = True
+        _context_base.distribution_revocation = True
         if _changes:
             for module in _modules():
                 name = module.__name__

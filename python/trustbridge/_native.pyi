@@ -61,6 +61,10 @@ class Trust:
     @weak_keys.setter
     def weak_keys(self, value: bool) -> None: ...
     @property
+    def distribution_revocation(self) -> bool: ...
+    @distribution_revocation.setter
+    def distribution_revocation(self, value: bool) -> None: ...
+    @property
     def roots(self) -> int: ...
     @property
     def crls(self) -> int: ...
@@ -114,6 +118,20 @@ class Verified:
     @property
     def weaknesses(self) -> list[str]:
         """What was accepted only because of `danger_allow_weak_keys`, one text each."""
+
+    @property
+    def revocation_answered_by(self) -> str | None:
+        """Who says that the end entity is not revoked: "crl", "ocsp-response" or "crlite"; None if
+        nobody does."""
+
+    @property
+    def revocation_until(self) -> int | None:
+        """Until when that answer holds, in seconds since 1970 UTC; None if it does not say so."""
+
+    @property
+    def crlite(self) -> str | None:
+        """What the CRLite filters of the distribution say about the end entity: "not-revoked",
+        "not-covered", "no-timestamps", "stale" or "unusable"; None if they were not asked."""
 
 @final
 class Certificate:
@@ -185,6 +203,7 @@ def verify(
     fallback_roots: list[bytes],
     system_trust: bool,
     distribution_distrust: bool,
+    distribution_revocation: bool,
     intermediates: list[bytes],
     pinned: list[bytes],
     crls: list[bytes],

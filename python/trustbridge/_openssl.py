@@ -43,9 +43,9 @@ class SSLContext(ContextBase):
 
     Certificates loaded add to the system's, unless `system_trust` is False: then nothing else is
     trusted. A certificate that the distribution distrusts is not loaded, unless
-    `distribution_distrust` is False. Every certificate of the store is trusted, whether it has
-    signed itself or not: VERIFY_X509_PARTIAL_CHAIN is on, whatever `verify_flags` says, as in the
-    other modes.
+    `distribution_distrust` is False. CRLite filters are not asked: `distribution_revocation` has no
+    effect. Every certificate of the store is trusted, whether it has signed itself or not:
+    VERIFY_X509_PARTIAL_CHAIN is on, whatever `verify_flags` says, as in the other modes.
     `hostname_checks_common_name` is False unless it is set.
 
     `intermediates` is a directory of untrusted certificates, PEM or DER, that complete the chains
@@ -78,7 +78,7 @@ class SSLContext(ContextBase):
     _untrusted: frozenset[bytes] = frozenset()
     _sessions: Sessions
 
-    def _set_up(self, system_trust: bool, heeds_distrust: bool) -> None:
+    def _set_up(self, system_trust: bool, heeds_distrust: bool, asks_revocation: bool) -> None:
         self._locks = {}
         self._sources, self._bundles = [], []
         self._files, self._in_directories, self._given = {}, set(), set()
@@ -141,6 +141,19 @@ class SSLContext(ContextBase):
                     "distribution_distrust cannot change once the context has been used"
                 )
             self._heeds_distrust = value
+
+    @property
+    def distribution_revocation(self) -> bool:
+        """Always False: nobody asks the CRLite filters of the distribution in this mode."""
+        return False
+
+    @distribution_revocation.setter
+    def distribution_revocation(self, value: bool) -> None:
+        ContextBase.distribution_revocation.__set__(self, value)  # type: ignore[attr-defined]
+
+    def _ask_revocation(self, value: bool) -> None:
+        if value:
+            raise ValueError("distribution_revocation: OpenSSL cannot ask CRLite filters")
 
     @property
     def verify_flags(self) -> ssl.VerifyFlags:

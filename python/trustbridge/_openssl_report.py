@@ -266,6 +266,11 @@ class Verified:
         self.revocation_requested = self.revocation
         #: Nothing here is accepted by `danger_allow_weak_keys`.
         self.weaknesses: list[str] = []
+        #: What was checked has been answered by CRLs; OpenSSL does not tell by which.
+        self.revocation_answered_by = None if self.revocation == "off" else "crl"
+        self.revocation_until: int | None = None
+        #: Nobody asks CRLite filters in this mode.
+        self.crlite: str | None = None
 
     def __str__(self) -> str:
         lines = [f"  {index}: {one}" for index, one in enumerate(self.certificates)]

@@ -35,6 +35,7 @@ def verify(
     fallback_roots: Iterable[bytes] = (),
     system_trust: bool = True,
     distribution_distrust: bool = True,
+    distribution_revocation: bool = True,
     intermediates: Iterable[bytes] = (),
     pinned: Iterable[bytes] = (),
     crls: Iterable[bytes] = (),
@@ -59,6 +60,8 @@ def verify(
     distribution_distrust -- with False, what the distribution distrusts in addition to its bundle
         is not rejected; it has no effect where an environment variable names the store, and on
         Windows and Apple systems
+    distribution_revocation -- with False, the CRLite filters that the distribution keeps on the
+        disk are not asked; they never are on Windows and Apple systems
     intermediates -- certificates that may help to build a path; not trusted
     pinned -- accept exactly these certificates of peers, and nothing else
     crls -- revocation lists in DER; nothing is ever fetched
@@ -102,6 +105,7 @@ def verify(
         fallback_roots=list(fallback_roots),
         system_trust=system_trust,
         distribution_distrust=distribution_distrust,
+        distribution_revocation=distribution_revocation,
         intermediates=list(intermediates),
         pinned=list(pinned),
         crls=list(crls),

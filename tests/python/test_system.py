@@ -141,6 +141,7 @@ def told(module, chain, name, **settings) -> tuple:
         "fallback_roots": [],
         "system_trust": False,
         "distribution_distrust": True,
+        "distribution_revocation": True,
         "intermediates": [],
         "pinned": chain[:1],
         "crls": [],

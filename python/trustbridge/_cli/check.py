@@ -59,13 +59,17 @@ def check(parsed: argparse.Namespace) -> int:
         return NO_CONNECTION
     assert verified is not None
     from .. import _environment
+    from .._openssl_report import moment
 
-    source = _environment.source_of(verified)
+    source, until = _environment.source_of(verified), verified.revocation_until
     if parsed.json:
         answer.update(
             trusted=True,
             source=source,
             revocation=verified.revocation,
+            revocation_answered_by=verified.revocation_answered_by,
+            revocation_until=until and moment(until),
+            crlite=verified.crlite,
             chain=certificates(verified),
         )
         print_json(answer)

@@ -109,6 +109,8 @@ class Trust:
         self._lock = allocate_lock()
         #: What a distribution distrusts: nothing, where the system's own verifier decides.
         self.distribution_distrust = True
+        #: Nothing, too.
+        self.distribution_revocation = True
         #: Whether weak keys are accepted: they are not, where the system's own verifier decides.
         self.weak_keys = False
         self._system = True

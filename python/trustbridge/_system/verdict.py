@@ -37,6 +37,11 @@ class Verified:
 
     __slots__ = ("_chain", "revocation", "revocation_requested", "source")
 
+    # The system does not say who has answered, and reads no CRLite filters.
+    revocation_answered_by: str | None = None
+    revocation_until: int | None = None
+    crlite: str | None = None
+
     def __init__(self, accepted: Accepted, requested: str, source: str | None = None) -> None:
         self._chain = [*accepted.path]
         self.source = source or accepted.source

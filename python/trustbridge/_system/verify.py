@@ -36,6 +36,7 @@ def verify(
     fallback_roots: list[bytes],
     system_trust: bool,
     distribution_distrust: bool,
+    distribution_revocation: bool,
     intermediates: list[bytes],
     pinned: list[bytes],
     crls: list[bytes],

@@ -4,6 +4,7 @@
 //! Only a test should panic as freely as this.
 
 pub mod crl;
+pub mod crlite;
 pub mod make;
 pub mod ml_dsa;
 mod openssl;

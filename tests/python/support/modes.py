@@ -22,6 +22,7 @@ _OPTION = "trustbridge-mode"
 NATIVE_ONLY = (
     "test_agreement.py",
     "test_cases.py",
+    "test_crlite.py",
     "test_cli.py",
     "test_cli_output.py",
     "test_cli_missing.py",

@@ -87,9 +87,10 @@ class Authority:
         not_after: datetime.datetime = FUTURE,
         key_usage: bool = True,
         critical: bool = True,
+        key: ec.EllipticCurvePrivateKey | None = None,
     ) -> None:
         self.subject = name(common_name)
-        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key = key or ec.generate_private_key(ec.SECP256R1())
         self.above: list[x509.Certificate] = []
         signer = issuer or self
         if issuer is not None and issuer.above_root:
@@ -142,6 +143,8 @@ class Authority:
         must_staple: bool = False,
         issuer_url: str | None = None,
         alone: bool = False,
+        serial: int | None = None,
+        extension: x509.ExtensionType | None = None,
     ) -> Leaf:
         key: Key = (
             rsa.generate_private_key(65537, rsa_bits)
@@ -154,7 +157,7 @@ class Authority:
             .subject_name(name(common_name))
             .issuer_name(self.subject)
             .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
+            .serial_number(serial or x509.random_serial_number())
             .not_valid_before(not_before)
             .not_valid_after(not_after)
             .add_extension(x509.BasicConstraints(False, None), critical=True)
@@ -170,6 +173,8 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([alt_name(text) for text in names]), critical=False
             )
+        if extension is not None:
+            builder = builder.add_extension(extension, critical=False)
         if must_staple:
             feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
             builder = builder.add_extension(feature, critical=False)
