@@ -239,7 +239,7 @@ fn a_response_of_the_issuer_fills_the_outcome() {
             for unknown in [Allow, Reject] {
                 let (kind, text) = Question { unknown, ..pki.ask(&chain, &staple) }.refused();
                 assert_eq!(kind, ErrorKind::Revoked);
-                assert!(text.ends_with("as revoked since 2027-01-14 08:00:00 UTC"), "{text}");
+                assert!(text.contains("as revoked since 2027-01-14 08:00:00 UTC"), "{text}");
             }
         }
     }
@@ -265,7 +265,7 @@ fn an_answer_holds_from_its_first_second_to_its_last() {
             Some(expected) => {
                 let (kind, text) = question.refused();
                 assert_eq!(kind, ErrorKind::RevocationUnknown);
-                assert!(text.ends_with(expected), "{text}");
+                assert!(text.contains(expected), "{text}");
                 assert_eq!(Question { unknown: Allow, ..question }.checked(), Off);
             }
         }
@@ -292,7 +292,7 @@ fn an_answer_about_another_certificate_says_nothing() {
         let staple = OcspSpec::new(&pki.issuing).single(id, status).make();
         let (kind, text) = pki.ask(&chain, &staple).refused();
         assert_eq!(kind, ErrorKind::RevocationUnknown);
-        assert!(text.ends_with(expected), "{text}");
+        assert!(text.contains(expected), "{text}");
     }
     // Several answers: any that says revoked counts.
     let spec = OcspSpec::new(&pki.issuing).single(cert_id(&pki.root, &[9], false), unknown());
@@ -382,7 +382,7 @@ fn what_cannot_be_used_says_why() {
         let question = pki.ask(&chain, &staple);
         let (kind, text) = question.refused();
         assert_eq!(kind, ErrorKind::RevocationUnknown);
-        assert!(text.ends_with(expected), "{text}");
+        assert!(text.contains(expected), "{text}");
         assert_eq!(Question { unknown: Allow, ..question.clone() }.checked(), Off);
         // It does not spoil what a CRL says.
         let crls = [Crl::new(pki.issuing.sign(&pki.issuing.crl_spec()))];
@@ -480,7 +480,7 @@ fn responses_of_openssl() {
             let error = ask(&good, now + 8 * 86_400).unwrap_err();
             assert!(error.to_string().contains("was due to be replaced by"), "{error}");
             let error = ask(&good, now - 3_600).unwrap_err();
-            assert!(error.to_string().ends_with("is not yet valid"), "{error}");
+            assert!(error.to_string().contains("is not yet valid"), "{error}");
             let bad = openssl(dir.path(), &pki, signer, true, options);
             assert_eq!(ask(&bad, now + 3_600).unwrap_err().kind(), ErrorKind::Revoked);
         }

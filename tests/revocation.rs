@@ -114,7 +114,7 @@ fn a_good_crl_is_not_made_useless_by_another() {
     let (kind, code, text) = refused(verdict(&pki, &[&foreign], Reject));
     assert_eq!((kind, code), (ErrorKind::BadRevocationData, 8));
     assert!(text.contains("CRL of 'CN=Issuer' issued 2027-01-15 07:59:00 UTC"), "{text}");
-    assert!(text.ends_with("was signed with another key"), "{text}");
+    assert!(text.contains("was signed with another key"), "{text}");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_crl_that_cannot_be_read_is_an_error_or_named() {
             verify(&chain, &pki.root, &crls, RevocationCheck::Leaf, UnknownRevocation::Reject);
         let (kind, _, text) = refused(verdict);
         assert_eq!(kind, ErrorKind::BadRevocationData);
-        assert!(text.ends_with(&format!("cannot be used: malformed {what}")), "{text}");
+        assert!(text.contains(&format!("cannot be used: malformed {what}")), "{text}");
     }
     // Another issuer's does no harm.
     let mut other = CrlSpec::new(pki.root_name.clone());

@@ -3,8 +3,9 @@
 //! Other modules say what is wrong as data; here it is put into words. Values from outside are in
 //! single quotes, as in OpenSSL's own messages.
 //!
-//! Tests: `tests/verifier.rs`, `tests/store.rs`.
+//! Tests: `report/tests.rs`, `tests/verifier.rs`, `tests/store.rs`.
 
+mod advice;
 mod crl;
 mod crlite;
 mod fault;
@@ -12,6 +13,8 @@ mod hints;
 mod kind;
 mod ocsp;
 mod setting;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -91,6 +94,14 @@ impl fmt::Display for VerifyError {
         }
         if let Some(fault) = fault::words(parts) {
             write!(f, ": {fault}")?;
+            // Of which certificate, where that has not been said.
+            let kind = parts.fault.kind;
+            if let (Some(subject), Some(depth)) = (&parts.subject, parts.fault.depth) {
+                let named = kind == ErrorKind::NameMismatch || kind.is_missing_path();
+                if !named && !fault.contains(subject.as_str()) {
+                    write!(f, " (depth {depth}: '{subject}')")?;
+                }
+            }
         } else if let Some(subject) = &parts.subject {
             write!(f, ": '{subject}'")?;
         }
