@@ -21,6 +21,7 @@ from pki import DER, Authority
 from test_cases import table
 from trustbridge import _native, _system
 from trustbridge._system import (
+    advice,
     algorithms,
     ask,
     certificate,
@@ -87,6 +88,41 @@ def test_messages():
 def test_names_of_inspecting_products():
     text = source("src/report/hints.rs", "const INSPECTING", "];")
     assert tuple(re.findall(r'^    "(.*)",$', text, re.MULTILINE)) == hints.INSPECTING
+
+
+@pytest.mark.parametrize("module", [advice, hints], ids=["advice", "hints"])
+def test_sentences_of_hints(module):
+    """What a hint says between its values is in the core's too."""
+    name = module.__name__.rpartition(".")[2]
+    core = re.sub(r"\\\n\s*", "", (SOURCES / f"src/report/{name}.rs").read_text("utf-8"))
+    core = core.replace("{CLOCK}", advice._CLOCK)
+    tree = ast.parse(inspect.getsource(module))
+    titles = {
+        ast.get_docstring(node, clean=False)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.FunctionDef))
+    }
+    said = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
+    ]
+    said = [text for text in said if text not in titles]
+    assert len(said) > 10
+    assert [text for text in said if text.strip() not in core] == []
+
+
+def test_every_fault_has_advice():
+    for purpose in ("server", "client"):
+        for kind in kinds.NUMBERS:
+            for depth in (None, 0, 1):
+                found = advice.advice(question.Fault(kind, depth), purpose)
+                assert (found is None) == (kind in checks.MISSING_PATH), kind
+        text = source("src/store/refusal.rs", "impl fmt::Display for Refusal", "\n}")
+        reasons = set(re.findall(r"Self::(\w+)", text)) - {"DistrustedBy", "DistrustedAfter"}
+        assert len(reasons) == 12
+        for reason in reasons:
+            assert advice.anchor("CN=a", "a file", question.Refusal(reason, "a"), purpose)
 
 
 def test_names_of_algorithms():

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from .advice import advice, anchor
 from .checks import MISSING_PATH
-from .question import SERVER
-from .words import refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .certificate import Certificate
-    from .question import NearMiss, Refused
+    from .question import Refused
 
 INTERMEDIATES_VARIABLE = "TRUSTBRIDGE_INTERMEDIATES_DIR"
 
@@ -66,53 +65,6 @@ INSPECTING = (
     "ssl-decrypt",
     "firewall",
 )
-_BY_KIND = {
-    "NoCertificate": "Set up the peer to send its certificate chain.",
-    "Expired": (
-        "The peer's operator must replace the expired certificate in the chain it sends. If the "
-        "date looks fine, check this machine's clock."
-    ),
-    "NotYetValid": "Check this machine's clock; it may be behind.",
-    "NameMismatch": (
-        "Connect with a name the certificate is valid for, or have the peer's certificate "
-        "reissued with this name as a subject alternative name."
-    ),
-    "Revoked": "Do not use this peer until its operator has replaced the certificate.",
-    "BadRevocationData": (
-        "Give the verifier a CRL of the certificate's issuer that can be used, or allow an "
-        "unknown revocation status."
-    ),
-    **dict.fromkeys(
-        ("RevocationUnknown", "RevocationOutdated"),
-        "Give the verifier a current CRL of the certificate's issuer, or allow an unknown "
-        "revocation status.",
-    ),
-    "Distrusted": "The store distrusts this certificate. Ask the administrator of this machine.",
-    "PinMismatch": (
-        "If the peer's operator has changed the certificate on purpose, pin the new one."
-    ),
-    "BadSignature": (
-        "The chain is damaged, or the certificates do not form a chain. Have the peer send the "
-        "intermediates of the CA that issued its certificate."
-    ),
-    **dict.fromkeys(
-        ("UnsupportedAlgorithm", "WeakKey"),
-        "Have the certificate reissued with RSA of 2048 bits or more, P-256 or P-384, and SHA-256 "
-        "or better.",
-    ),
-    "CaAsEndEntity": (
-        "Have a certificate issued for the peer itself, or put exactly this certificate into the "
-        "store if it is meant to be trusted on its own."
-    ),
-}
-_EXPIRED_LEAF = (
-    "The peer's operator must renew the certificate. If the date looks fine, check this machine's "
-    "clock."
-)
-_REISSUE = {
-    SERVER: "Have the certificate reissued for TLS servers (extended key usage serverAuth).",
-    "client": "Have the certificate reissued for TLS clients (extended key usage clientAuth).",
-}
 _NOTHING_TRUSTED = (
     "Nothing is trusted: give CA certificates to `extra_roots`, or turn on the system's trust "
     "anchors with `system_roots`."
@@ -131,28 +83,22 @@ def hints(refused: Refused, path: Sequence[Certificate], purpose: str) -> list[s
             f"advertised at {url}; save it in a directory and give that to `intermediates_dir`, or "
             f"name the directory in {INTERMEDIATES_VARIABLE}."
         )
-    if fault.kind == "NotStandardsCompliant" and fault.cause == "AppleRules":
-        found.append(
-            "Have the certificate reissued within the rules of Apple's systems, or accept exactly "
-            "this one with `pinned_leaf`."
-        )
     if fault.kind in MISSING_PATH:
-        found += _missing_path(refused, path, url is not None)
-    if fault.kind == "Expired" and fault.depth == 0:
-        found.append(_EXPIRED_LEAF)
-    elif fault.kind == "WrongPurpose":
-        found.append(_REISSUE[purpose])
-    elif fault.kind in _BY_KIND:
-        found.append(_BY_KIND[fault.kind])
-    return found
+        found += _missing_path(refused, path, purpose, url is not None)
+    what = advice(fault, purpose)
+    return found if what is None else [*found, what]
 
 
-def _missing_path(refused: Refused, path: Sequence[Certificate], advertised: bool) -> list[str]:
+def _missing_path(
+    refused: Refused, path: Sequence[Certificate], purpose: str, advertised: bool
+) -> list[str]:
     """Where no path to a trust anchor was found: what is wrong with the store, with the candidates,
     and who may be missing."""
     kind, depth = refused.fault.kind, refused.fault.depth
     found = [_NOTHING_TRUSTED] if kind == "NoTrustAnchors" else []
-    found += map(_near_miss, refused.near_misses)
+    found += [
+        anchor(miss.subject, miss.source, miss.reason, purpose) for miss in refused.near_misses
+    ]
     if any(place.empty for place in refused.places) and kind != "NoTrustAnchors":
         found.append("Part of the store could not be read; see the problems listed above.")
     root = path[-1].issuer_text() if path else ""
@@ -163,6 +109,9 @@ def _missing_path(refused: Refused, path: Sequence[Certificate], advertised: boo
             "connections. Ask your administrator for its root certificate and install it in the "
             "system's store."
         )
+    # An entry of this name is in the store already; its hint is above.
+    if any(miss.subject == root for miss in refused.near_misses):
+        return found
     if kind == "UnknownIssuer" and depth == 0 and not advertised:
         found.append(
             f"Either the peer did not send the intermediate '{root}', or '{root}' is a private "
@@ -183,19 +132,3 @@ def _missing_path(refused: Refused, path: Sequence[Certificate], advertised: boo
             "`pinned_leaf`."
         )
     return found
-
-
-def _near_miss(miss: NearMiss) -> str:
-    there, reason = f"'{miss.subject}' in {miss.source}", miss.reason.reason
-    if reason in ("Expired", "NotYetValid"):
-        return (
-            f"Replace {there}; its CA should have a newer certificate. Check this machine's clock."
-        )
-    if reason == "DifferentKey":
-        return (
-            f"{there} is an older or newer CA of the same name: install the one that issued this "
-            "chain."
-        )
-    if reason == "NotACa":
-        return f"{there} cannot issue certificates: install the CA certificate instead."
-    return f"{there} was ignored: {refusal(miss.reason)}."

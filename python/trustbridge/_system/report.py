@@ -5,6 +5,7 @@ Causes that no system's verifier has, such as those about signatures, are not he
 
 from __future__ import annotations
 
+from .advice import USAGES
 from .algorithms import named
 from .certificate import Certificate, packed, read
 from .checks import MISSING_PATH
@@ -24,7 +25,6 @@ _SHOWN_NAMES = 6
 #: Where no path was built: how much of the chain is shown, and read for it.
 _ENOUGH, _MOST_READ = 10, 100
 _IP_ADDRESS_MISMATCH, _CA_KEY_TOO_SMALL = 64, 67
-_USAGES = {SERVER: "serverAuth", "client": "clientAuth"}
 
 _CAUSES = {
     "TooManyCertificates": "{sent} certificates were sent, the limit is {limit}",
@@ -94,6 +94,10 @@ class Report:
         words = self._cause()
         if words is not None:
             parts.append(f": {words}")
+            # Of which certificate, where that has not been said.
+            named = fault.kind == "NameMismatch" or fault.kind in MISSING_PATH
+            if self._subject is not None and not named and self._subject not in words:
+                parts.append(f" (depth {fault.depth}: '{self._subject}')")
         elif self._subject is not None:
             parts.append(f": '{self._subject}'")
         if refused.near_misses:
@@ -108,7 +112,7 @@ class Report:
         """The full report on several lines. No trailing line break."""
         refused = self._refused
         peer = "no name" if self._name is None else f"the name '{self._name}'"
-        usage = _USAGES[self._purpose]
+        usage = USAGES[self._purpose]
         lines = [self.line(), "", f"Checked for {peer} and {usage} at {moment(self._time)}:"]
         for depth, cert in enumerate(self._path):
             mark = ">" if self._fault.depth == depth else " "
@@ -148,7 +152,7 @@ class Report:
             for name, value in fault.facts.items()
         }
         it = "it" if self._subject is None else f"'{self._subject}'"
-        return _CAUSES[fault.cause].format(it=it, usage=_USAGES[self._purpose], **facts)
+        return _CAUSES[fault.cause].format(it=it, usage=USAGES[self._purpose], **facts)
 
 
 def verified(path: Sequence[bytes], source: str) -> str:
