@@ -42,7 +42,7 @@ help:
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
 	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows test-pip-own'
 	@echo '  make preview-wheels'
-	@echo '  make test-differential test-peers'
+	@echo '  make test-differential test-peers test-upki'
 
 .PHONY: test
 test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets test-release
@@ -82,6 +82,7 @@ lint: install
 test-rust: setup
 	$(CLEAN) cargo test --locked $(CRATES) --exclude trustbridge-python
 	$(CLEAN) cargo test --locked --features crlite --test crlite
+	$(CLEAN) cargo test --locked --features crlite --test fuzz_smoke crlite
 	$(CLEAN) scripts/check-providers
 	$(CLEAN) scripts/check-package
 
@@ -173,6 +174,10 @@ test-suites: setup-python
 .PHONY: test-differential
 test-differential:
 	$(CLEAN) tests/occasional/differential
+
+.PHONY: test-upki
+test-upki:
+	cargo test --locked --manifest-path tests/upki/Cargo.toml
 
 .PHONY: test-peers
 test-peers: setup
