@@ -142,6 +142,8 @@ pub use policy::{
     UnknownRevocation,
 };
 pub use revocation::Crl;
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+pub use revocation::crlite::check_crlite_index;
 pub use store::{
     DistrustSource, Place, Problem, Refusal, SearchedIntermediates, Source, StoreEntry,
     SystemStore, TrustSettings, files, pem,

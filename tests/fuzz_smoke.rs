@@ -153,6 +153,22 @@ fn p11kit_survives_mutations() {
     }
 }
 
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+#[test]
+fn crlite_survives_mutations() {
+    let first: &[_] = &[([1; 32], 10, 20), ([4; 32], 0, u64::MAX)];
+    let valid = trustbridge_cases::crlite::index(&[
+        ("20261128-0-default.filter", first),
+        ("20261128-1-default.filter.delta", &[([1; 32], 20, 30)]),
+        ("a", &[]),
+    ]);
+    assert_eq!(entry::crlite(&valid), Some(3), "the input that is mutated is good");
+    let mut random = Random(0x6372_6c69_7465_667a);
+    for _ in 0..rounds() {
+        entry::crlite(&random.mutate(&valid));
+    }
+}
+
 #[test]
 fn crl_survives_mutations() {
     let ca = ca("issuing").self_signed();

@@ -53,6 +53,21 @@ pub(crate) fn p11kit(data: &[u8]) -> usize {
     statements
 }
 
+/// The reader of indexes of CRLite caches on arbitrary bytes. Returns how many filters it names.
+#[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
+pub(crate) fn crlite(data: &[u8]) -> Option<usize> {
+    match trustbridge::check_crlite_index(data) {
+        Ok(filters) => {
+            assert!(14 + 32 * filters <= data.len(), "their names are in it");
+            Some(filters)
+        }
+        Err(reason) => {
+            assert!(!reason.is_empty());
+            None
+        }
+    }
+}
+
 /// The reader of CRLs on arbitrary bytes. Returns whether it could be used.
 pub(crate) fn crl(data: &[u8]) -> bool {
     let crl = Crl::new(data.to_vec());

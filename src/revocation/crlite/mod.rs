@@ -147,6 +147,12 @@ impl Crlite {
     }
 }
 
+/// Reads the index of a CRLite cache, as upki writes it: how many filters it names, or what is wrong with
+/// it. For an index that is to be installed; the filters are not read.
+pub fn check_crlite_index(index: &[u8]) -> Result<usize, &'static str> {
+    index::Index::parse(index).map(|index| index.names.len())
+}
+
 /// The lock, unless a thread held it while the process was forked.
 fn lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     for _ in 0..1_000 {
