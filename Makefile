@@ -177,7 +177,7 @@ test-differential:
 
 .PHONY: test-upki
 test-upki:
-	cargo test --locked --manifest-path tests/upki/Cargo.toml
+	cargo test --locked --manifest-path tests/upki/Cargo.toml --target-dir target/upki
 
 .PHONY: test-peers
 test-peers: setup
