@@ -42,16 +42,20 @@ def check(parsed: argparse.Namespace) -> int:
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     answer: dict[str, Any] = {"host": host, "port": port, "trusted": False}
     after: list[str] = []
+    rejected = None
     try:
         try:
             verified = connect(parsed, answer, (host, port), parsed.intermediates)
         except ssl.SSLCertVerificationError as error:
             if not parsed.fetch_missing:
-                return refused(parsed, answer, error)
+                rejected = error
+                raise
             verified = again(parsed, answer, (host, port), error, after)
             if verified is None:
                 return NOT_TRUSTED
     except (OSError, UnicodeError, ValueError) as error:
+        if rejected is not None:
+            return refused(parsed, answer, rejected)
         if parsed.json:
             answer.update(trusted=None, error={"kind": "NoConnection", "message": words(error)})
             print_json(answer)
