@@ -56,6 +56,14 @@ def test_suite(tmp_path):
     assert " xfailed" in finished.stdout
 
 
+def test_no_revocation_data_is_asked(context):
+    """Nobody is told that it is."""
+    assert not context.distribution_revocation
+    context.distribution_revocation = False
+    with pytest.raises(ValueError, match="distribution_revocation"):
+        context.distribution_revocation = True
+
+
 def test_read_once_and_late(monkeypatch, context, trusted_server):
     reads = []
     read = _openssl_store.read_into
