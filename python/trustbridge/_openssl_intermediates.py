@@ -97,17 +97,21 @@ def _certificates(directory: str, problems: list[str]) -> Iterator[tuple[str, by
 
 def _names(der: bytes) -> tuple[Any, Any] | None:
     """Subject and issuer as OpenSSL compares them, or with fewer differences; None if this is not
-    exactly one CA certificate."""
+    exactly one CA certificate, or has a name that `ssl` cannot show."""
     scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         scratch.load_verify_locations(cadata=der)
-    except ssl.SSLError:
+        known = scratch.get_ca_certs()
+    except (ssl.SSLError, ValueError):
         return None
-    known = scratch.get_ca_certs()
     if len(known) != 1 or scratch.cert_store_stats()["x509"] != 1:
         return None
     return _folded(known[0]["subject"]), _folded(known[0]["issuer"])
 
 
 def _folded(name: Any) -> Any:
-    return [[(key, " ".join(value.split()).lower()) for key, value in part] for part in name]
+    """Without the order within a relative distinguished name, a SET, which OpenSSL sorts. A BIT
+    STRING is bytes."""
+    return [
+        sorted((key, " ".join(str(value).split()).lower()) for key, value in part) for part in name
+    ]
