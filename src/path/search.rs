@@ -111,9 +111,8 @@ impl<'a> Search<'a> {
     fn trusted_end_entity(&self, given: &Given<'_, 'a>) -> Option<Result<Verified, Box<Failure>>> {
         let Given { config, leaf, sets, .. } = *given;
         let entry = sets.iter().find_map(|set| {
-            set.with_subject(leaf.subject).find(|entry| {
-                entry.certificate().as_ref() == leaf.der && entry.distrust(config.purpose).is_none()
-            })
+            set.with_subject(leaf.subject)
+                .find(|entry| entry.is_trusted_end_entity(leaf.der, config.purpose))
         })?;
         let (anchor, granted) = (Anchor::from(entry), entry.grants(config.purpose));
         let verdict = checks::trusted_end_entity(leaf, config, self.peer, anchor, granted);

@@ -161,6 +161,11 @@ impl StoreEntry {
         settings.or_else(|| self.limits()?.refusal(purpose))
     }
 
+    /// Whether it is this certificate, and trusted as an end entity: its settings must not reject it.
+    pub(crate) fn is_trusted_end_entity(&self, leaf: &[u8], purpose: Purpose) -> bool {
+        self.certificate.as_ref() == leaf && self.distrust(purpose).is_none()
+    }
+
     /// The time since when the distribution does not trust it any more for new certificates, and
     /// the file that says so. A chain that ends here is rejected if its end entity's validity
     /// period begins later.

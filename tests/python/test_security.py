@@ -24,6 +24,13 @@ BEGIN, END = (datetime.datetime(year, 1, 1, tzinfo=UTC) for year in (2026, 2028)
 NOT_TRUSTED, NO_CHAIN = -67843, -25318
 EXPIRED, REVOKED, DENIED, WRONG_NAME, TOO_LONG = -67818, -67820, -67654, -67602, -67901
 SYSTEM, EXTRA, FALLBACK = "Apple's trust store", "the extra roots", "the fallback roots"
+#: Purposes trusted and rejected by a block, and whether a server is trusted.
+SETTINGS = [
+    (None, ("1.3.6.1.5.5.7.3.2",), True),
+    (None, ("1.3.6.1.5.5.7.3.1",), False),
+    (("1.3.6.1.5.5.7.3.1",), (), True),
+    (("1.3.6.1.5.5.7.3.2",), (), False),
+]
 TABLE = (ROOT / "src/platform/apple/codes.rs").read_text()
 
 
@@ -379,6 +386,15 @@ def test_a_leaf_trusted_whole_must_be_in_time_named_and_for_the_purpose(system, 
     assert kind(leaf, time=NOW - 10 * 365 * 86_400) == "NotYetValid"
     assert kind(leaf, name=None, purpose="client") == "WrongPurpose"
     assert kind(leaf, revocation="leaf", unknown_revocation="reject") == "RevocationUnknown"
+
+
+@pytest.mark.parametrize("trusted, rejected, accepted", SETTINGS)
+def test_a_leaf_whose_settings_reject_it_is_not_trusted(system, whole, trusted, rejected, accepted):
+    question = ask(whole)
+    question.roots = [Root(whole.der, EXTRA, (trusted, rejected))]
+    found = verdict(system, question, refuses(NOT_TRUSTED, whole))
+    assert isinstance(found, Accepted) == accepted
+    assert accepted or found.kind == "SelfSignedLeaf"
 
 
 def test_another_certificate_is_not_the_leaf(system, whole):

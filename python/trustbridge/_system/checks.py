@@ -73,6 +73,13 @@ def end_entity(cert: Certificate, question: Question) -> Fault | None:
     return None
 
 
+def own_end_entity(question: Question, roots: Iterable[Root]) -> Root | None:
+    """The trust anchor of the caller's that is the end entity itself, if its settings do not reject
+    it."""
+    der, purpose = question.leaf.der, question.purpose
+    return next((root for root in roots if root.der == der and not distrust(root, purpose)), None)
+
+
 def trusted_end_entity(question: Question, root: Root) -> Accepted | Fault:
     """The end entity is itself a trust anchor of the caller's, or pinned: it is trusted whole,
     whoever issued it. What it says about itself still holds."""

@@ -118,7 +118,7 @@ class _Search:
         refused = own or refused
         # A certificate of the caller's that is the end entity itself is trusted whole, whoever
         # issued it, unless its revocation has been decided on.
-        root = self._own_root(self._leaf.der)
+        root = checks.own_end_entity(question, self._own)
         if root is not None and checks.rank(refused.kind) < checks.RANK["RevocationUnknown"]:
             verdict = checks.trusted_end_entity(question, root)
             return Refused(verdict) if isinstance(verdict, Fault) else verdict

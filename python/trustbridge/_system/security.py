@@ -104,10 +104,10 @@ def _verify(question: Question, chain: Chain) -> Accepted | Refused:
             break
 
     if refused is None or refused.kind in _YIELDS:
-        for root in roots:
-            if root.der == question.leaf.der:
-                whole = checks.trusted_end_entity(question, root)
-                return whole if isinstance(whole, Accepted) else Refused(whole)
+        root = checks.own_end_entity(question, roots)
+        if root is not None:
+            whole = checks.trusted_end_entity(question, root)
+            return whole if isinstance(whole, Accepted) else Refused(whole)
     if refused is None:
         refused = Refused(Fault("NoTrustAnchors", 0), path=[question.leaf])
     _add_evidence(question, roots, refused)

@@ -177,8 +177,8 @@ pub(super) fn verify(
     }
 
     if failure.as_ref().is_none_or(|failure| yields_to_trusted_end_entity(failure.kind())) {
-        let same = |entry: &&StoreEntry| entry.certificate().as_ref() == leaf.der;
-        if let Some(entry) = roots(config).find(same) {
+        let whole = |entry: &&StoreEntry| entry.is_trusted_end_entity(leaf.der, config.purpose);
+        if let Some(entry) = roots(config).find(whole) {
             return checks::trusted_end_entity(leaf, config, peer, Anchor::from(entry), false)
                 .map_err(Into::into);
         }

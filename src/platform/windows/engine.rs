@@ -140,7 +140,11 @@ impl<'a> Search<'a> {
         // A certificate of the caller's that is the end entity itself is trusted whole, whoever
         // issued it, unless its revocation has been decided on.
         if refusal.kind().rank() < ErrorKind::RevocationUnknown.rank() {
-            if let Some(entry) = self.own_entry(self.leaf.der) {
+            let (leaf, purpose) = (self.leaf, self.config.purpose);
+            let mut same_subject = self.own_sets().flat_map(|set| set.with_subject(leaf.subject));
+            if let Some(entry) =
+                same_subject.find(|entry| entry.is_trusted_end_entity(leaf.der, purpose))
+            {
                 let anchor = Anchor::from(entry);
                 return checks::trusted_end_entity(
                     self.leaf,

@@ -16,7 +16,7 @@ use crate::cert::time::Timestamp;
 use crate::complete::complete;
 use crate::error::{Parts, VerifyError};
 use crate::fault::AppleRule;
-use crate::store::Refusal;
+use crate::store::{Refusal, TrustSettings};
 use crate::verifier::Verifier;
 
 /// 2027-01-15 08:00:00 UTC.
@@ -538,6 +538,26 @@ fn a_leaf_trusted_whole_must_be_in_time_named_and_for_the_purpose() {
     };
     let required = with_extra(&[&leaf]).revocation(revocation).into_config();
     assert_eq!(kind(&whole(&leaf, None, required)), ErrorKind::RevocationUnknown);
+}
+
+#[test]
+fn a_leaf_among_the_extra_roots_whose_settings_reject_it_is_not_trusted() {
+    let leaf = self_signed(server_params(NOW - DAY, NOW + DAY));
+    let (server, client) = ("1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.5.7.3.2".to_owned());
+    for (trusted, rejected, accepted) in [
+        (None, vec![client.clone()], true),
+        (None, vec![server.clone()], false),
+        (Some(vec![server]), vec![], true),
+        (Some(vec![client]), vec![], false),
+    ] {
+        let settings = TrustSettings { trusted, rejected };
+        let extra = [(leaf.der.clone(), Some(settings.clone()))];
+        let config = Verifier::builder().extra_roots_with_trust(extra).into_config();
+        let outcome = run(&config, &[&leaf], vec![refuses(NOT_TRUSTED, &[&leaf])]);
+        let found = outcome.0.map(|_| ()).map_err(|error| error.kind());
+        let expected = if accepted { Ok(()) } else { Err(ErrorKind::SelfSignedLeaf) };
+        assert_eq!(found, expected, "{settings:?}");
+    }
 }
 
 #[test]
