@@ -285,7 +285,9 @@ class Store(_Owned):
         try:
             while context:
                 yield _der(context.contents)
-                context = following(self.value, context)  # which frees the one before
+                # It frees the one before, also if an interrupt comes before it is assigned.
+                previous, context = context, None
+                context = following(self.value, previous)
         finally:
             if context:
                 _call["CertFreeCertificateContext"](context)
