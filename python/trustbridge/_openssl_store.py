@@ -13,6 +13,7 @@ import stat
 from binascii import a2b_base64
 
 from ._files import absolute
+from ._openssl_der import identity
 from ._openssl_report import escape
 from ._std import StdContext
 
@@ -63,9 +64,11 @@ _MAX_FILE_BYTES = 256 << 20
 # Compiled when they are used: that takes longer than the rest of the import.
 HASHED = r"(?a:[0-9a-f]{8}\.[0-9]+)"
 HASHED_CRL = r"(?a:[0-9a-f]{8}\.r[0-9]+)"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BEGIN = rb"-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----"
 # No dash within: a search goes no further than the next marker, and no marker is taken for content.
-_BLOCK = rb"(?m)^" + _BEGIN + rb"[ \t\r]*\n([^-]*)^-----END \1?CERTIFICATE-----"
+# OpenSSL ignores every control character after a marker.
+_BLOCK = rb"(?m)^" + _BEGIN + rb"[\x00-\x09\x0b-\x20]*\n([^-]*)^-----END \1?CERTIFICATE-----"
 
 
 class Place:
@@ -210,8 +213,9 @@ def read_file(
             return
         if distrust is not None and distrust.takes_away:
             with open(path, "rb") as file:
-                pem = file.read(_MAX_FILE_BYTES)
-            if found := _distrusted(pem, distrust):
+                pem = file.read(_MAX_FILE_BYTES).removeprefix(_BYTE_ORDER_MARK)
+            found, complete = _distrusted(path, pem, distrust)
+            if found or not complete:
                 _salvage(context, path, pem, source, found)
                 source.distrusted.update(found)
                 return
@@ -224,18 +228,28 @@ def read_file(
         source.problems.append(f"{path}: {error.strerror or error}")
 
 
-def _distrusted(pem: bytes, distrust: Distrust) -> dict[bytes, str]:
-    """The certificates of a file that are distrusted, and the file that says so."""
-    found = {}
+def _distrusted(path: str, pem: bytes, distrust: Distrust) -> tuple[dict[bytes, str], bool]:
+    """The certificates of a file that are distrusted and the file that says so, and whether these
+    are all: OpenSSL's reader of PEM takes more for a certificate."""
+    found, seen = {}, set()
     for block in re.finditer(_BLOCK, pem):
         try:
             der = _certificate(a2b_base64(block[2]))
         except ValueError:
             continue
+        if identity(der) is not None:
+            seen.add(der)
         file = distrust.file_against(der)
         if file is not None:
             found[der] = file
-    return found
+    scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        scratch.load_verify_locations(path)
+    except ssl.SSLError:
+        return found, False
+    # Only those of CAs are told, but all are counted.
+    complete = seen.issuperset(scratch.get_ca_certs(True)) and certificates_in(scratch) <= len(seen)
+    return found, complete
 
 
 def _salvage(
@@ -250,8 +264,7 @@ def _salvage(
     Trust settings cannot be given to OpenSSL in this way, so a certificate that has some, anywhere
     in the file, is ignored.
     """
-    if pem.startswith(b"\xef\xbb\xbf"):
-        pem = pem[3:]
+    pem = pem.removeprefix(_BYTE_ORDER_MARK)
     plain: list[bytes] = []
     with_settings: list[bytes] = []
     blocks = list(re.finditer(_BLOCK, pem))
@@ -263,18 +276,20 @@ def _salvage(
             continue
         (with_settings if block[1] == b"TRUSTED " else plain).append(der)
     if len(re.findall(_BEGIN, pem)) != len(blocks):
-        source.problems.append(f"{path}: a certificate is cut off")
+        source.problems.append(f"{path}: a certificate is truncated")
     settled = set(map(_certificate, with_settings))
     for der in plain:
         if _certificate(der) in settled or _certificate(der) in leave_out:
             continue
         try:
+            if identity(_certificate(der)) is None:  # BER: it could not be compared
+                raise ssl.SSLError
             StdContext.load_verify_locations(context, cadata=ssl.DER_cert_to_PEM_cert(der))
         except ssl.SSLError:
             source.problems.append(f"{path}: a certificate cannot be read")
     if with_settings:
         why = "contains distrusted certificates" if leave_out else "is damaged"
-        source.problems.append(f"{path}: the file {why}, so trust settings do not count")
+        source.problems.append(f"{path}: the file {why}, so trust settings were ignored")
     if not plain and not with_settings:
         source.problems.append(f"{path}: no certificate")
 

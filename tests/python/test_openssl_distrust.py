@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from openssl_contexts import ROOT
 from pki import DER, PEM, Authority
 from servers import Server, server_context
 from test_distrust import CONNECT
-from trustbridge import _openssl_distrust, _openssl_p11kit
+from trustbridge import _openssl_distrust, _openssl_p11kit, _openssl_store
 
 ALONE = "import trustbridge._mode as mode; mode.HANDSHAKE_MODE = 'openssl'\n"
 STORE = ALONE + "import sys; from trustbridge._cli import main; sys.exit(main(sys.argv[1:]))"
@@ -110,6 +111,54 @@ def test_what_is_distrusted_is_not_loaded(tmp_path):
         assert f"    CN=a bad root is distrusted by /{path}" in report
         assert outcomes(layout, leaves, ", distribution_distrust=False")[0] == ["trusted"] * 2
         (layout.root / path).unlink()
+
+
+def read_file(path, distrust):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    source = _openssl_store.Source("a store")
+    _openssl_store.read_file(context, str(path), source, distrust)
+    assert context.cert_store_stats()["x509"] == len(context.get_ca_certs())
+    return context.get_ca_certs(True), source
+
+
+def about(certificate) -> _openssl_distrust.Distrust:
+    distrust = _openssl_distrust.Distrust()
+    statement = _openssl_p11kit.AboutCertificate(certificate, True, None, [])
+    distrust.add("/a-file", [statement], [])
+    return distrust
+
+
+def test_openssl_reads_no_more_than_was_compared(tmp_path):
+    """Its reader of PEM takes more for a certificate than RFC 7468 does."""
+    good, bad = Authority("a good root"), Authority("a bad root")
+    marker = b"CERTIFICATE-----\n"
+    file = tmp_path / "bundle.pem"
+    for contents in (
+        b"\xef\xbb\xbf" + bad.pem + good.pem,
+        *(
+            bad.pem.replace(marker, marker.replace(b"\n", end), 1) + good.pem
+            for end in (b"\x0b\n", b"\0\n", b"\x1f\r\n", b" \t\x0c \n")
+        ),
+    ):
+        file.write_bytes(contents)
+        read, source = read_file(file, about(bad.der))
+        assert read == [good.der], contents
+        assert source.distrusted == {bad.der: "/a-file"} and not source.problems
+    # What only OpenSSL takes for this certificate is not loaded.
+    leaf = bad.leaf("localhost")
+    for one in (bad, leaf):  # OpenSSL does not tell of one that is no CA
+        file.write_bytes(good.pem + indefinite(one.der))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(file)
+        assert context.cert_store_stats()["x509"] == 2
+        read, source = read_file(file, about(one.der))
+        assert read == [good.der] and source.problems == [f"{file}: a certificate cannot be read"]
+
+
+def indefinite(der: bytes) -> bytes:
+    """A certificate in BER, as OpenSSL reads it too."""
+    pem = ssl.DER_cert_to_PEM_cert(b"\x30\x80" + der[4:] + b"\0\0")
+    return pem.encode()
 
 
 def der_integer(number: int) -> bytes:
