@@ -12,6 +12,7 @@ from time import time
 
 from . import _native
 from ._files import absolute
+from ._privileges import has_raised_privileges
 from ._select import SYSTEM_DECIDES
 from ._std import StdContext
 
@@ -88,6 +89,9 @@ class NamedStore:
 
 
 def _read() -> list[_Place]:
+    """What each variable names; nothing in a program with raised privileges."""
+    if has_raised_privileges():
+        return []
     found = []
     for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
         value = os.environ.get(variable)

@@ -14,7 +14,7 @@ import stat
 from binascii import a2b_base64
 
 from ._files import absolute
-from ._openssl_store import has_raised_privileges
+from ._privileges import has_raised_privileges
 from ._std import StdContext
 
 TYPE_CHECKING = False

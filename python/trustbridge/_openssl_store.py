@@ -15,6 +15,7 @@ from binascii import a2b_base64
 from ._files import absolute
 from ._openssl_der import identity
 from ._openssl_report import escape
+from ._privileges import has_raised_privileges
 from ._std import StdContext
 
 TYPE_CHECKING = False
@@ -58,7 +59,6 @@ DIRECTORIES = (
 
 #: What names another store than the system's default.
 VARIABLES = ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "SSL_CERT_DIR")
-_AUXILIARY_VECTOR, _AT_SECURE = "/proc/self/auxv", 23
 
 _MAX_FILE_BYTES = 256 << 20
 # Compiled when they are used: that takes longer than the rest of the import.
@@ -125,23 +125,6 @@ def system_places() -> list[Place]:
         named = any(os.environ.get(name) for name in VARIABLES)
         _places = places({} if named and has_raised_privileges() else os.environ)
     return _places
-
-
-def has_raised_privileges() -> bool:
-    """Whether the program has privileges that its caller does not have: set-user-ID, set-group-ID,
-    or capabilities of its file. Then the caller's variables do not decide what is trusted."""
-    if (os.getuid(), os.getgid()) != (os.geteuid(), os.getegid()):
-        return True
-    try:
-        with open(_AUXILIARY_VECTOR, "rb") as file:
-            vector = memoryview(file.read()).cast("L")
-    except PermissionError:
-        return True  # exactly such programs cannot read their own
-    except (OSError, TypeError):
-        return False  # not Linux
-    return any(
-        kind == _AT_SECURE and value for kind, value in zip(vector[::2], vector[1::2], strict=False)
-    )
 
 
 class Source:

@@ -65,6 +65,31 @@ def test_empty_variables_count_as_unset(monkeypatch):
     assert trust.system
 
 
+@needs_native
+def test_raised_privileges_ignore_the_variables(monkeypatch, other_file, tmp_path):
+    """The caller of a set-user-ID program must not decide what it trusts, nowhere."""
+    from trustbridge import _environment as environment
+    from trustbridge import _privileges
+    from trustbridge._system import intermediates
+
+    monkeypatch.setattr(environment, "replaces_system", True)
+    monkeypatch.setenv("SSL_CERT_FILE", other_file)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    monkeypatch.setenv("TRUSTBRIDGE_INTERMEDIATES_DIR", str(tmp_path))
+
+    def named():
+        return len(environment.apply(_native.Trust())), len(intermediates.from_environment())
+
+    assert named() == (2, 1)
+    for name in ("geteuid", "getegid"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, lambda: os.getuid() + os.getgid() + 1)
+            assert named() == (0, 0)
+    for name in ("getuid", "geteuid", "getgid", "getegid"):
+        monkeypatch.delattr(os, name)
+    assert not _privileges.has_raised_privileges(), "Windows has no such programs"
+
+
 def test_what_is_loaded_adds_to_a_variable(
     both, other_file, system_file, monkeypatch, tmp_path, elsewhere
 ):

@@ -18,7 +18,7 @@ from openssl_contexts import (
 )
 from pki import PAST, Authority, self_signed
 from servers import Server, exchange_socket, server_context
-from trustbridge import _openssl_store
+from trustbridge import _openssl_store, _privileges
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_places(tmp_path):
 
 def test_raised_privileges_ignore_the_variables(monkeypatch, tmp_path, system_file):
     """The caller of a set-user-ID program must not decide what it trusts."""
-    assert not _openssl_store.has_raised_privileges()
+    assert not _privileges.has_raised_privileges()
 
     def named():
         monkeypatch.setattr(_openssl_store, "_places", None)
@@ -78,7 +78,7 @@ def test_raised_privileges_ignore_the_variables(monkeypatch, tmp_path, system_fi
         patch.setattr(os, "getegid", lambda: os.getgid() + 1)
         assert named() == []
     vector = tmp_path / "auxv"
-    monkeypatch.setattr(_openssl_store, "_AUXILIARY_VECTOR", str(vector))
+    monkeypatch.setattr(_privileges, "_AUXILIARY_VECTOR", str(vector))
     for secure, expected in ((0, [system_file]), (1, [])):
         words = [6, 4096, 23, secure, 0, 0]
         vector.write_bytes(
@@ -91,7 +91,7 @@ def test_raised_privileges_ignore_the_variables(monkeypatch, tmp_path, system_fi
     def forbidden(*_):
         raise PermissionError
 
-    monkeypatch.setattr(_openssl_store, "open", forbidden, raising=False)
+    monkeypatch.setattr(_privileges, "open", forbidden, raising=False)
     assert named() == []
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+from .._privileges import has_raised_privileges
 from .certificate import Certificate, read
 from .name import same
 from .reading import read_der, read_pem, stamp_of
@@ -22,9 +23,7 @@ _MOST_ADDED, _MOST_PROBLEMS = 32, 20
 def from_environment() -> tuple[str, ...]:
     """The directory that the variable names, if any; none in a program with raised privileges."""
     value = os.environ.get(VARIABLE)
-    if not value or (hasattr(os, "geteuid") and os.geteuid() != os.getuid()):
-        return ()
-    return (os.path.abspath(value),)
+    return (os.path.abspath(value),) if value and not has_raised_privileges() else ()
 
 
 def find(directories: Sequence[str], chain: Sequence[bytes]) -> tuple[list[bytes], list[str]]:
