@@ -100,6 +100,8 @@ KINDS = {
 }
 _ENCODING_DER = 2
 _MISSING_PATH = (2, 18, 19, 20, 21)
+#: As far as the issuers that a peer sent are followed.
+_MOST_STEPS = 10
 
 
 def escape(text: str) -> str:
@@ -135,16 +137,19 @@ def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, tuple[str, 
     certificate is advertised."""
     if not sent:
         return None, None
+    by_subject: dict[_Name, list[dict[str, Any]]] = {}
+    for certificate in sent:
+        by_subject.setdefault(certificate["subject"], []).append(certificate)
     path = [sent[0]]
     while True:
-        known = [
-            other for other in sent if other["subject"] == path[-1]["issuer"] and other not in path
-        ]
-        if not known:
-            last = path[-1]
+        last = path[-1]
+        # All may have one name.
+        others = by_subject.get(last["issuer"], [])[: _MOST_STEPS + 1]
+        known = next((other for other in others if other not in path), None)
+        if known is None or len(path) > _MOST_STEPS:
             url = next(iter(last.get("caIssuers") or ()), None)
             return len(path) - 1, (name_text(last["issuer"]), url and escape(url))
-        path.append(known[0])
+        path.append(known)
 
 
 def _distrusting(issuer: str, searched: Sequence[_Searched]) -> str | None:

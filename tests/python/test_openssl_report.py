@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 
 import pytest
 from openssl_contexts import (
@@ -78,3 +79,27 @@ def test_no_store(monkeypatch, untrusted):
     assert error.kind == "NoTrustAnchors"
     assert "localhost: no usable trust anchor was found: " in str(error)
     assert "searched SSL_CERT_FILE /nonexistent/ca.pem (0 certificates) [" in str(error)
+
+
+def test_the_missing_issuer_of_many_certificates():
+    """Whatever the peer sends, in little time."""
+    from trustbridge._openssl_report import _missing_issuer
+
+    def sent(subject, issuer):
+        return {"subject": ((("commonName", subject),),), "issuer": ((("commonName", issuer),),)}
+
+    leaf, middle = sent("leaf", "one"), sent("one", "two")
+    assert _missing_issuer([]) == (None, None)
+    assert _missing_issuer([leaf]) == (0, ("CN=one", None))
+    assert _missing_issuer([leaf, sent("other", "x"), middle]) == (1, ("CN=two", None))
+    assert _missing_issuer([leaf, sent("one", "leaf")]) == (1, ("CN=leaf", None))
+    # One certificate that is sent twice, and a long path.
+    assert _missing_issuer([leaf, middle, middle]) == (1, ("CN=two", None))
+    root = sent("one", "one")
+    assert _missing_issuer([leaf, root, dict(root)]) == (1, ("CN=one", None))
+    path = [sent(str(number), str(number + 1)) for number in range(1000)]
+    assert _missing_issuer(path) == (10, ("CN=11", None))
+    same = [sent("a", "a") | {"serialNumber": number} for number in range(3000)]
+    started = time.process_time()
+    assert _missing_issuer(same) == (10, ("CN=a", None))
+    assert time.process_time() - started < 0.5
