@@ -5,15 +5,15 @@ from __future__ import annotations
 INTEGER, OCTET_STRING, OID, UTF8_STRING = 0x02, 0x04, 0x06, 0x0C
 SEQUENCE, SET = 0x30, 0x31
 
+_BIT_STRING, _NUMERIC_STRING, _BMP_STRING = 0x03, 0x12, 0x1E
 # The string types for text, as names are compared in OpenSSL: see src/cert/name.rs.
 _TEXT = {
     0x0C: "utf-8",
-    0x12: "ascii",
-    0x13: "ascii",
+    0x13: "latin-1",
     0x14: "latin-1",
-    0x16: "ascii",
+    0x16: "latin-1",
     0x1C: "utf-32-be",
-    0x1E: "utf-16-be",
+    _BMP_STRING: "utf-16-be",
 }
 
 
@@ -50,6 +50,20 @@ def elements(der: bytes, what: str) -> list[tuple[int, bytes]]:
             found.append((tag, der[begin:at]))
     except Damaged:
         raise Damaged(f"malformed {what}") from None
+    return found
+
+
+def oids(der: bytes) -> set[bytes]:
+    """The object identifiers in the contents of a SEQUENCE, up to what cannot be read."""
+    found = set()
+    at = 0
+    try:
+        while at < len(der):
+            tag, begin, at = element(der, at)
+            if tag == OID:
+                found.add(der[begin:at])
+    except Damaged:
+        pass
     return found
 
 
@@ -96,29 +110,36 @@ def identity(certificate: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
 
 
 def canonical(name: bytes) -> object:
-    """What two names have in common if they are the same: see src/cert/name.rs."""
+    """What two names have in common if they are the same: see src/cert/name.rs. A name that is
+    malformed is like itself only."""
     try:
-        parts = elements(name, "name")
         found = []
-        for tag, contents in parts:
-            attributes = [
-                elements(attribute, "name") for _, attribute in elements(contents, "name")
-            ]
-            if tag != SET or any(len(attribute) != 2 for attribute in attributes):
+        for tag, contents in elements(name, "name"):
+            if tag != SET:
                 return name
-            folded = sorted(_folded(oid, tag, value) for (_, oid), (tag, value) in attributes)
-            found.append(tuple(folded))
+            if contents:
+                found.append(tuple(sorted(map(_attribute, elements(contents, "name")))))
         return tuple(found)
-    except (Damaged, UnicodeError):
+    except (Damaged, ValueError):  # UnicodeError is one
         return name
 
 
-def _folded(oid: bytes, tag: int, value: bytes) -> tuple[bytes, int, bytes]:
+def _attribute(attribute: tuple[int, bytes]) -> tuple[bytes, int, bytes]:
     """Case is ignored and white space collapsed in ASCII only."""
-    if tag not in _TEXT:
+    kind, contents = attribute
+    (oid_tag, oid), (tag, value) = elements(contents, "name")
+    if (kind, oid_tag) != (SEQUENCE, OID):
+        raise ValueError
+    if tag in (_NUMERIC_STRING, SEQUENCE) or (tag == _BIT_STRING and value and value[0] <= 7):
         return oid, tag, value
-    text = value.decode(_TEXT[tag]).encode()
-    return oid, UTF8_STRING, b" ".join(text.lower().split())
+    if tag not in _TEXT:
+        raise ValueError
+    if tag == _BMP_STRING:  # a surrogate is no character, alone or in a pair
+        pairs = zip(value[::2], value[1::2], strict=True)
+        text = "".join(chr(high << 8 | low) for high, low in pairs)
+    else:
+        text = value.decode(_TEXT[tag])
+    return oid, UTF8_STRING, b" ".join(text.encode().lower().split())
 
 
 def time(text: bytes) -> int | None:

@@ -13,7 +13,7 @@ import stat
 from . import _openssl_p11kit as p11kit
 from . import _openssl_pem
 from ._files import file_identity
-from ._openssl_der import OID, Damaged, canonical, certificates, elements, identity
+from ._openssl_der import Damaged, canonical, certificates, identity, oids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,11 +97,7 @@ def _limits(kind: bytes, contents: bytes) -> bool:
     """Whether an extension that is attached to a key excludes servers."""
     if kind == p11kit.NAME_CONSTRAINTS:
         return False
-    try:
-        purposes = {oid for tag, oid in elements(contents, "purposes") if tag == OID}
-    except Damaged:
-        purposes = set()
-    names_servers = not purposes.isdisjoint((_SERVER_AUTH, _ANY_PURPOSE))
+    names_servers = not oids(contents).isdisjoint((_SERVER_AUTH, _ANY_PURPOSE))
     return names_servers == (kind == p11kit.REJECTED_PURPOSES)
 
 

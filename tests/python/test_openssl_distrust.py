@@ -14,13 +14,15 @@ import time
 import modes
 import pytest
 from certdata import certdata, certificate, trust
+from crafted import COMMON_NAME, ORGANIZATION, attribute, element
 from cryptography.hazmat.primitives import serialization
 from layouts import BLOCKLIST, BUNDLE, DATE, DATED, FEDORA, Layout, p11kit, percent
 from openssl_contexts import ROOT
 from pki import DER, PEM, Authority
 from servers import Server, server_context
 from test_distrust import CONNECT
-from trustbridge import _openssl_distrust, _openssl_p11kit, _openssl_store
+from trustbridge import _openssl_der, _openssl_distrust, _openssl_p11kit, _openssl_store
+from trustbridge._system.name import same as same_name
 
 ALONE = "import trustbridge._mode as mode; mode.HANDSHAKE_MODE = 'openssl'\n"
 STORE = ALONE + "import sys; from trustbridge._cli import main; sys.exit(main(sys.argv[1:]))"
@@ -159,6 +161,43 @@ def indefinite(der: bytes) -> bytes:
     """A certificate in BER, as OpenSSL reads it too."""
     pem = ssl.DER_cert_to_PEM_cert(b"\x30\x80" + der[4:] + b"\0\0")
     return pem.encode()
+
+
+def test_purposes_before_something_damaged_count():
+    """As in the core, which reads as far as it can."""
+    servers, mail = bytes.fromhex("06082b06010505070301"), bytes.fromhex("06082b06010505070304")
+    rejected, only = _openssl_p11kit.REJECTED_PURPOSES, _openssl_p11kit.EXTENDED_KEY_USAGE
+    for damage in (b"", b"\x06\x7f", b"\0"):
+        assert _openssl_distrust._limits(rejected, servers + damage)
+        assert not _openssl_distrust._limits(rejected, mail + damage)
+        assert not _openssl_distrust._limits(only, servers + damage)
+        assert _openssl_distrust._limits(only, damage + servers) == bool(damage)
+
+
+def test_names_are_the_same_as_for_the_core():
+    """The rules of the readers for other systems, which the table in tests/cases holds too."""
+    one, two = attribute(COMMON_NAME, b"A b"), attribute(ORGANIZATION, b"c")
+    tags = (0x03, 0x04, 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1A, 0x1C, 0x1E, 0x30)
+    values = [b"", b"A b", b"a  B ", b"\0a\0 \0b", b"\0\0\0a", b"\xe9", b"\xc3\xa9"]
+    values += [b"\xd8\x3d\xde\x00", b"\0\xe9", b"\x08a", b"\0\0\0\xe9"]
+    names = [element(0x31, attribute(COMMON_NAME, value, tag)) for value in values for tag in tags]
+    empty = element(0x31)
+    names += [
+        b"",
+        empty,
+        element(0x31, one),
+        element(0x31, one) + empty,
+        empty + element(0x31, one),
+    ]
+    names += [element(0x31, one, two), element(0x31, two, one), element(0x31, one, one)]
+    names += [element(0x31, one) + element(0x31, two), element(0x31, two) + element(0x31, one)]
+    names += [element(0x30, one), element(0x31, element(0x31, one[2:])), element(0x31, b"\x30")]
+    names += [element(0x31, element(0x30, COMMON_NAME)), element(0x31, element(0x30, one, one))]
+    assert len(names) > 130
+    for left in names:
+        for right in names:
+            same = _openssl_der.canonical(left) == _openssl_der.canonical(right)
+            assert same == same_name(left, right), (left, right)
 
 
 def der_integer(number: int) -> bytes:
