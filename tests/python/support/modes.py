@@ -34,6 +34,7 @@ NATIVE_ONLY = (
     "test_native.py",
     "test_distrust.py",
     "test_openssl_distrust.py",
+    "test_openssl_intermediates.py",
     "test_openssl_mode.py",
     "test_openssl_report.py",
     "test_openssl_store.py",
