@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
+import signal
 import ssl
 import subprocess
 import sys
@@ -425,6 +427,38 @@ def test_the_trust_of_a_connection(monkeypatch, other_ca, system_ca):
     assert [root.der for root in asked[-1].roots] == [other_ca.der]
     assert (asked[-1].revocation, asked[-1].unknown_revocation) == ("chain", "reject")
     assert asked[-1].name is None
+
+
+def test_a_set_is_made_without_the_lock(monkeypatch, other_ca):
+    """Nor is it kept if something was added meanwhile."""
+    from trustbridge._system import trust as module
+
+    trust, made = _system.Trust(), []
+
+    class Set(module._Set):
+        def __init__(self, *parts):
+            assert not trust._lock().locked()
+            super().__init__(*parts)
+            made.append(self)
+            if len(made) == 1:
+                trust.add(_system.read_der(other_ca.der))
+
+    monkeypatch.setattr(module, "_Set", Set)
+    assert trust.connection()._set is made[0] and not made[0].roots
+    assert trust.connection()._set is trust.connection()._set is made[1]
+    assert [root.der for root in made[1].roots] == [other_ca.der]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_the_child_of_a_fork_waits_for_no_thread():
+    trust = _system.Trust()
+    with trust._lock():  # as another thread would while the process forks
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            trust.system = False
+            os._exit(0 if not trust.connection()._set.asks_system else 1)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_intermediates_in_a_directory(monkeypatch, tmp_path):

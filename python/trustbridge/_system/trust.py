@@ -106,7 +106,11 @@ class Trust:
     def __init__(self, context: SSLContext | None = None) -> None:
         if context is not None:
             raise ImportError("only the native module gives verdicts inside a handshake")
-        self._lock = allocate_lock()
+        #: A lock for each process: the child of a fork would wait for ever for one that another
+        #: thread held.
+        self._locks: dict[int, Any] = {}
+        #: How often what is trusted has changed.
+        self._changes = 0
         #: What a distribution distrusts: nothing, where the system's own verifier decides.
         self.distribution_distrust = True
         #: Nothing, too.
@@ -128,17 +132,32 @@ class Trust:
         """A connection that trusts what is trusted now."""
         return Connection(self._now())
 
+    def _lock(self) -> Any:
+        return self._locks.setdefault(os.getpid(), allocate_lock())
+
+    def _changed(self) -> None:
+        self._current = None
+        self._changes += 1
+
     def _now(self) -> _Set:
-        with self._lock:
+        with self._lock():
+            if self._current is not None:
+                return self._current
+            changes = self._changes
+            parts: Any = (
+                self._system,
+                self._replacement,
+                (*self._roots,),
+                (*self._certifi,),
+                (*self._crls,),
+                (*self._environment, *self._directories),
+            )
+        made = _Set(*parts)  # it reads certificates: not while others wait
+        with self._lock():
+            if self._changes != changes:
+                return made
             if self._current is None:
-                self._current = _Set(
-                    self._system,
-                    self._replacement,
-                    (*self._roots,),
-                    (*self._certifi,),
-                    (*self._crls,),
-                    (*self._environment, *self._directories),
-                )
+                self._current = made
             return self._current
 
     def has_file(self, path: str | PathLike[str]) -> bool:
@@ -155,12 +174,12 @@ class Trust:
         self._take(batch, self._certifi)
 
     def _take(self, batch: Batch, roots: dict[_Root, None]) -> None:
-        with self._lock:
+        with self._lock():
             before = len(roots), len(self._crls)
             roots.update(dict.fromkeys(batch.roots))
             self._crls.update(dict.fromkeys(batch.crls))
             if (len(roots), len(self._crls)) != before:
-                self._current = None
+                self._changed()
             if batch.file is not None:
                 path, stamp = batch.file
                 self._files[path] = stamp
@@ -172,21 +191,25 @@ class Trust:
 
     @system.setter
     def system(self, value: bool) -> None:
-        with self._lock:
+        with self._lock():
             if self._system != value:
-                self._system, self._current = value, None
+                self._system = value
+                self._changed()
 
     def reload_environment(self) -> None:
         """Reads the variable for intermediates again. The others mean nothing to the system's
         verifier."""
-        with self._lock:
-            self._environment, self._current = intermediates.from_environment(), None
+        environment = intermediates.from_environment()
+        with self._lock():
+            self._environment = environment
+            self._changed()
 
     def add_intermediates(self, path: str | PathLike[str]) -> None:
         """Finds missing intermediates in this directory, too."""
-        with self._lock:
-            self._directories = (*self._directories, os.path.abspath(os.fspath(path)))
-            self._current = None
+        directory = os.path.abspath(os.fspath(path))
+        with self._lock():
+            self._directories = (*self._directories, directory)
+            self._changed()
 
     def replace_system(
         self, batches: list[Batch], searched: list[str], sources: list[str] | None = None
@@ -203,9 +226,10 @@ class Trust:
                 for der, _ in batch.roots:
                     origin.setdefault(der, source)  # of several places the first
             replacement = _Replacement(roots, origin, searched)
-        with self._lock:
+        with self._lock():
             if self._replacement is not None or replacement is not None:
-                self._replacement, self._current = replacement, None
+                self._replacement = replacement
+                self._changed()
 
     def anchors(self) -> list[bytes]:
         """The certificates that were added, then those of the system that can be trust anchors of a
@@ -221,7 +245,7 @@ class Trust:
 
     def loaded(self, first: int) -> list[bytes]:
         """The certificates that were added, those of bundles left out, from this index on."""
-        with self._lock:
+        with self._lock():
             return [der for der, _ in (*self._roots,)[first:]]
 
     @property
