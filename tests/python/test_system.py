@@ -486,6 +486,35 @@ def test_intermediates_in_a_directory(monkeypatch, tmp_path):
     assert _system.Trust().connection()._set.directories == (str(tmp_path),)
 
 
+def test_intermediates_are_read_once(monkeypatch, tmp_path):
+    """While no file has changed, and with one canonical name for each certificate."""
+    from trustbridge._system import intermediates
+
+    root = Authority("a root")
+    issuers = [root.intermediate(f"issuing {index}") for index in range(30)]
+    for index, issuer in enumerate(issuers[:-1]):
+        (tmp_path / f"{index}.pem").write_bytes(issuer.pem)
+    leaf = issuers[3].leaf("a.test")
+    compared, key = [], intermediates.key
+    monkeypatch.setattr(intermediates, "key", lambda name: compared.append(name) or key(name))
+
+    def find(*chain):
+        compared.clear()
+        return intermediates.find([str(tmp_path)], [one.der for one in chain])
+
+    assert find(leaf) == ([issuers[3].der], [f"{tmp_path}: 29 certificates"])
+    assert len(compared) == 29 + 2
+    chain = [leaf, *issuers[5:]]
+    assert find(*chain)[0] == [issuers[3].der]
+    assert len(compared) == len(chain) + 1
+    last = issuers[-1].leaf("a.test")
+    assert find(last)[0] == []
+    (tmp_path / "last.pem").write_bytes(issuers[-1].pem)
+    assert find(last) == ([issuers[-1].der], [f"{tmp_path}: 30 certificates"])
+    (tmp_path / "last.pem").write_bytes(b"")
+    assert find(last)[0] == []
+
+
 def test_no_name_that_is_none():
     """What is not a DNS name is refused, whatever else is trusted."""
     root = Authority("a root")

@@ -8,12 +8,17 @@ import os
 
 from .._privileges import has_raised_privileges
 from .certificate import Certificate, read
-from .name import same
+from .name import key
 from .reading import read_der, read_pem, stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .reading import Stamp
+
+    #: Whether there are more files than are read, then the path and the stamp of each.
+    _State = tuple[object, ...]
 
 VARIABLE = "TRUSTBRIDGE_INTERMEDIATES_DIR"
 _MOST_FILES, _MOST_FILE_BYTES, _MOST_BYTES = 1_000, 1 << 20, 16 << 20
@@ -28,43 +33,73 @@ def from_environment() -> tuple[str, ...]:
 
 def find(directories: Sequence[str], chain: Sequence[bytes]) -> tuple[list[bytes], list[str]]:
     """The certificates that issue the chain, and what was searched, in words."""
-    known: list[Certificate] = []
+    readings = []
     searched = []
     for directory in directories:
-        certs, problems = _read(directory)
-        known += certs
-        count = f"{len(certs)} certificate{'' if len(certs) == 1 else 's'}"
-        searched.append("; ".join([f"{directory}: {count}", *problems[:_MOST_PROBLEMS]]))
+        reading = _reading(directory)
+        readings.append(reading)
+        count = f"{reading.count} certificate{'' if reading.count == 1 else 's'}"
+        searched.append("; ".join([f"{directory}: {count}", *reading.problems[:_MOST_PROBLEMS]]))
     added: dict[bytes, None] = {}
-    queue = [*chain]
+    queue, sent = [*chain], {*chain}
     while queue:
         cert = read(queue.pop())
         if cert is None:
             continue
-        for issuer in known:
-            new = issuer.der not in added and issuer.der not in chain
-            if new and len(added) < _MOST_ADDED and same(issuer.subject, cert.issuer):
-                added[issuer.der] = None
-                queue.append(issuer.der)
+        issuer = key(cert.issuer)
+        for der in (der for reading in readings for der in reading.named(issuer)):
+            if der not in added and der not in sent and len(added) < _MOST_ADDED:
+                added[der] = None
+                queue.append(der)
     return [*added], searched
 
 
-def _read(directory: str) -> tuple[list[Certificate], list[str]]:
-    found: dict[bytes, Certificate] = {}
-    problems: list[str] = []
+class _Reading:
+    """What a directory has while its files are in this state, never changed."""
+
+    def __init__(self, state: _State, certs: list[Certificate], problems: list[str]) -> None:
+        self.state, self.problems, self.count = state, problems, len(certs)
+        self._named: dict[str | bytes, list[bytes]] = {}
+        for cert in certs:
+            self._named.setdefault(key(cert.subject), []).append(cert.der)
+
+    def named(self, subject: str | bytes) -> list[bytes]:
+        return self._named.get(subject, [])
+
+
+#: The last reading of each directory. No lock: the child of a fork would wait for it.
+_kept: dict[str, _Reading] = {}
+_MOST_KEPT = 16
+
+
+def _reading(directory: str) -> _Reading:
+    """What the directory has now. Its files are read again only if one of them has changed."""
     try:
         names = sorted(os.listdir(directory))
     except OSError as error:
-        return [], [f"{directory}: {error.strerror}"]
-    if len(names) > _MOST_FILES:
-        reason = f"has more than {_MOST_FILES} files; the others are ignored"
-        problems.append(f"{directory}: {reason}")
+        return _Reading((), [], [f"{directory}: {error.strerror}"])
+    paths = [os.path.join(directory, name) for name in names if not name.startswith(".")]
+    stamps = [(path, stamp_of(path)) for path in paths[:_MOST_FILES]]
+    files = [(path, stamp) for path, stamp in stamps if stamp or not os.path.isdir(path)]
+    state = (len(paths) > _MOST_FILES, *files)
+    known = _kept.get(directory)
+    if known is None or known.state != state:
+        certs, problems = _read(files)
+        if state[0]:
+            reason = f"has more than {_MOST_FILES} files; the others are ignored"
+            problems.insert(0, f"{directory}: {reason}")
+        known = _Reading(state, certs, problems)
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        _kept[directory] = known
+    return known
+
+
+def _read(files: Sequence[tuple[str, Stamp | None]]) -> tuple[list[Certificate], list[str]]:
+    found: dict[bytes, Certificate] = {}
+    problems: list[str] = []
     budget = _MOST_BYTES
-    for name in names[:_MOST_FILES]:
-        path = os.path.join(directory, name)
-        if name.startswith(".") or os.path.isdir(path):
-            continue
-        stamp = stamp_of(path)
+    for path, stamp in files:
         if stamp is None or stamp[0] > min(budget, _MOST_FILE_BYTES):
             problems.append(f"{path}: is not a regular file, or is too large")
             continue

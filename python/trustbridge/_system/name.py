@@ -142,12 +142,16 @@ def _units(value: bytes, width: int) -> range:
 
 def same(one: bytes, other: bytes) -> bool:
     """Whether two Names (contents of the SEQUENCE) are the same."""
-    if one == other:
-        return True
+    return one == other or key(one) == key(other)
+
+
+def key(name: bytes) -> str | bytes:
+    """What two Names have in common exactly if they are the same: one that is malformed is the same
+    as its own copies."""
     try:
-        return canonical(one, "") == canonical(other, "")
+        return repr(canonical(name, ""))
     except ValueError:
-        return False
+        return name
 
 
 def matches(pattern: bytes, peer: bytes) -> bool:
