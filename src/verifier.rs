@@ -101,7 +101,14 @@ impl Verifier {
             false => verify_pinned(config, leaf, peer).map_err(Into::into),
         };
         let verdict = for_either_usage(config, leaf, verify);
-        match config.with_weak_keys().filter(|_| verdict.is_err()) {
+        // What is revoked or distrusted stays so by another, weaker path, and what exhausted a bound
+        // is not searched again.
+        let weaker_may_help = |failure: &Failure| {
+            failure.kind() != ErrorKind::ChainTooComplex
+                && failure.kind().rank() < ErrorKind::RevocationUnknown.rank()
+        };
+        let try_weaker = verdict.as_ref().is_err_and(|failure| weaker_may_help(failure));
+        match config.with_weak_keys().filter(|_| try_weaker) {
             None => verdict,
             Some(config) => {
                 let verified = for_either_usage(&config, leaf, verify)?;
@@ -215,7 +222,9 @@ fn for_either_usage(
     verify: impl Fn(&Config) -> Result<Verified, Box<Failure>>,
 ) -> Result<Verified, Box<Failure>> {
     let verdict = verify(config);
-    let other = config.for_other_usage().filter(|_| leaf.serves_as_client());
+    let bound_met = |failure: &Failure| failure.kind() == ErrorKind::ChainTooComplex;
+    let try_other = verdict.as_ref().is_err_and(|failure| !bound_met(failure));
+    let other = config.for_other_usage().filter(|_| try_other && leaf.serves_as_client());
     match (verdict, other) {
         (Err(first), Some(other)) => verify(&other).map_err(|second| {
             // What is wrong with a server's certificate as a server's.

@@ -357,6 +357,27 @@ fn others_are_heard_first_and_a_revocation_is_final() {
     assert!(listed.unwrap_err().to_string().contains("the CRL of"));
 }
 
+/// Nor does what the server stapled instead.
+#[test]
+fn a_filter_does_not_take_the_place_of_a_staple_that_is_owed() {
+    let world = World::with_filter();
+    let feature = vec![0x30, 3, 2, 1, 5]; // status_request (RFC 7633)
+    let leaf = server()
+        .serial(GOOD.into())
+        .extension(SCTS, false, scts(&[(LOG, MADE)]))
+        .extension(&[1, 3, 6, 1, 5, 5, 7, 1, 24], false, feature)
+        .issued_by(&world.issuing);
+    let chain = [&leaf, &world.issuing].map(|node| CertificateDer::from(&*node.der));
+    let verifier = world.builder().revocation(required()).build().unwrap();
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
+    for staple in [&b""[..], b"x"] {
+        let peer = Peer::new(&chain, None).time(time).ocsp_response(staple);
+        let error = verifier.verify(&peer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RevocationUnknown, "{error}");
+    }
+    assert!(world.ask(world.builder(), &leaf).is_ok(), "where none is required");
+}
+
 /// A new index and new filters are seen by running verifiers, also where only a filter changed.
 #[test]
 fn replaced_data_is_seen() {

@@ -277,6 +277,10 @@ typedef struct trustbridge_options {
    needed for. An error where it is unsupported.
    */
   bool danger_allow_weak_keys;
+  /*
+   Zero: room for later members, so that `size` tells versions apart.
+   */
+  uint8_t reserved[5];
 } trustbridge_options;
 
 #ifdef __cplusplus

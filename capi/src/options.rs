@@ -1,5 +1,7 @@
 //! What a caller can set, as plain data.
 
+use std::mem::offset_of;
+
 use trustbridge::pki_types::CertificateRevocationListDer;
 use trustbridge::{Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
 
@@ -43,7 +45,12 @@ pub struct Options {
     /// for devices that cannot be replaced. Both can be forged. The text of the verdict says what it was
     /// needed for. An error where it is unsupported.
     pub danger_allow_weak_keys: bool,
+    /// Zero: room for later members, so that `size` tells versions apart.
+    pub reserved: [u8; 5],
 }
+
+// A member in padding would be whatever a program of an older version left there.
+const _: () = assert!(offset_of!(Options, reserved) + size_of::<[u8; 5]>() == size_of::<Options>());
 
 impl Options {
     /// # Errors
@@ -60,6 +67,9 @@ impl Options {
                 self.size,
                 size_of::<Self>()
             ));
+        }
+        if self.reserved != [0; 5] {
+            return Err("reserved has to be zero".to_owned());
         }
         let roots = |list, name| {
             // SAFETY: as the caller promises for each list.

@@ -66,7 +66,7 @@ pub(crate) fn check(
     let mut outcome = RevocationOutcome::new(requested, RevocationCheck::Off);
     if requested == RevocationCheck::Off {
         let unasked = Status::Unknown(Fault::new(ErrorKind::RevocationUnknown));
-        return match with_crlite(unasked, path, known, time, &mut outcome) {
+        return match with_crlite(unasked, path, known, time, false, &mut outcome) {
             Status::Revoked(fault) => Err(fault.at(0)),
             Status::Good(good) => Ok(good.told(outcome)),
             Status::Unknown(_) => Ok(outcome),
@@ -91,8 +91,11 @@ pub(crate) fn check(
         };
         let status = match depth {
             0 => {
-                let status = query.status_of_end_entity(known, policy, signatures);
-                with_crlite(status, path, known, time, &mut outcome)
+                let owes_staple = policy.unknown == UnknownRevocation::Reject
+                    && known.may_staple
+                    && requires_staple(cert);
+                let status = query.status_of_end_entity(known, owes_staple, signatures);
+                with_crlite(status, path, known, time, owes_staple, &mut outcome)
             }
             _ => query.status(known.crls, signatures),
         };
@@ -123,12 +126,14 @@ pub(crate) fn check(
 }
 
 /// The status of the end entity, once the filters on the disk are asked too. They are the last: they
-/// say nothing about a certificate whose server owes a response, and a bound that was met stays met.
+/// take nobody's place where the server owes a response, whatever it stapled instead (RFC 7633
+/// section 4.2.3), and a bound that was met stays met.
 fn with_crlite(
     status: Status,
     path: &[&Cert<'_>],
     known: &Known<'_>,
     time: UnixTime,
+    owes_staple: bool,
     outcome: &mut RevocationOutcome,
 ) -> Status {
     let (Some(crlite), &[cert, issuer, ..]) = (known.crlite, path) else { return status };
@@ -149,7 +154,9 @@ fn with_crlite(
         (_, Says::Revoked { made }) => {
             Status::Revoked(fault(ErrorKind::Revoked, CrliteFault::Revoked { made }))
         }
-        (Status::Unknown(known), Says::NotRevoked { until }) if may_be_answered(&known) => {
+        (Status::Unknown(fault), Says::NotRevoked { until })
+            if !owes_staple && fault.kind != ErrorKind::ChainTooComplex =>
+        {
             let (by, until) = (RevocationSource::Crlite, Some(until));
             Status::Good(Good { by, until })
         }
@@ -159,12 +166,6 @@ fn with_crlite(
         }
         (status, _) => status,
     }
-}
-
-/// Whether somebody else's answer takes the place of this fault.
-fn may_be_answered(fault: &Fault) -> bool {
-    !matches!(fault.cause, Cause::Ocsp(OcspFault::NotStapled))
-        && fault.kind != ErrorKind::ChainTooComplex
 }
 
 /// The certificates whose key may sign CRLs about the certificate at this depth: its issuer, and
@@ -188,18 +189,15 @@ impl Query<'_, '_> {
     fn status_of_end_entity(
         &self,
         known: &Known<'_>,
-        policy: &Revocation,
+        owes_staple: bool,
         signatures: &mut dyn Signatures,
     ) -> Status {
         let by_crls = self.status(known.crls, signatures);
         if matches!(by_crls, Status::Revoked(_)) {
             return by_crls;
         }
-        let staple_required = policy.unknown == UnknownRevocation::Reject
-            && known.may_staple
-            && requires_staple(self.cert);
         if known.staple.is_empty() {
-            return match staple_required {
+            return match owes_staple {
                 true => Status::Unknown(ocsp_fault(OcspFault::NotStapled)),
                 false => by_crls,
             };
@@ -218,9 +216,7 @@ impl Query<'_, '_> {
             OcspAnswer::Nothing(OcspFault::TooManySignatures) => {
                 Status::Unknown(ocsp_fault(OcspFault::TooManySignatures))
             }
-            OcspAnswer::Nothing(_) if !staple_required && matches!(by_crls, Status::Good(_)) => {
-                by_crls
-            }
+            OcspAnswer::Nothing(_) if !owes_staple && matches!(by_crls, Status::Good(_)) => by_crls,
             OcspAnswer::Nothing(why) => Status::Unknown(ocsp_fault(why)),
         }
     }

@@ -48,9 +48,12 @@ impl Places {
     /// The directory of the revocation data; `None` if there is none on this system. An error names the
     /// configuration.
     pub(super) fn find(&self) -> Result<Option<PathBuf>, (PathBuf, String)> {
-        for config in &self.configs {
+        for (number, config) in self.configs.iter().enumerate() {
+            // A service may have dropped the privileges with which it could read its home, and HOME
+            // may name no directory. The system's own comes last.
+            let is_users = number + 1 < self.configs.len();
             match fs::metadata(config) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if is_users || error.kind() == io::ErrorKind::NotFound => continue,
                 // What upki reads, we read; where it fails, nothing is known.
                 _ => {}
             }
@@ -144,5 +147,18 @@ mod tests {
                 caches: paths(&["/home/a/.cache/upki", "/var/cache/upki"]),
             }
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_a_user_hides_nothing_of_the_system() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        fs::write(at("system.toml"), "cache-dir = \"/system\"").unwrap();
+        let configs = vec![at("file/upki/config.toml"), at("system.toml")];
+        let places = Places { configs, caches: Vec::new() };
+        assert_eq!(places.find(), Ok(Some(PathBuf::from("/system/revocation"))));
+        let systems = Places { configs: vec![at("file/upki/config.toml")], caches: Vec::new() };
+        assert!(systems.find().is_err());
     }
 }
