@@ -22,7 +22,7 @@ from pip._vendor.packaging.markers import Marker
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-WORK = ROOT / "build" / "windows-python"
+WORK = ROOT / "target" / "windows-python"
 FETCHED = WORK / "fetch"
 #: Where tests/windows/run builds.
 TARGET = ROOT / "target" / "windows"
