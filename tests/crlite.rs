@@ -1,11 +1,6 @@
 //! CRLite filters on the disk, made with Mozilla's builder, in a cache as upki leaves it.
 
-#![cfg(all(
-    unix,
-    not(target_vendor = "apple"),
-    feature = "crlite",
-    any(feature = "aws-lc-rs", feature = "ring")
-))]
+#![cfg(all(unix, not(target_vendor = "apple"), feature = "crlite", feature = "aws-lc-rs"))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
 
 use std::ffi::OsString;
