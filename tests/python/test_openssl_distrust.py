@@ -22,7 +22,7 @@ from pki import DER, PEM, Authority
 from servers import Server, server_context
 from test_distrust import CONNECT
 from trustbridge import _openssl_der, _openssl_distrust, _openssl_p11kit, _openssl_store
-from trustbridge._system.name import same as same_name
+from trustbridge._name import same as same_name
 
 ALONE = "import trustbridge._mode as mode; mode.HANDSHAKE_MODE = 'openssl'\n"
 STORE = ALONE + "import sys; from trustbridge._cli import main; sys.exit(main(sys.argv[1:]))"

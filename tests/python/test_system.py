@@ -21,6 +21,7 @@ import modes
 import pytest
 from pki import DER, Authority
 from test_cases import table
+from trustbridge import _kinds as kinds
 from trustbridge import _native, _system
 from trustbridge._system import (
     advice,
@@ -29,7 +30,6 @@ from trustbridge._system import (
     certificate,
     checks,
     hints,
-    kinds,
     question,
     windows_codes,
 )

@@ -5,7 +5,9 @@ Signatures are not verified here. What cannot be read raises ValueError with the
 
 from __future__ import annotations
 
-from . import der, extensions, key, name
+from .. import _der as der
+from .. import _name as name
+from . import extensions, key
 from .extensions import Extensions
 from .question import SERVER
 

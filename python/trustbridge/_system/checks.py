@@ -195,7 +195,7 @@ def name(question: Question) -> Fault | None:
 
 def misnamed(cert: Certificate) -> Fault:
     """The fault where the end entity is not valid for the peer's name, with the names it has."""
-    from .name import escape
+    from .._name import escape
 
     presented = cert.presented_names()
     common = None if presented else cert.common_name()
@@ -285,8 +285,8 @@ def refused_anchor(root: Root, refused: Refusal) -> Fault | None:
 
 def subject(root: Root) -> str:
     """The subject of a root, in the style of RFC 4514."""
+    from .._name import text
     from .certificate import subject_of
-    from .name import text
 
     try:
         return text(subject_of(root.der))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from . import der, name
+from .. import _der as der
+from .. import _name as name
 from .question import CLIENT, SERVER
 
 #: Key usage bits (RFC 5280 section 4.2.1.3).

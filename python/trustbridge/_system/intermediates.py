@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 
+from .._name import key
 from .._privileges import has_raised_privileges
 from .certificate import Certificate, read
-from .name import key
 from .reading import read_der, read_pem, stamp_of
 
 TYPE_CHECKING = False

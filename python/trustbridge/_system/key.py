@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import der
+from .. import _der as der
 from .algorithms import named
 
 _LEAST_RSA_BITS = 2048

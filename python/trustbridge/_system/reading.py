@@ -8,7 +8,7 @@ import os
 import stat
 from binascii import a2b_base64
 
-from . import der
+from .. import _der as der
 from .certificate import read, subject_of
 
 TYPE_CHECKING = False

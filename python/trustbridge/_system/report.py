@@ -5,13 +5,13 @@ Causes that no system's verifier has, such as those about signatures, are not he
 
 from __future__ import annotations
 
+from .._kinds import NUMBERS, SUMMARIES
+from .._name import escape
 from .advice import USAGES
 from .algorithms import named
 from .certificate import Certificate, packed, read
 from .checks import MISSING_PATH
 from .hints import hints
-from .kinds import NUMBERS, SUMMARIES
-from .name import escape
 from .question import SERVER
 from .words import moment, refusal
 

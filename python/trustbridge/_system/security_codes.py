@@ -5,7 +5,7 @@ Tests compare the table with the core's, entry for entry.
 
 from __future__ import annotations
 
-from .name import escape
+from .._name import escape
 
 #: Most characters kept of the system's text: it repeats names from the peer's certificates.
 MAX_TEXT = 400

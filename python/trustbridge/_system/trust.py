@@ -79,8 +79,8 @@ class _Set:
 
 def spread(roots: Any) -> list[Root]:
     """The roots. A rejection holds for every one with the same subject and key."""
+    from .._name import canonical
     from .certificate import read
-    from .name import canonical
 
     listed = [*roots]
     rejected: dict[Any, set[str]] = {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .._kinds import MESSAGES, UNSPECIFIED
 from . import report
 from .certificate import read
-from .kinds import MESSAGES, UNSPECIFIED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ peer's name against a certificate's. As in the core's `cert` module.
 
 from __future__ import annotations
 
-from . import der
+from . import _der as der
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
