@@ -119,7 +119,8 @@ def _certificates_of(place: _Place) -> list[bytes]:
 
 def _describe(der: bytes) -> tuple[str, str | None]:
     """The subject, and why the certificate cannot be a trust anchor now, as far as `ssl` tells."""
-    from ._openssl_report import moment, name_text
+    from ._openssl_report import name_text
+    from ._times import moment
 
     scratch = StdContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

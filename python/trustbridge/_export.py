@@ -58,7 +58,7 @@ def export_pem(path: str | PathLike[str] | None = None) -> str:
 def _limit(after: tuple[int, str] | None) -> str:
     if after is None:
         return ""
-    from ._openssl_report import moment
+    from ._times import moment
 
     return _DATED.format(date=moment(after[0]), file=_one_line(after[1]))
 

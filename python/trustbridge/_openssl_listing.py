@@ -7,7 +7,8 @@ from time import time
 
 from . import _openssl, _openssl_distrust
 from . import _openssl_store as store
-from ._openssl_report import moment, name_text, subject
+from ._openssl_report import name_text, subject
+from ._times import moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

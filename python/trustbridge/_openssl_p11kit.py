@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections import namedtuple
 
-from ._openssl_der import INTEGER, OCTET_STRING, OID, SEQUENCE, Damaged, elements, time, whole
+from ._der import INTEGER, OCTET_STRING, OID, SEQUENCE
+from ._openssl_der import Damaged, elements, whole
 from ._openssl_pem import CERTIFICATES, decode, first_block
+from ._times import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -205,10 +207,10 @@ def _date(value: bytes) -> int | None:
     text = _bytes(value)
     if text in (b"", b"\0"):
         return None
-    found = time(text) if len(text) in (13, 15) else None
-    if found is None:
-        raise Damaged("is not a date")
-    return found
+    try:
+        return seconds(text, "")
+    except ValueError:
+        raise Damaged("is not a date") from None
 
 
 def _bytes(value: bytes) -> bytes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64
 
-from ._openssl_der import OID, SEQUENCE, Damaged, element, elements, identity, whole
+from ._der import OID, SEQUENCE, Reader
+from ._openssl_der import Damaged, elements, identity, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,12 +74,12 @@ def decode(lines: list[bytes], label: bytes) -> bytes:
 def certificate(label: bytes, der: bytes) -> tuple[bytes, list[bytes]]:
     """The certificate that a block holds, and the purposes that its settings reject."""
     try:
-        tag, _, end = element(der, 0)
-    except Damaged:
+        tag, _, found = Reader(der).next("certificate")
+    except ValueError:
         raise Damaged("malformed certificate") from None
     if tag != SEQUENCE:
         raise Damaged("malformed certificate")
-    found, settings = der[:end], der[end:]
+    settings = der[len(found) :]
     if settings and label != b"TRUSTED CERTIFICATE":
         raise Damaged("malformed certificate (data after its end)")
     rejected = _rejected(settings) if settings else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ssl
 
 from ._errors import add_report, add_words
+from ._kinds import SUMMARIES
 from ._std import StdContext
+from ._times import moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,34 +25,6 @@ if TYPE_CHECKING:
         distrusted: dict[bytes, str]
 
 
-#: A few words for each kind of fault that OpenSSL can name: the words of src/report/kind.rs.
-WORDS = {
-    "BadEncoding": "malformed certificate",
-    "ChainTooComplex": "certificate chain too long or too complex",
-    "Expired": "certificate has expired",
-    "NotYetValid": "certificate is not yet valid",
-    "NameMismatch": "certificate is not valid for this name",
-    "UnknownIssuer": "issuer is not known",
-    "SelfSignedLeaf": "self-signed certificate is not trusted",
-    "UntrustedRoot": "root certificate is not trusted",
-    "NoTrustAnchors": "no usable trust anchor was found",
-    "BadSignature": "certificate signature is wrong",
-    "UnsupportedAlgorithm": "unsupported algorithm",
-    "WeakKey": "public key is too short",
-    "NotACa": "issuer is not a CA",
-    "KeyUsage": "issuer may not sign certificates",
-    "PathLengthExceeded": "too many intermediates for a CA's path length",
-    "WrongPurpose": "certificate may not be used for this purpose",
-    "NameConstraints": "name outside a CA's name constraints",
-    "UnknownCriticalExtension": "unknown critical extension",
-    "Distrusted": "certificate is explicitly distrusted",
-    "Revoked": "certificate has been revoked",
-    "RevocationUnknown": "revocation status is unknown",
-    "RevocationOutdated": "revocation list is out of date",
-    "BadRevocationData": "revocation list is not usable",
-    "NotStandardsCompliant": "certificate breaks a required rule",
-    "CannotCheck": "certificate could not be checked",
-}
 #: The kinds of OpenSSL's X509_V_ERR_* codes. For some faults OpenSSL has one code only.
 KINDS = {
     2: "UnknownIssuer",
@@ -199,7 +173,7 @@ def explain(
             kind = "Distrusted"
             missing += f", distrusted for this purpose by {escape(file)}"
         missing += f"; searched {', '.join(map(str, searched)) or 'nothing'}"
-    line = WORDS[kind] if error.verify_code in KINDS else error.verify_message
+    line = SUMMARIES[kind] if error.verify_code in KINDS else error.verify_message
     host = connection.server_hostname
     if host:
         if kind == "NameMismatch":
@@ -281,10 +255,3 @@ class Verified:
         lines = [f"  {index}: {one}" for index, one in enumerate(self.certificates)]
         lines += [f"anchor: {self.anchor_subject}", f"source: {escape(self.source)}"]
         return "\n".join(lines)
-
-
-def moment(seconds: int) -> str:
-    """A time of a certificate, which can be before 1970."""
-    from datetime import datetime, timedelta
-
-    return f"{datetime(1970, 1, 1) + timedelta(seconds=seconds)} UTC"

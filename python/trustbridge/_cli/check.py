@@ -63,7 +63,7 @@ def check(parsed: argparse.Namespace) -> int:
         return NO_CONNECTION
     assert verified is not None
     from .. import _environment
-    from .._openssl_report import moment
+    from .._times import moment
 
     source, until = _environment.source_of(verified), verified.revocation_until
     if parsed.json:
@@ -216,7 +216,7 @@ def certificates(verified: Verified) -> list[dict[str, str]]:
     """The certificates of a chain, for JSON."""
     import hashlib
 
-    from .._openssl_report import moment
+    from .._times import moment
 
     return [
         {

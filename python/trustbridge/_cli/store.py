@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .._openssl_report import moment
+from .._times import moment
 from .output import GREEN, NOT_TRUSTED, RED, TRUSTED, USAGE, print_json, show, words, write_exactly
 
 TYPE_CHECKING = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .. import _der as der
 from .. import _name as name
+from .._times import seconds
 from . import extensions, key
 from .extensions import Extensions
 from .question import SERVER
@@ -273,30 +274,8 @@ def _name(fields: der.Reader, what: str) -> bytes:
 
 
 def _time(reader: der.Reader, what: str) -> int:
-    """UTCTime `YYMMDDHHMMSSZ` or GeneralizedTime `YYYYMMDDHHMMSSZ` (RFC 5280 section 4.1.2.5).
-    Years of two digits are from 1950 to 2049 (section 4.1.2.5.1)."""
+    """A time in the form that its tag says (RFC 5280 section 4.1.2.5)."""
     tag, value, _ = reader.next(what)
-    digits = value[:-1]
-    length = {der.UTC_TIME: 12, der.GENERALIZED_TIME: 14}.get(tag)
-    if len(digits) != length or value[-1:] != b"Z" or not digits.isdigit():
+    if len(value) != {der.UTC_TIME: 13, der.GENERALIZED_TIME: 15}.get(tag):
         raise ValueError(what)
-    year, rest = int(digits[:-10]), digits[-10:]
-    if length == 12:
-        year += 1900 if year >= 50 else 2000
-    month, day, hour, minute, second = (int(rest[at : at + 2]) for at in range(0, 10, 2))
-    return _seconds(year, month, day, hour, minute, second, what)
-
-
-def _seconds(
-    year: int, month: int, day: int, hour: int, minute: int, second: int, what: str
-) -> int:
-    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    if not 1 <= month <= 12 or not 1 <= day <= days[month - 1]:
-        raise ValueError(what)
-    if hour > 23 or minute > 59 or second > 59:
-        raise ValueError(what)
-    # Days since 1970-01-01, with years counted from March so that a leap day comes last.
-    y, m = (year, month - 3) if month > 2 else (year - 1, month + 9)
-    since = 365 * y + y // 4 - y // 100 + y // 400 + (153 * m + 2) // 5 + day - 1 - 719_468
-    return ((since * 24 + hour) * 60 + minute) * 60 + second
+    return seconds(value, what)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from .._kinds import NUMBERS, SUMMARIES
 from .._name import escape
+from .._times import moment
 from .advice import USAGES
 from .algorithms import named
 from .certificate import Certificate, packed, read
 from .checks import MISSING_PATH
 from .hints import hints
 from .question import SERVER
-from .words import moment, refusal
+from .words import refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
