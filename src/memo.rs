@@ -50,7 +50,7 @@ pub(crate) struct Memo {
 
 struct Set {
     ways: [Option<Known>; WAYS],
-    /// The way that is looked at first when one has to go.
+    /// The way that is checked first when one has to go.
     hand: usize,
     bytes: usize,
 }

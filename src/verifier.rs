@@ -101,14 +101,11 @@ impl Verifier {
             false => verify_pinned(config, leaf, peer).map_err(Into::into),
         };
         let verdict = for_either_usage(config, leaf, verify);
-        // What is revoked or distrusted stays so by another, weaker path, and what exhausted a bound
-        // is not searched again.
-        let weaker_may_help = |failure: &Failure| {
-            failure.kind() != ErrorKind::ChainTooComplex
-                && failure.kind().rank() < ErrorKind::RevocationUnknown.rank()
+        let weaker = match &verdict {
+            Err(failure) if !is_decided(failure.kind()) => config.with_weak_keys(),
+            _ => None,
         };
-        let try_weaker = verdict.as_ref().is_err_and(|failure| weaker_may_help(failure));
-        match config.with_weak_keys().filter(|_| try_weaker) {
+        match weaker {
             None => verdict,
             Some(config) => {
                 let verified = for_either_usage(&config, leaf, verify)?;
@@ -222,9 +219,10 @@ fn for_either_usage(
     verify: impl Fn(&Config) -> Result<Verified, Box<Failure>>,
 ) -> Result<Verified, Box<Failure>> {
     let verdict = verify(config);
-    let bound_met = |failure: &Failure| failure.kind() == ErrorKind::ChainTooComplex;
-    let try_other = verdict.as_ref().is_err_and(|failure| !bound_met(failure));
-    let other = config.for_other_usage().filter(|_| try_other && leaf.serves_as_client());
+    let other = match &verdict {
+        Err(failure) if failure.kind() == ErrorKind::ChainTooComplex => None,
+        _ => config.for_other_usage().filter(|_| leaf.serves_as_client()),
+    };
     match (verdict, other) {
         (Err(first), Some(other)) => verify(&other).map_err(|second| {
             // What is wrong with a server's certificate as a server's.
@@ -232,6 +230,12 @@ fn for_either_usage(
         }),
         (verdict, _) => verdict,
     }
+}
+
+/// Whether weaker keys make no difference: what is revoked or distrusted stays so by another, weaker
+/// path, and what exhausted a bound is not searched again.
+fn is_decided(kind: ErrorKind) -> bool {
+    kind == ErrorKind::ChainTooComplex || kind.rank() >= ErrorKind::RevocationUnknown.rank()
 }
 
 /// A pinned certificate is trusted as such, compared byte by byte.
