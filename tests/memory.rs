@@ -11,7 +11,9 @@
     missing_docs
 )]
 
-use std::cell::Cell;
+#[path = "support/counted.rs"]
+mod counted;
+
 use std::thread;
 use std::time::Duration;
 
@@ -26,36 +28,9 @@ use trustbridge::{
 use trustbridge_cases::NOW;
 use trustbridge_cases::make::{DAY, Node, ca, client, server};
 
-thread_local! {
-    /// How many signatures were verified in this thread.
-    static VERIFIED: Cell<usize> = const { Cell::new(0) };
-}
+use counted::{Counted, verified};
 
-/// P-256 with SHA-256, counted.
-#[derive(Debug)]
-struct Counted;
-
-impl SignatureVerificationAlgorithm for Counted {
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        webpki::aws_lc_rs::ECDSA_P256_SHA256.public_key_alg_id()
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        webpki::aws_lc_rs::ECDSA_P256_SHA256.signature_alg_id()
-    }
-
-    fn verify_signature(
-        &self,
-        key: &[u8],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), InvalidSignature> {
-        VERIFIED.set(VERIFIED.get() + 1);
-        webpki::aws_lc_rs::ECDSA_P256_SHA256.verify_signature(key, message, signature)
-    }
-}
-
-/// The same for another provider. Both are without a size, and so at the same address.
+/// The same as `Counted` for another provider. Both are without a size, and so at the same address.
 #[derive(Debug)]
 struct Refuses;
 
@@ -94,10 +69,10 @@ fn counted(
     time: i64,
 ) -> (usize, Result<Verified, VerifyError>) {
     let time = UnixTime::since_unix_epoch(Duration::from_secs(NOW.wrapping_add_signed(time)));
-    let before = VERIFIED.get();
+    let before = verified();
     let name = ServerName::try_from(name).unwrap();
     let verdict = verifier.verify(&Peer::new(chain, Some(name)).time(time));
-    (VERIFIED.get() - before, verdict)
+    (verified() - before, verdict)
 }
 
 fn verify(verifier: &Verifier, chain: &[CertificateDer<'_>]) -> (usize, Option<ErrorKind>) {
@@ -271,14 +246,14 @@ fn rustls_with_any_provider() {
     let mut counts = Vec::new();
     for _ in 0..3 {
         // A configuration for each connection.
-        let before = VERIFIED.get();
+        let before = verified();
         let verifier = only(&root).build().unwrap();
         let verifier = ServerChainVerifier::with_provider(verifier, &provider).unwrap();
         verifier.verify_server_cert(&der(&leaf), &[], &name, &[], now).unwrap();
         let verifier = only(&root).purpose(Purpose::ClientAuth).build().unwrap();
         let verifier = ClientChainVerifier::with_provider(verifier, &provider).unwrap();
         verifier.verify_client_cert(&der(&visitor), &[], now).unwrap();
-        counts.push(VERIFIED.get() - before);
+        counts.push(verified() - before);
     }
     assert_eq!(counts, [2, 0, 0]);
 }

@@ -9,12 +9,14 @@
     missing_docs
 )]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "support/counted.rs"]
+mod counted;
+
 use std::time::Duration;
 
 use pki_types::{
-    AlgorithmIdentifier, CertificateDer, CertificateRevocationListDer, InvalidSignature,
-    ServerName, SignatureVerificationAlgorithm, UnixTime,
+    CertificateDer, CertificateRevocationListDer, ServerName, SignatureVerificationAlgorithm,
+    UnixTime,
 };
 use rcgen::KeyUsagePurpose as KeyUsage;
 use trustbridge::{
@@ -23,6 +25,8 @@ use trustbridge::{
 };
 use trustbridge_cases::NOW;
 use trustbridge_cases::make::{DAY, Node, Spec, ca, server};
+
+use counted::{Counted, verified};
 
 fn der(node: &Node) -> CertificateDer<'static> {
     CertificateDer::from(node.der.clone())
@@ -306,40 +310,14 @@ fn an_empty_chain_has_its_own_words() {
     assert!(format!("{error:?}").starts_with("VerifyError(NoCertificate: "), "{error:?}");
 }
 
-/// ECDSA with P-256 and SHA-256, counted.
-#[derive(Debug)]
-struct Counted;
-
-static VERIFIED: AtomicUsize = AtomicUsize::new(0);
-
-impl SignatureVerificationAlgorithm for Counted {
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        webpki::aws_lc_rs::ECDSA_P256_SHA256.public_key_alg_id()
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        webpki::aws_lc_rs::ECDSA_P256_SHA256.signature_alg_id()
-    }
-
-    fn verify_signature(
-        &self,
-        key: &[u8],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), InvalidSignature> {
-        VERIFIED.fetch_add(1, Ordering::Relaxed);
-        webpki::aws_lc_rs::ECDSA_P256_SHA256.verify_signature(key, message, signature)
-    }
-}
-
 /// How many signatures a verdict costs.
 fn signatures(builder: VerifierBuilder, chain: &[&Node]) -> (usize, Result<Verified, VerifyError>) {
     let algorithms = vec![&Counted as &'static dyn SignatureVerificationAlgorithm];
     let verifier =
         builder.signature_algorithms(algorithms).remember_signatures(false).build().unwrap();
-    let before = VERIFIED.load(Ordering::Relaxed);
+    let before = verified();
     let verdict = verify(&verifier, chain);
-    (VERIFIED.load(Ordering::Relaxed) - before, verdict)
+    (verified() - before, verdict)
 }
 
 /// One test, so that nobody else counts meanwhile.
