@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
-import subprocess
 import sys
 
-import modes
 import pytest
-from layouts import BLOCKLIST, BUNDLE, DATE, DATED, FEDORA, Layout, p11kit
+from layouts import BLOCKLIST, BUNDLE, DATE, DATED, FEDORA, Layout, p11kit, run
 from pki import Authority
 from servers import Server, server_context
 
@@ -59,18 +57,6 @@ def servers(root):
 @pytest.fixture
 def layout(tmp_path, root):
     return Layout(tmp_path, root)
-
-
-def run(layout, *command):
-    done = subprocess.run(
-        **layout.within(modes.python("-W", "error", *command)),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 def outcomes(layout, servers, context=MAKE, before=""):

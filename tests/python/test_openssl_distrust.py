@@ -11,12 +11,11 @@ import subprocess
 import sys
 import time
 
-import modes
 import pytest
 from certdata import certdata, certificate, trust
 from crafted import COMMON_NAME, ORGANIZATION, attribute, element
 from cryptography.hazmat.primitives import serialization
-from layouts import BLOCKLIST, BUNDLE, DATE, DATED, FEDORA, Layout, p11kit, percent
+from layouts import BLOCKLIST, BUNDLE, DATE, DATED, FEDORA, Layout, p11kit, percent, run
 from openssl_contexts import ROOT
 from pki import DER, PEM, Authority
 from servers import Server, server_context
@@ -26,18 +25,6 @@ from trustbridge._name import same as same_name
 
 ALONE = "import trustbridge._mode as mode; mode.HANDSHAKE_MODE = 'openssl'\n"
 STORE = ALONE + "import sys; from trustbridge._cli import main; sys.exit(main(sys.argv[1:]))"
-
-
-def run(layout, *command):
-    done = subprocess.run(
-        **layout.within(modes.python("-W", "error", *command)),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
 
 
 def outcomes(layout, leaves, setting=""):

@@ -8,6 +8,7 @@ import os
 import ssl
 import subprocess
 
+import modes
 import pytest
 from pki import UTC
 
@@ -65,6 +66,19 @@ def _namespace() -> tuple[str, ...]:
         except FileNotFoundError:
             break
     pytest.skip("no process may have its own mounts here")
+
+
+def run(layout: Layout, *command: str) -> subprocess.CompletedProcess:
+    """Runs Python in the mode of the tests where it sees these files."""
+    done = subprocess.run(
+        **layout.within(modes.python("-W", "error", *command)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
 
 
 def p11kit(attributes: list[str], der: bytes | None = None, label: str = "CERTIFICATE") -> str:
