@@ -1,7 +1,8 @@
 """The calls of CryptoAPI by way of `ctypes`, with an owner for each handle.
 
 What a call is given is kept in a name until it has returned: `ctypes` holds a pointer to it, and no
-more. A call that fails raises `SystemFailure`.
+more. A call that fails raises `SystemFailure`. The structures and functions are
+one table, which is why this file is long.
 """
 
 from __future__ import annotations
