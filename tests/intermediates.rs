@@ -61,7 +61,18 @@ fn pem(node: &Node) -> String {
 
 /// Long enough ago that nothing is changing any more.
 fn settle(path: &Path) {
-    let file = fs::File::open(path).unwrap();
+    let mut options = fs::OpenOptions::new();
+    // Windows sets times only through a handle that may write, and opens a directory only on request;
+    // Unix sets a directory's times through one that reads.
+    #[cfg(windows)]
+    {
+        const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+        use std::os::windows::fs::OpenOptionsExt as _;
+        options.write(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+    }
+    #[cfg(unix)]
+    options.read(true);
+    let file = options.open(path).unwrap();
     file.set_modified(std::time::SystemTime::now() - Duration::from_secs(3600)).unwrap();
 }
 

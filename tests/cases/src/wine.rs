@@ -57,6 +57,11 @@ pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
         "Wine 8 looks at the extended key usage of the end entity only",
     ),
     (
+        "either-server-common-name-constrained",
+        Trusted(3),
+        "Wine 8 does not compare a common name with name constraints",
+    ),
+    (
         "key-usage-of-a-ca",
         Trusted(2),
         "Windows leaves the key usage of an end entity to the TLS library",
