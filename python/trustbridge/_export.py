@@ -43,7 +43,7 @@ def export_pem(path: str | PathLike[str] | None = None) -> str:
             body = b2a_base64(der, newline=False).decode("ascii")
             lines = [body[start : start + 64] for start in range(0, len(body), 64)]
             blocks.append(
-                f"\n# {_one_line(subject)}\n# from {_one_line(source)}\n{_limit(after)}"
+                f"\n# {one_line(subject)}\n# from {one_line(source)}\n{_limit(after)}"
                 "-----BEGIN CERTIFICATE-----\n" + "\n".join(lines) + "\n"
                 "-----END CERTIFICATE-----\n"
             )
@@ -51,7 +51,7 @@ def export_pem(path: str | PathLike[str] | None = None) -> str:
         raise ValueError("the system's store has no usable trust anchor for servers")
     text = _HEADER.format(version=__version__) + "".join(blocks)
     if path is not None:
-        _replace(path, text)
+        replace_file(path, text)
     return text
 
 
@@ -60,17 +60,18 @@ def _limit(after: tuple[int, str] | None) -> str:
         return ""
     from ._times import moment
 
-    return _DATED.format(date=moment(after[0]), file=_one_line(after[1]))
+    return _DATED.format(date=moment(after[0]), file=one_line(after[1]))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """ASCII, for readers that accept nothing else, and no way to end the comment."""
     printable = "".join(character if character.isprintable() else "?" for character in text)
     # A reader that looks for the marker anywhere must not find it here.
     return printable.replace("-----", "- - -").encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _replace(path: str | PathLike[str], text: str) -> None:
+def replace_file(path: str | PathLike[str], text: str) -> None:
+    """Writes ASCII to a file, which appears or is replaced at once and complete."""
     import os
     import tempfile
 

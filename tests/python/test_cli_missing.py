@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
-from commands import call
+from commands import call, one_line, start
 from pki import DER, Authority
 from servers import Server, server_context
 
@@ -188,6 +191,90 @@ def test_nobody_answers(issuing, unused_port=9):
         done = fetch(server)
     assert done.returncode == 1
     assert "Not fetched:" in done.stdout
+
+
+class Balanced(Server):
+    """Several servers behind one name, of which the first forgets its intermediate."""
+
+    def __init__(self, first, then):
+        super().__init__(first)
+        self.then = then
+
+    def _serve(self, connection):
+        super()._serve(connection)
+        self.context = self.then
+
+
+def test_what_was_not_needed_is_not_saved(issuing, other_ca, tmp_path):
+    directory = tmp_path / "intermediates"
+    with Publisher(other_ca.pem) as ca:
+        alone = issuing.leaf("localhost", issuer_url=ca.url, alone=True)
+        whole = issuing.leaf("localhost", issuer_url=ca.url)
+        for more in ([], ["--json"]):
+            with Balanced(server_context(alone), server_context(whole)) as server:
+                done = fetch(server, "--save-to", str(directory), *more)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert not directory.exists()
+            if more:
+                found = json.loads(done.stdout)
+                assert found["trusted"] is True
+                assert found["fetched"]["used"] is False
+                assert "saved" not in found["fetched"]
+            else:
+                first = done.stdout.splitlines()[0]
+                assert first == f"trusted: localhost:{server.port}"
+                assert f"Fetched from {ca.url}, and not needed" in done.stdout
+                assert "BEGIN CERTIFICATE" not in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk(issuing, tmp_path):
+    with Publisher(issuing.pem) as ca, forgetful(issuing, ca.url) as server:
+        done = fetch(server, "--save-to", str(tmp_path))
+        assert done.returncode == 0
+        (saved,) = tmp_path.iterdir()
+        saved.unlink()
+        saved.symlink_to("/dev/full")
+        done = fetch(server, "--save-to", str(tmp_path))
+        assert done.returncode == 2
+        assert one_line(done) == f"{saved} cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_full_disk_for_temporary_files(issuing, tmp_path):
+    import resource
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+    directory = tmp_path / "intermediates"
+    with Publisher(issuing.pem) as ca, forgetful(issuing, ca.url) as server:
+        options = start(
+            "check", f"localhost:{server.port}", "--fetch-missing", "--save-to", str(directory)
+        )
+        options["env"]["TMPDIR"] = str(tmp_path)
+        done = subprocess.run(
+            **options, capture_output=True, text=True, timeout=120, check=False, preexec_fn=limit
+        )
+    assert done.returncode == 2
+    said = one_line(done)
+    assert said.startswith(f"{tmp_path}{os.sep}trustbridge-")
+    assert said.endswith(" cannot be written: File too large\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_name_can_be_saved(system_ca, tmp_path):
+    """What a subject has in it neither ends the comment nor begins a certificate."""
+    name = "Prüfstelle\n-----BEGIN CERTIFICATE-----"
+    issuing = system_ca.intermediate(name)
+    with Publisher(issuing.pem) as ca, forgetful(issuing, ca.url) as server:
+        done = fetch(server, "--save-to", str(tmp_path))
+        assert (done.returncode, done.stderr) == (0, "")
+        done = call("check", f"localhost:{server.port}", "--intermediates", str(tmp_path))
+        assert (done.returncode, done.stderr) == (0, "")
+    (saved,) = tmp_path.iterdir()
+    assert saved.read_text("ascii").count("-----BEGIN CERTIFICATE") == 1
+    assert saved.stat().st_mode & 0o777 == 0o644
 
 
 def test_usage(tmp_path):

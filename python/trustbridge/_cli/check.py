@@ -7,13 +7,14 @@ import socket
 import ssl
 import sys
 
-from . import starttls
+from . import missing, starttls
 from .output import (
     GREEN,
     NO_CONNECTION,
     NOT_TRUSTED,
     RED,
     TRUSTED,
+    USAGE,
     print_json,
     show,
     words,
@@ -53,6 +54,9 @@ def check(parsed: argparse.Namespace) -> int:
             verified = again(parsed, answer, (host, port), error, after)
             if verified is None:
                 return NOT_TRUSTED
+    except missing.NotWritten as error:
+        print(error, file=sys.stderr)
+        return USAGE
     except (OSError, UnicodeError, ValueError) as error:
         if rejected is not None:
             return refused(parsed, answer, rejected)
@@ -81,7 +85,8 @@ def check(parsed: argparse.Namespace) -> int:
         lines = str(verified).splitlines()
         usual = f"source: {verified.source}"
         lines = [f"source: {source}" if line == usual else line for line in lines]
-        with_fetched = ", with the intermediate that was fetched" if after else ""
+        used = answer.get("fetched", {}).get("used")
+        with_fetched = ", with the intermediate that was fetched" if used else ""
         show([f"trusted: {shown}{with_fetched}", *lines, *after], GREEN)
     return TRUSTED
 
@@ -122,8 +127,6 @@ def again(
     it is printed why."""
     import tempfile
 
-    from . import missing
-
     try:
         fetched = missing.fetch(error, parsed.timeout)
     except missing.NotFetched as reason:
@@ -134,6 +137,7 @@ def again(
         "subject": fetched.subject,
         "sha256": fetched.sha256,
         "pem": fetched.pem,
+        "used": False,
     }
     with tempfile.TemporaryDirectory(prefix="trustbridge-") as directory:
         fetched.save(directory)
@@ -143,28 +147,38 @@ def again(
             text = f"Fetched from {fetched.url}, and not enough."
             refused(parsed, answer, still, ["", text])
             return None
-    after += ["", f"The server does not send '{fetched.subject}'.", f"Fetched from {fetched.url}"]
-    after.append(f"SHA-256 {fetched.sha256}")
-    after += [
+    if verified is None or fetched.der not in verified.chain:
+        # Several servers behind one name, and another one answered this time.
+        after += ["", f"Fetched from {fetched.url}, and not needed for the second connection:"]
+        after.append("this time the server itself sent what leads to a trust anchor.")
+        return verified
+    answer["fetched"]["used"] = True
+    after += what_to_do(parsed, answer, fetched)
+    return verified
+
+
+def what_to_do(
+    parsed: argparse.Namespace, answer: dict[str, Any], fetched: missing.Fetched
+) -> list[str]:
+    """Saves the certificate where that was requested. The lines for humans."""
+    lines = ["", f"The server does not send '{fetched.subject}'.", f"Fetched from {fetched.url}"]
+    lines += [
+        f"SHA-256 {fetched.sha256}",
         "",
         "What to do:",
         "  - Have the server send it: append this to its certificate chain.",
     ]
     if parsed.save_to:
-        try:
-            path = fetched.save(parsed.save_to)
-        except OSError as failed:
-            parsed.parser.error(f"--save-to {parsed.save_to}: {words(failed)}")
+        path = fetched.save(parsed.save_to)
         answer["fetched"]["saved"] = path
-        after.append(f"  - Until then, on this machine: it is saved as {path}; set")
-        after.append(f"    {missing.VARIABLE}={os.path.abspath(parsed.save_to)}")
+        lines.append(f"  - Until then, on this machine: it is saved as {path}; set")
+        lines.append(f"    {missing.VARIABLE}={os.path.abspath(parsed.save_to)}")
     else:
-        after.append(
+        lines.append(
             "  - Until then, on this machine: save it in a directory (--save-to DIR does), and set"
         )
-        after.append(f"    {missing.VARIABLE}=DIR")
-    after += ["", *fetched.pem.splitlines()]
-    return verified
+        lines.append(f"    {missing.VARIABLE}=DIR")
+    return [*lines, "", *fetched.pem.splitlines()]
 
 
 def split(target: str, default: int = 443) -> tuple[str, int]:

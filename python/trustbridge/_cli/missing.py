@@ -14,6 +14,8 @@ import socket
 import ssl
 from binascii import a2b_base64
 
+from .output import words
+
 VARIABLE = "TRUSTBRIDGE_INTERMEDIATES_DIR"
 MAX_BYTES = 1 << 18
 _PEM = rb"-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----"
@@ -21,6 +23,10 @@ _PEM = rb"-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----"
 
 class NotFetched(Exception):
     """There is nothing to fetch, or it could not be fetched. The text says why."""
+
+
+class NotWritten(Exception):
+    """A file could not be written. The text names it and says why."""
 
 
 class Fetched:
@@ -32,11 +38,17 @@ class Fetched:
         self.pem = ssl.DER_cert_to_PEM_cert(der)
 
     def save(self, directory: str) -> str:
-        """Writes it into a directory, which is made if it is not there. The file's path."""
-        os.makedirs(directory, exist_ok=True)
+        """Writes it into a directory, which is made if it is not there. The file's path. Raises
+        NotWritten; then there is no part of the file either."""
+        from .._export import one_line, replace_file
+
         path = os.path.join(directory, f"{self.sha256[:16]}.pem")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(f"# {self.subject}\n# from {self.url}\n{self.pem}")
+        comments = f"# {one_line(self.subject)}\n# from {one_line(self.url)}\n"
+        try:
+            os.makedirs(directory, exist_ok=True)
+            replace_file(path, comments + self.pem)
+        except OSError as error:
+            raise NotWritten(f"{path} cannot be written: {words(error)}") from None
         return path
 
 
