@@ -279,6 +279,17 @@ fn names_from_outside_cannot_write_to_a_terminal() {
 }
 
 #[test]
+fn characters_that_hide_or_reorder_text_are_escaped() {
+    let unseen = "\u{ad}\u{34f}\u{61c}\u{115f}\u{1160}\u{17b4}\u{180b}\u{180e}\u{200b}\u{2028}\u{202e}\u{2066}\
+                  \u{3164}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\u{fffb}\u{1d173}\u{e0001}\u{e0041}\u{e007f}\u{e01ef}";
+    let root = ca("root").self_signed();
+    let leaf = server().issued_by(&ca(&format!("a{unseen}é")).self_signed());
+    let line = refused(only(&[&root]), &[&leaf]).to_string();
+    assert!(line.contains(&format!("CN=a{}é", unseen.escape_unicode())), "{line}");
+    assert!(!line.contains(|c| unseen.contains(c)), "{line}");
+}
+
+#[test]
 fn wrong_name_lists_the_right_ones() {
     let root = ca("root").self_signed();
     let leaf = server().names(&["one.example", "*.two.example", "192.0.2.1"]).issued_by(&root);

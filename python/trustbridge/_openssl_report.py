@@ -6,6 +6,7 @@ import ssl
 
 from ._errors import add_report, add_words
 from ._kinds import SUMMARIES
+from ._name import escape
 from ._std import StdContext
 from ._times import moment
 
@@ -76,13 +77,6 @@ _ENCODING_DER = 2
 _MISSING_PATH = (2, 18, 19, 20, 21)
 #: As far as the issuers that a peer sent are followed.
 _MOST_STEPS = 10
-
-
-def escape(text: str) -> str:
-    """Fit for one line of a terminal, whatever a certificate holds."""
-    return "".join(c if c.isprintable() and c != '"' else f"\\u{{{ord(c):x}}}" for c in text)
-
-
 _SHORT = {
     "commonName": "CN",
     "organizationName": "O",

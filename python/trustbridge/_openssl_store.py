@@ -13,8 +13,8 @@ import stat
 from binascii import a2b_base64
 
 from ._files import absolute
+from ._name import escape
 from ._openssl_der import identity
-from ._openssl_report import escape
 from ._privileges import has_raised_privileges
 from ._std import StdContext
 

@@ -28,6 +28,7 @@ NATIVE_ONLY = (
     "test_cli_missing.py",
     "test_cli_run.py",
     "test_deferred.py",
+    "test_escape.py",
     "test_parity_attributes.py",
     "test_parity_handshake.py",
     "test_parity_injection.py",
