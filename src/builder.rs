@@ -135,6 +135,23 @@ impl VerifierBuilder {
 
     /// Adds trust anchors that are trusted only while the system store has no usable one. Can be
     /// called again to add more.
+    ///
+    /// For Mozilla's roots take the crate `webpki-root-certs`:
+    ///
+    /// ```
+    /// use trustbridge::Verifier;
+    ///
+    /// let verifier = Verifier::builder()
+    ///     .fallback_roots(webpki_root_certs::TLS_SERVER_ROOT_CERTS)
+    ///     .build()?;
+    /// # let _ = verifier;
+    /// # Ok::<(), trustbridge::BuildError>(())
+    /// ```
+    ///
+    /// `webpki-roots` has the same roots without their certificates: without the validity and the
+    /// extensions that a trust anchor is vetted by, and without the certificate that an error names. It adds
+    /// the name constraints that Mozilla imposes on a root (in 2026, `.tr` on one). No certificate contains
+    /// them, so here that root is trusted for every name; leave it out if that matters to you.
     pub fn fallback_roots<'a>(
         mut self,
         certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
