@@ -42,7 +42,7 @@ help:
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
 	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows test-pip-own'
 	@echo '  make preview-wheels'
-	@echo '  make test-differential test-peers test-upki'
+	@echo '  make test-differential test-peers test-upki test-ecosystem test-next'
 
 .PHONY: test
 test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets test-release
@@ -94,11 +94,13 @@ test-python: setup-python
 # By hand and in CI: libraries that take a configuration of rustls, and the pre-release of rustls.
 .PHONY: test-ecosystem
 test-ecosystem:
-	cargo test --locked --manifest-path tests/ecosystem/Cargo.toml
+	cargo fetch --quiet --locked --manifest-path tests/ecosystem/Cargo.toml --target $(HOST)
+	$(CLEAN) cargo test --locked --manifest-path tests/ecosystem/Cargo.toml --target-dir target/ecosystem
 
 .PHONY: test-next
 test-next:
-	cargo test --locked --manifest-path tests/next/Cargo.toml --all-targets
+	cargo fetch --quiet --locked --manifest-path tests/next/Cargo.toml --target $(HOST)
+	$(CLEAN) cargo test --locked --manifest-path tests/next/Cargo.toml --all-targets --target-dir target/next
 
 .PHONY: test-truststore
 test-truststore: setup
