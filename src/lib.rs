@@ -146,7 +146,7 @@ pub use revocation::Crl;
 pub use revocation::crlite::check_crlite_index;
 pub use store::{
     DistrustSource, Place, Problem, Refusal, SearchedIntermediates, Source, StoreEntry,
-    SystemStore, TrustSettings, files, pem,
+    SystemStore, TrustSettings, files,
 };
 pub use summary::CertificateSummary;
 pub use verifier::Verifier;

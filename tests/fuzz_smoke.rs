@@ -116,14 +116,11 @@ fn pem_survives_mutations() {
     let (_, valid) = inputs();
     assert_eq!(entry::pem(&valid), 3, "the input that is mutated is good");
     let mut random = Random(0x7065_6d5f_6675_7a7a);
-    let der = trustbridge::pem::blocks(&valid).find_map(|block| match block.ok()?.item {
-        trustbridge::pem::Item::Certificate { certificate, .. } => Some(certificate.to_vec()),
-        _ => None,
-    });
+    let der = trustbridge::files::read_pem(&valid).certificates.remove(0).0;
     // A certificate with trust settings: trusted for servers, rejected for clients.
     let settings = b"\x30\x18\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01\
                      \xa0\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02";
-    let trusted = [&der.unwrap()[..], settings].concat();
+    let trusted = [&der[..], settings].concat();
     assert_eq!(entry::pem(&trusted), 1, "as a TRUSTED CERTIFICATE");
     for _ in 0..rounds() {
         entry::pem(&random.mutate(&valid));

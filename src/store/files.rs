@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use super::contents::Contents;
 use super::file::MAX_FILE_BYTES;
-pub use super::names::{is_hashed_crl_name, is_hashed_name};
+use super::names::{is_hashed_crl_name, is_hashed_name};
 use super::p11kit;
 pub use super::stamp::Stamp;
 

@@ -18,7 +18,7 @@ mod format;
 mod intermediates;
 mod names;
 mod p11kit;
-pub mod pem;
+mod pem;
 mod stamp;
 
 #[cfg(not(any(windows, target_vendor = "apple")))]

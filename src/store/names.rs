@@ -6,13 +6,13 @@ use std::path::Path;
 
 /// Whether OpenSSL looks up certificates under this name: eight lowercase hexadecimal digits of
 /// the subject's hash, a dot and a number, as in `5ed36f99.0`.
-pub fn is_hashed_name(name: &str) -> bool {
+pub(super) fn is_hashed_name(name: &str) -> bool {
     number_after_hash(name).is_some_and(is_number)
 }
 
 /// Whether OpenSSL looks up CRLs under this name: like that of a certificate, with an `r` before
 /// the number, as in `5ed36f99.r0`.
-pub fn is_hashed_crl_name(name: &str) -> bool {
+pub(super) fn is_hashed_crl_name(name: &str) -> bool {
     number_after_hash(name).and_then(|number| number.strip_prefix('r')).is_some_and(is_number)
 }
 

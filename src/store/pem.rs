@@ -7,19 +7,6 @@
 //! Not checked: anything about a certificate beyond that it is one, and any signature.
 //!
 //! Tests: `pem/tests.rs`, some against the `openssl` command; `tests/fuzz/fuzz_targets/pem.rs`.
-//!
-//! ```
-//! # let text = b"";
-//! use trustbridge::pem::{self, Item};
-//!
-//! for block in pem::blocks(text) {
-//!     match block.map(|block| block.item) {
-//!         Ok(Item::Certificate { certificate, .. }) => println!("{} bytes", certificate.len()),
-//!         Ok(_) => println!("something else"),
-//!         Err(error) => eprintln!("{error}"),
-//!     }
-//! }
-//! ```
 
 use std::fmt;
 use std::io::BufRead;
@@ -35,7 +22,7 @@ use crate::cert;
 use crate::cert::der::{self, Malformed, Reader};
 
 /// The certificates and CRLs in some PEM text, in order, with what is wrong between them.
-pub fn blocks(text: &[u8]) -> Blocks<'_> {
+pub(super) fn blocks(text: &[u8]) -> Blocks<'_> {
     Blocks { rest: text, line: 0, begin: None, mark: true, der: Vec::new(), base64: Vec::new() }
 }
 
@@ -48,20 +35,17 @@ pub(super) fn decode(text: &[u8], label: &[u8]) -> Result<Vec<u8>, Fault> {
 
 /// One block of PEM text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Block {
+pub(super) struct Block {
     /// The line of its BEGIN, from 1.
-    pub line: usize,
+    pub(super) line: usize,
     /// What it holds.
-    pub item: Item,
+    pub(super) item: Item,
 }
 
 /// What a block holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Item {
+pub(super) enum Item {
     /// `CERTIFICATE`, `X509 CERTIFICATE` or `TRUSTED CERTIFICATE`.
-    #[non_exhaustive]
     Certificate {
         /// The certificate.
         certificate: CertificateDer<'static>,
@@ -74,12 +58,11 @@ pub enum Item {
 
 /// A block that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Error {
+pub(super) struct Error {
     /// The line of its BEGIN, or of the END that is wrong, from 1.
-    pub line: usize,
+    pub(super) line: usize,
     /// What is wrong.
-    pub fault: Fault,
+    pub(super) fault: Fault,
 }
 
 impl fmt::Display for Error {
@@ -92,8 +75,7 @@ impl std::error::Error for Error {}
 
 /// What is wrong with a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fault {
+pub(super) enum Fault {
     /// The text ends, or another block begins, before the block's END.
     CutShort,
     /// The BEGIN line does not end after its five hyphens.
@@ -132,7 +114,7 @@ impl fmt::Display for Fault {
 
 /// Iterator over the blocks of some PEM text. See [`blocks`].
 #[derive(Clone, Debug)]
-pub struct Blocks<'a> {
+pub(super) struct Blocks<'a> {
     rest: &'a [u8],
     /// Lines read so far.
     line: usize,

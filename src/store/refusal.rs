@@ -48,12 +48,14 @@ pub enum Refusal {
     /// The store's trust settings list other purposes only.
     NotTrustedForPurpose,
     /// The distribution distrusts it for this purpose, in a file beside its bundle.
+    #[non_exhaustive]
     DistrustedBy {
         /// The file.
         source: Source,
     },
     /// The distribution distrusts it for end entities that were issued after a date, and this one
     /// was.
+    #[non_exhaustive]
     DistrustedAfter {
         /// The date.
         date: UnixTime,

@@ -8,16 +8,15 @@ use pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, ServerName,
     SignatureVerificationAlgorithm, UnixTime,
 };
-use trustbridge::{Crl, Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier};
-use trustbridge::{files, pem};
+use trustbridge::{
+    Crl, Peer, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier, files,
+};
 
 /// The PEM reader on arbitrary text, and every kind of block on arbitrary contents: the trust
 /// settings of `TRUSTED CERTIFICATE` blocks among them. Returns how many blocks were good.
 pub(crate) fn pem(data: &[u8]) -> usize {
     let mut good = check(data);
-    // What a file is that is no PEM.
-    let contents = [files::read_pem(data), files::read_der(data)];
-    assert!(contents.iter().all(|contents| contents.certificates.len() <= data.len()));
+    assert!(files::read_der(data).certificates.len() <= data.len());
     for label in ["CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CRL"] {
         let base64 = STANDARD.encode(data);
         good +=
@@ -28,17 +27,12 @@ pub(crate) fn pem(data: &[u8]) -> usize {
 
 fn check(text: &[u8]) -> usize {
     let lines = text.split(|byte| *byte == b'\n').count();
-    let mut last = 0;
-    let mut good = 0;
-    for block in pem::blocks(text) {
-        let line = match &block {
-            Ok(block) => block.line,
-            Err(error) => error.line,
-        };
-        assert!(last < line && line <= lines, "line {line} after {last} of {lines}");
-        last = line;
-        good += usize::from(block.is_ok());
-    }
+    let contents = files::read_pem(text);
+    assert!(
+        contents.faults.iter().all(|(line, reason)| *line <= Some(lines) && !reason.is_empty())
+    );
+    let good = contents.certificates.len() + contents.crls.len();
+    assert!(good + contents.faults.len() <= lines);
     good
 }
 
