@@ -4,7 +4,7 @@
 //! nothing is fetched. What a directory has is added to what the peer sent, and the verifier decides
 //! as if the peer had sent it: nothing in such a directory is ever a trust anchor.
 //!
-//! Tests: `tests/intermediates.rs`.
+//! Tests: below and `tests/intermediates.rs`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -38,7 +38,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct IntermediatesDir {
     path: PathBuf,
-    current: Mutex<Option<Arc<Reading>>>,
+    /// With the time of the last check for changes. Only ever held to copy and to replace it; the child
+    /// of a fork may find it held for good.
+    current: Mutex<Option<(Arc<Reading>, Instant)>>,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,6 @@ struct Reading {
     stamps: Vec<(PathBuf, Option<Stamp>)>,
     /// Whether something changed so recently that another change could not be seen.
     may_change: bool,
-    checked: Instant,
 }
 
 impl IntermediatesDir {
@@ -59,20 +60,20 @@ impl IntermediatesDir {
         Self { path, current: Mutex::new(None) }
     }
 
-    /// The newest reading.
+    /// The newest reading: the files are checked once a second at most, however many paths are missing.
     fn reading(&self) -> Arc<Reading> {
-        // Only ever held to copy a pointer. The child of a fork may find it held for good.
         let known = match self.current.try_lock() {
             Ok(guard) => guard.clone(),
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().clone(),
             Err(TryLockError::WouldBlock) => None,
         };
-        if let Some(known) = known.filter(|known| !known.is_outdated()) {
-            return known;
-        }
-        let reading = Arc::new(Reading::of(&self.path));
+        let reading = match known {
+            Some((known, checked)) if checked.elapsed() < INTERVAL => return known,
+            Some((known, _)) if !known.is_outdated() => known,
+            _ => Arc::new(Reading::of(&self.path)),
+        };
         if let Ok(mut guard) = self.current.try_lock() {
-            *guard = Some(Arc::clone(&reading));
+            *guard = Some((Arc::clone(&reading), Instant::now()));
         }
         reading
     }
@@ -91,12 +92,11 @@ impl Reading {
         reader.directory(directory);
         let Reader { problems, certs, stamps, may_change, .. } = reader;
         let certs = CertIndex::new(certs);
-        Self { certs, problems, stamps, may_change, checked: Instant::now() }
+        Self { certs, problems, stamps, may_change }
     }
 
     fn is_outdated(&self) -> bool {
-        self.checked.elapsed() >= INTERVAL
-            && (self.may_change || self.stamps.iter().any(|(path, known)| stamp(path) != *known))
+        self.may_change || self.stamps.iter().any(|(path, known)| stamp(path) != *known)
     }
 }
 
@@ -211,4 +211,21 @@ pub(crate) fn find(dirs: &[Arc<IntermediatesDir>], chain: &[CertificateDer<'_>])
         problems: reading.problems.clone(),
     });
     Found { certs, searched: searched.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also a directory that is not there: peers without a path must not cost a `stat` each.
+    #[test]
+    fn changes_are_looked_for_once_a_second() {
+        let dir = IntermediatesDir::new(Path::new("/nowhere/trustbridge"));
+        let first = dir.reading();
+        let long_ago = Instant::now().checked_sub(INTERVAL * 2).unwrap();
+        *dir.current.lock().unwrap() = Some((Arc::clone(&first), long_ago));
+        assert!(Arc::ptr_eq(&first, &dir.reading()), "nothing has changed");
+        let (_, checked) = dir.current.lock().unwrap().clone().unwrap();
+        assert!(checked > long_ago, "the check is remembered");
+    }
 }
