@@ -222,6 +222,6 @@ pub enum CrliteAnswer {
         /// The age of the data in days.
         days: u32,
     },
-    /// There is no data, or it cannot be read.
+    /// There is no data, or it cannot be read, or it claims to be of a time in the future.
     Unusable,
 }

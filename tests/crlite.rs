@@ -249,6 +249,35 @@ fn stale_data_is_unknown() {
     assert_eq!(verified.revocation.answered_by, Some(RevocationSource::Crlite));
 }
 
+/// Of the second of the verification, and one second later. What is revoked is revoked all the same.
+#[test]
+fn data_of_the_future_is_unusable_and_named() {
+    let world = World::with_filter();
+    let (good, revoked) = (world.leaf(GOOD, Some((LOG, 5))), world.leaf(REVOKED, Some((LOG, 5))));
+    let verifier = world.builder().build().unwrap();
+    let required = world.builder().revocation(required()).build().unwrap();
+    let made = MADE / 1_000;
+    assert!(world.ask_at(&required, &good, made).is_ok());
+    let outcome = world.ask_at(&verifier, &good, made - 1).unwrap().revocation;
+    assert_eq!(outcome.crlite, Some(CrliteAnswer::Unusable));
+    assert_eq!((outcome.answered_by, outcome.until), (None, None));
+    let error = world.ask_at(&required, &good, made - 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RevocationUnknown);
+    assert!(error.to_string().contains("UTC, which is in the future"), "{error}");
+    let error = world.ask_at(&verifier, &revoked, made - 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Revoked);
+    let without_clock =
+        world.builder().revocation(required_allowing()).danger_ignore_validity(true);
+    let verified = world.ask_at(&without_clock.build().unwrap(), &good, made - 1).unwrap();
+    assert_eq!(verified.revocation.answered_by, Some(RevocationSource::Crlite));
+    // The last time that an index can hold.
+    world.write(&[("all.filter", &world.filter(&[]), &[(LOG, 0, u64::MAX)])]);
+    eventually("the index was not read again", || {
+        let error = world.ask_at(&required, &good, NOW).err();
+        error.is_some_and(|error| error.to_string().contains("which is in the future"))
+    });
+}
+
 fn required_allowing() -> Revocation {
     Revocation::default().check(RevocationCheck::Leaf)
 }
@@ -303,6 +332,37 @@ fn a_filter_with_any_damage_does_not_panic() {
         fs::write(cache.join("one.filter"), &bytes).unwrap();
         fs::write(cache.join("index.bin"), index(&[("one.filter", &[(LOG, 0, MADE)])])).unwrap();
         drop(world.ask(world.builder_at(home.path()), &leaf));
+    }
+}
+
+/// A filter that is damaged or missing is remembered as such. It is read again once it has changed.
+#[test]
+fn an_unusable_filter_is_not_read_at_each_check() {
+    let says = |world: &World, leaf: &Node| {
+        world.ask(world.builder(), leaf).map(|verified| verified.revocation.crlite)
+    };
+    let worlds = [Some("damaged"), None].map(|contents| {
+        let world = World::with_filter();
+        match contents {
+            Some(contents) => fs::write(world.cache().join("one.filter"), contents).unwrap(),
+            None => fs::remove_file(world.cache().join("one.filter")).unwrap(),
+        }
+        world
+    });
+    // What was just written is not relied on.
+    std::thread::sleep(Duration::from_millis(3_100));
+    for world in worlds {
+        let leaf = world.leaf(GOOD, Some((LOG, 5)));
+        let began = Instant::now();
+        assert_eq!(says(&world, &leaf), Ok(Some(CrliteAnswer::Unusable)));
+        fs::write(world.cache().join("one.filter"), world.filter(&[])).unwrap();
+        let again = says(&world, &leaf);
+        if began.elapsed() < Duration::from_millis(900) {
+            assert_eq!(again, Ok(Some(CrliteAnswer::Unusable)), "it was read again");
+        }
+        eventually("the change was not seen", || {
+            matches!(says(&world, &leaf), Ok(Some(CrliteAnswer::NotRevoked { .. })))
+        });
     }
 }
 

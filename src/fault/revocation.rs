@@ -92,6 +92,10 @@ pub(crate) enum CrliteFault {
         made: Timestamp,
         days: i64,
     },
+    /// The data claims to be newer than the time of the verification.
+    Future {
+        made: Timestamp,
+    },
 }
 
 /// Why a CRL can never be used.

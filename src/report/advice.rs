@@ -249,6 +249,10 @@ fn crlite(why: &CrliteFault) -> &'static str {
              6962 requires. Or give the verifier a current CRL of its issuer, or allow an unknown \
              revocation status."
         }
+        CrliteFault::Future { .. } => {
+            "Check this machine's clock, update the CRLite data (`upki fetch`), give the verifier a \
+             current CRL of the certificate's issuer, or allow an unknown revocation status."
+        }
         CrliteFault::Revoked { .. }
         | CrliteFault::NoData
         | CrliteFault::UnreadableIndex(_)

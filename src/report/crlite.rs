@@ -33,5 +33,8 @@ pub(super) fn words(place: &Path, why: &CrliteFault) -> String {
         CrliteFault::Stale { made, days } => {
             format!("{data} is out of date: it is {days} days old, of {made}")
         }
+        CrliteFault::Future { made } => {
+            format!("{data} cannot be used: it is of {made}, which is in the future")
+        }
     }
 }

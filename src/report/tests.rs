@@ -72,7 +72,7 @@ variants!(CRLITE, crlite_name, CrliteFault:
     CrliteFault::Revoked { .. }, CrliteFault::NoData, CrliteFault::Configuration(_),
     CrliteFault::UnreadableIndex(_), CrliteFault::DamagedIndex(_), CrliteFault::Filter { .. },
     CrliteFault::Malformed(_), CrliteFault::NoTimestamps, CrliteFault::NoDigest,
-    CrliteFault::NotCovered, CrliteFault::Stale { .. },
+    CrliteFault::NotCovered, CrliteFault::Stale { .. }, CrliteFault::Future { .. },
 );
 variants!(VIOLATIONS, violation_name, Violation:
     Violation::NotPermitted(_), Violation::Excluded(_), Violation::Bounds(_),
@@ -573,6 +573,7 @@ fn filters() -> Vec<Row> {
         crlite(unknown, C::NoDigest, "without the feature", "Enable the feature").never(update),
         crlite(unknown, C::NotCovered, "does not cover this certificate", update),
         crlite(unknown, C::Stale { made, days: 11 }, "11 days old", update),
+        crlite(unknown, C::Future { made }, "of 1970", CLOCK),
     ]
 }
 

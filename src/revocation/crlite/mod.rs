@@ -111,7 +111,9 @@ impl Crlite {
                 let mut says = reading.check(&query, time, ignore_age);
                 // A filter that is gone belongs to an index that has been replaced meanwhile
                 // (section "Cache atomicity").
-                if matches!(says, Says::Unknown(CrliteFault::Filter { missing: true, .. })) {
+                let is_missing =
+                    matches!(says, Says::Unknown(CrliteFault::Filter { missing: true, .. }));
+                if is_missing && reading.is_replaced() {
                     reading = self.renew(None);
                     says = reading.check(&query, time, ignore_age);
                 }

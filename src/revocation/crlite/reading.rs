@@ -51,7 +51,7 @@ pub(super) struct Reading {
     found: Found,
     stamp: Option<Stamp>,
     index: Result<Index, CrliteFault>,
-    /// For each file that the index names, once it was needed.
+    /// For each file that the index names, once it was needed: also what cannot be used of it.
     filters: Vec<OnceLock<Arc<Filter>>>,
 }
 
@@ -89,6 +89,15 @@ impl Reading {
             && self.filters.iter().filter_map(OnceLock::get).all(|filter| filter.is_current())
             // Another change could not be seen.
             && !self.stamp.is_some_and(|stamp| stamp.may_repeat())
+            // The process may have had too many files open.
+            && !matches!(self.index, Err(CrliteFault::UnreadableIndex(_)))
+    }
+
+    /// Whether there is another index by now. Costs one `stat`.
+    pub(super) fn is_replaced(&self) -> bool {
+        let index = self.found.as_ref().ok().and_then(Option::as_ref);
+        index.and_then(|directory| Stamp::at(&directory.join("index.bin"))) != self.stamp
+            || self.stamp.is_some_and(|stamp| stamp.may_repeat())
     }
 
     /// The place that answers name; `None` where nothing was set up.
@@ -115,7 +124,7 @@ impl Reading {
         let mut good = false;
         let mut fault = None;
         for place in index.covering(&query.seen) {
-            match self.filter(index, place).map(|filter| filter.ask(query)) {
+            match self.filter(index, place).and_then(|filter| filter.ask(query)) {
                 // Nothing takes a revocation back: it holds however old the data is.
                 Ok(CRLiteStatus::Revoked) => return Says::Revoked { made },
                 Ok(CRLiteStatus::Good) => good = true,
@@ -126,6 +135,8 @@ impl Reading {
         }
         match fault {
             Some(fault) => Says::Unknown(fault),
+            // Nobody knows how old it is.
+            None if made > time && !ignore_age => Says::Unknown(CrliteFault::Future { made }),
             None if until < time && !ignore_age => Says::Unknown(CrliteFault::Stale {
                 made,
                 days: time.0.saturating_sub(made.0) / 86_400,
@@ -142,17 +153,11 @@ impl Reading {
         if let Some(filter) = slot.get() {
             return Ok(Arc::clone(filter));
         }
-        let loaded =
-            self.filters.iter().filter_map(OnceLock::get).map(|filter| filter.stamp.size());
+        let loaded = self.filters.iter().filter_map(OnceLock::get).map(|filter| filter.size());
         let left = MAX_BYTES.saturating_sub(loaded.sum());
         let directory = self.place().unwrap_or(Path::new("/"));
         // Outside `get_or_init`, or the child of a fork could wait for a thread that it does not have.
-        let filter = Filter::read(&directory.join(name), left.min(MAX_FILTER_BYTES));
-        let filter = filter.map_err(|(reason, missing)| CrliteFault::Filter {
-            name: name.clone(),
-            reason,
-            missing,
-        })?;
+        let filter = Filter::read(directory.join(name), left.min(MAX_FILTER_BYTES));
         Ok(Arc::clone(slot.get_or_init(|| Arc::new(filter))))
     }
 }
@@ -170,8 +175,18 @@ fn read_index(path: &Path) -> (Option<Stamp>, Result<Index, CrliteFault>) {
 /// A filter, with the file as it was.
 struct Filter {
     path: PathBuf,
-    stamp: Stamp,
-    card: CRLiteClubcard,
+    /// `None` where there was no such file, or it could not be read.
+    stamp: Option<Stamp>,
+    card: Result<CRLiteClubcard, Unusable>,
+}
+
+/// Why there is no filter. Each is remembered, so that not every check reads the file anew.
+enum Unusable {
+    Missing(String),
+    /// Until the file changes.
+    Damaged(String),
+    /// Until the files are checked for changes: it may say nothing about the file.
+    Unread(String),
 }
 
 impl std::fmt::Debug for Filter {
@@ -181,33 +196,61 @@ impl std::fmt::Debug for Filter {
 }
 
 impl Filter {
-    /// Otherwise the reason, and whether the file is missing.
-    fn read(path: &Path, limit: u64) -> Result<Self, (String, bool)> {
-        let (bytes, stamp) =
-            read_bounded(path, limit).map_err(|error| (error.reason, error.missing))?;
-        let card =
-            CRLiteClubcard::from_bytes(&bytes).map_err(|error| (error.to_string(), false))?;
-        // What the library relies on when it is asked, and does not check: section "Approximate filter".
-        let columns = card.as_ref().approx_filter.len();
-        let fits = |offset: usize, length: usize| offset.checked_add(length).is_some();
-        let is_sound = card.index().values().all(|block| {
-            block.approx_filter_rank <= columns
-                && fits(block.approx_filter_offset, block.approx_filter_m)
-                && fits(block.exact_filter_offset, block.exact_filter_m)
-        });
-        match is_sound {
-            true => Ok(Self { path: path.to_owned(), stamp, card }),
-            false => Err(("malformed clubcard".to_owned(), false)),
-        }
+    fn read(path: PathBuf, limit: u64) -> Self {
+        let (stamp, card) = match read_bounded(&path, limit) {
+            Ok((bytes, stamp)) => (Some(stamp), parse(&bytes).map_err(Unusable::Damaged)),
+            Err(ReadError { missing: true, reason }) => (None, Err(Unusable::Missing(reason))),
+            Err(ReadError { reason, .. }) => (None, Err(Unusable::Unread(reason))),
+        };
+        Self { path, stamp, card }
+    }
+
+    /// The bytes that it takes.
+    fn size(&self) -> u64 {
+        self.stamp.filter(|_| self.card.is_ok()).map_or(0, Stamp::size)
     }
 
     fn is_current(&self) -> bool {
-        Stamp::at(&self.path) == Some(self.stamp)
+        let may_differ = match (&self.card, self.stamp) {
+            (Err(Unusable::Unread(_)), _) => true,
+            // It may still be written.
+            (Err(_), Some(stamp)) => stamp.may_repeat(),
+            _ => false,
+        };
+        !may_differ && Stamp::at(&self.path) == self.stamp
     }
 
-    fn ask(&self, Query { key, seen }: &Query<'_>) -> CRLiteStatus {
+    fn ask(&self, Query { key, seen }: &Query<'_>) -> Result<CRLiteStatus, CrliteFault> {
+        let card = self.card.as_ref().map_err(|why| self.fault(why))?;
         let seen = seen.iter().map(|seen| (LogId(seen.log), LogTime(seen.time)));
         let key = CRLiteKey::with_hash(&key.issuer, key.serial, key.hash);
-        self.card.contains(&key, seen)
+        Ok(card.contains(&key, seen))
+    }
+
+    fn fault(&self, why: &Unusable) -> CrliteFault {
+        let (Unusable::Missing(reason) | Unusable::Damaged(reason) | Unusable::Unread(reason)) =
+            why;
+        CrliteFault::Filter {
+            name: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            reason: reason.clone(),
+            missing: matches!(why, Unusable::Missing(_)),
+        }
+    }
+}
+
+/// A filter as a file has it; what is wrong with it otherwise.
+fn parse(bytes: &[u8]) -> Result<CRLiteClubcard, String> {
+    let card = CRLiteClubcard::from_bytes(bytes).map_err(|error| error.to_string())?;
+    // What the library relies on when it is asked, and does not check: section "Approximate filter".
+    let columns = card.as_ref().approx_filter.len();
+    let fits = |offset: usize, length: usize| offset.checked_add(length).is_some();
+    let is_sound = card.index().values().all(|block| {
+        block.approx_filter_rank <= columns
+            && fits(block.approx_filter_offset, block.approx_filter_m)
+            && fits(block.exact_filter_offset, block.exact_filter_m)
+    });
+    match is_sound {
+        true => Ok(card),
+        false => Err("malformed clubcard".to_owned()),
     }
 }
