@@ -34,18 +34,17 @@ help:
 	@echo '  make test-windows     the Windows backend, cross-built and run under Wine'
 	@echo '  make test-windows-python  the Python tests on CPython for Windows, under Wine'
 	@echo '  make test-targets     compile and lint for other systems'
-	@echo '  make test-release     the release checks, each with a counter-example'
 	@echo 'make bench              speed and memory beside peers, into benches/'
 	@echo 'make bundle             one none-any wheel of platform wheels (WHEELS="…"), into dist/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean              removes what all of these made'
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
 	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows test-pip-own'
-	@echo '  make preview-wheels'
+	@echo '  make preview-wheels test-release test-targets-all'
 	@echo '  make test-differential test-peers test-upki test-ecosystem test-next'
 
 .PHONY: test
-test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets test-release
+test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets
 
 # Set-up ---------------------------------------------------------------------------------------
 
@@ -133,12 +132,6 @@ test-windows-python: setup
 test-targets:
 	scripts/check-targets
 
-.PHONY: test-release
-test-release: setup
-	@scripts/venv .venv-release "$$(PYTHONS= scripts/pythons --newest)" scripts/requirements/release/tests.txt
-	@cargo fetch --quiet --locked
-	$(CLEAN) .venv-release/bin/python -m pytest tests/release
-
 # The rest -------------------------------------------------------------------------------------
 
 .PHONY: demo
@@ -164,6 +157,16 @@ clean:
 	rm -rf .venv .venv-* build dist target
 
 # Not part of make test: tests/occasional/README.md ------------------------------------------
+
+.PHONY: test-release
+test-release: setup
+	@scripts/venv .venv-release "$$(PYTHONS= scripts/pythons --newest)" scripts/requirements/release/tests.txt
+	@cargo fetch --quiet --locked
+	$(CLEAN) .venv-release/bin/python -m pytest tests/release
+
+.PHONY: test-targets-all
+test-targets-all:
+	scripts/check-targets --all
 
 .PHONY: test-stress
 test-stress: setup-python
