@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 _AUXILIARY_VECTOR, _AT_SECURE = "/proc/self/auxv", 23
 
@@ -10,7 +11,8 @@ _AUXILIARY_VECTOR, _AT_SECURE = "/proc/self/auxv", 23
 def has_raised_privileges() -> bool:
     """Whether the program has privileges that its caller does not have: set-user-ID, set-group-ID,
     or capabilities of its file. Then the caller's variables do not decide what is trusted."""
-    if not hasattr(os, "getuid"):  # Windows knows no such programs
+    # Windows knows no such programs.
+    if sys.platform == "win32" or not hasattr(os, "getuid"):
         return False
     if (os.getuid(), os.getgid()) != (os.geteuid(), os.getegid()):
         return True

@@ -171,11 +171,12 @@ def platform_name() -> str:
 def _libc() -> str:
     if hasattr(sys, "getandroidapilevel"):
         return "bionic"
+    confstr = getattr(os, "confstr", None)
     try:
-        version = os.confstr("CS_GNU_LIBC_VERSION") or ""
-    except (AttributeError, OSError, ValueError):
-        version = ""
-    return "gnu" if version.startswith("glibc") else "musl"
+        version = confstr("CS_GNU_LIBC_VERSION") if confstr else None
+    except (OSError, ValueError):
+        version = None
+    return "gnu" if version and version.startswith("glibc") else "musl"
 
 
 def check_file(path: str) -> None:
