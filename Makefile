@@ -33,18 +33,19 @@ help:
 	@echo '  make test-pip         pip with trustbridge instead of truststore'
 	@echo '  make test-windows     the Windows backend, cross-built and run under Wine'
 	@echo '  make test-windows-python  the Python tests on CPython for Windows, under Wine'
+	@echo '  make test-pip-windows  pip there without native code; after test-pip and test-windows-python'
 	@echo '  make test-targets     compile and lint for other systems'
 	@echo 'make bench              speed and memory beside peers, into benches/'
 	@echo 'make bundle             one none-any wheel of platform wheels (WHEELS="…"), into dist/'
 	@echo 'make release-rehearsal  a whole release of this commit, nothing published'
 	@echo 'make clean              removes what all of these made'
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
-	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows test-pip-own'
+	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows-all test-pip-own'
 	@echo '  make preview-wheels test-release test-targets-all'
 	@echo '  make test-differential test-peers test-upki test-ecosystem test-next'
 
 .PHONY: test
-test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-targets
+test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-pip-windows test-targets
 
 # Set-up ---------------------------------------------------------------------------------------
 
@@ -128,6 +129,11 @@ test-windows-python: setup
 	@$(PY) tests/windows/python/run --prepare
 	$(CLEAN) $(PY) tests/windows/python/run
 
+# After test-pip and test-windows-python, which make what it uses.
+.PHONY: test-pip-windows
+test-pip-windows: setup
+	$(CLEAN) $(PY) tests/pip/windows
+
 .PHONY: test-targets
 test-targets:
 	scripts/check-targets
@@ -197,10 +203,9 @@ test-windows-python-all: setup
 	@$(PY) tests/windows/python/run --prepare
 	$(CLEAN) $(PY) tests/windows/python/run --all
 
-# After test-pip and test-windows-python, which make what it uses.
-.PHONY: test-pip-windows
-test-pip-windows: setup
-	$(CLEAN) $(PY) tests/pip/windows
+.PHONY: test-pip-windows-all
+test-pip-windows-all: setup
+	$(CLEAN) $(PY) tests/pip/windows --all
 
 .PHONY: test-pip-own
 test-pip-own: setup
