@@ -13,4 +13,5 @@ mod mutations;
 pub mod peers;
 mod random;
 pub mod scenario;
+pub mod trees;
 pub mod verdicts;
