@@ -89,7 +89,7 @@ fn fetch(url: &str, cafile: Option<&String>) -> Result<String, Box<dyn Error>> {
 
 /// Adds TLS to the connections that need it.
 #[derive(Debug)]
-struct Tls(Arc<ClientConfig>);
+pub(crate) struct Tls(pub(crate) Arc<ClientConfig>);
 
 impl<In: Transport> Connector<In> for Tls {
     type Out = Either<In, TlsTransport>;
@@ -118,7 +118,7 @@ impl<In: Transport> Connector<In> for Tls {
     }
 }
 
-struct TlsTransport {
+pub(crate) struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }
