@@ -1,5 +1,8 @@
 //! What to do about a fault, by its kind and its cause.
 //!
+//! Longer than other files, since every cause has its row in one `match`: a new one does not compile
+//! without.
+//!
 //! Tests: `report/tests.rs`, which has a row for each kind and each cause.
 
 use crate::error::Parts;

@@ -6,7 +6,7 @@ Advice on causes that no system's verifier has, such as those about stapled resp
 from __future__ import annotations
 
 from .checks import MISSING_PATH
-from .question import SERVER
+from .purpose import SERVER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

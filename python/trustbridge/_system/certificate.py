@@ -10,7 +10,7 @@ from .. import _name as name
 from .._times import seconds
 from . import extensions, key
 from .extensions import Extensions
-from .question import SERVER
+from .purpose import SERVER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

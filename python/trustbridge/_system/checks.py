@@ -10,7 +10,8 @@ from .algorithms import MERKLE_TREE
 from .certificate import Certificate, read
 from .extensions import ANY_USAGE, CLIENT_AUTH, KEY_CERT_SIGN, SERVER_AUTH
 from .key import SHORT
-from .question import SERVER, Accepted, Fault, NearMiss, Place, Refusal
+from .purpose import SERVER
+from .question import Accepted, Fault, NearMiss, Place, Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

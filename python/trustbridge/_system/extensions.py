@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import _der as der
 from .. import _name as name
-from .question import CLIENT, SERVER
+from .purpose import CLIENT, SERVER
 
 #: Key usage bits (RFC 5280 section 4.2.1.3).
 DIGITAL_SIGNATURE, KEY_ENCIPHERMENT, KEY_AGREEMENT, KEY_CERT_SIGN = (

@@ -16,14 +16,14 @@ An engine also has:
 
 from __future__ import annotations
 
+from .purpose import SERVER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from .certificate import Certificate
-
-SERVER, CLIENT = "server", "client"
 
 
 class BadSetting(ValueError):

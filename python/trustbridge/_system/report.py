@@ -13,7 +13,7 @@ from .algorithms import named
 from .certificate import Certificate, packed, read
 from .checks import MISSING_PATH
 from .hints import hints
-from .question import SERVER
+from .purpose import SERVER
 from .words import refusal
 
 TYPE_CHECKING = False

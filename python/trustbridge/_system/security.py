@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from . import checks
 from .certificate import Certificate, packed, read, without_dot
-from .question import SERVER, Accepted, BadSetting, Fault, Place, Refused
+from .purpose import SERVER
+from .question import Accepted, BadSetting, Fault, Place, Refused
 from .security_calls import Answer, CallFailed, Chain, Error, References, frameworks
 from .security_codes import kind_of, os_text
 from .security_profile import broken_rules

@@ -4,7 +4,7 @@ src/platform/apple/profile.rs in Python."""
 from __future__ import annotations
 
 from .key import SHORT
-from .question import SERVER
+from .purpose import SERVER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from time import time
 
 from . import checks
 from .ask import engine
-from .question import SERVER, Root
+from .purpose import SERVER
+from .question import Root
 from .words import refusal
 
 

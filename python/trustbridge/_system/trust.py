@@ -8,7 +8,8 @@ from time import time
 
 from . import checks, intermediates
 from .ask import ask, is_name
-from .question import SERVER, BadSetting, Root
+from .purpose import SERVER
+from .question import BadSetting, Root
 from .reading import Batch, stamp_of
 from .verdict import Failure, Verified, with_searched
 

@@ -1,0 +1,3 @@
+"""What a certificate is used for."""
+
+SERVER, CLIENT = "server", "client"
