@@ -207,6 +207,68 @@ fn the_date_is_compared_with_the_end_entity_s_not_before() {
     assert!(root.verify(&pki).is_err());
 }
 
+/// In handshakes of rustls, with Fedora's files: issued one second before the date, at it, and one
+/// second after.
+#[cfg(all(feature = "rustls-0_23", feature = "aws-lc-rs"))]
+#[test]
+fn rustls_heeds_the_date() {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "Dated Root");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let root = params.self_signed(&key).unwrap().der().to_vec();
+    let issuer = Issuer::new(params, key);
+    let layout = Root::new(&[&root]);
+    let date = "nss-server-distrust-after: \"241130235959Z\"";
+    layout.write(LAYOUTS[0].1, object(&["trusted: true", date], &root));
+    for (seconds_before_december, trusted) in [(2, true), (1, true), (0, false)] {
+        let mut params = CertificateParams::new(vec![HOST.to_owned()]).unwrap();
+        params.not_before =
+            date_time_ymd(2024, 12, 1) - Duration::from_secs(seconds_before_december);
+        let key = KeyPair::generate().unwrap();
+        let leaf = params.signed_by(&key, &issuer).unwrap().der().clone();
+        let outcome = handshake(layout.builder(), leaf, key.serialize_der());
+        assert_eq!(outcome.is_ok(), trusted, "{seconds_before_december}: {outcome:?}");
+        if let Err(error) = outcome {
+            let error = crate::rustls_0_23::verify_error(&error).unwrap();
+            assert_eq!(error.kind(), ErrorKind::Distrusted);
+            assert!(error.report().contains("issued after 2024-11-30 23:59:59 UTC"));
+        }
+    }
+}
+
+/// What a client of rustls says of a server.
+#[cfg(all(feature = "rustls-0_23", feature = "aws-lc-rs"))]
+fn handshake(
+    verifier: VerifierBuilder,
+    leaf: CertificateDer<'static>,
+    key: Vec<u8>,
+) -> Result<(), rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = pki_types::PrivatePkcs8KeyDer::from(key).into();
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf], key)?;
+    let client =
+        crate::rustls_0_23::client_config_with_provider(verifier.build().unwrap(), provider)
+            .unwrap();
+    let mut server = rustls::ServerConnection::new(Arc::new(server))?;
+    let name = ServerName::try_from(HOST).unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(client), name)?;
+    while client.is_handshaking() {
+        let mut records = Vec::new();
+        client.write_tls(&mut records).unwrap();
+        server.read_tls(&mut &*records).unwrap();
+        server.process_new_packets()?;
+        records.clear();
+        server.write_tls(&mut records).unwrap();
+        client.read_tls(&mut &*records).unwrap();
+        client.process_new_packets()?;
+    }
+    Ok(())
+}
+
 #[test]
 fn a_distrusted_root_anchors_nothing() {
     let pki = pki("Distrusted Root");
