@@ -54,6 +54,15 @@ def test_nothing_that_is_only_a_weak_feature_counts(resolved: System) -> None:
     assert {"aws-lc-sys", "pyo3", "rustls-webpki"} <= names
 
 
+def test_recipients_are_told_where_the_source_code_is() -> None:
+    """MPL-2.0, section 3.2, of crates in the extension module."""
+    readme = (ROOT / "python" / "README.md").read_text()
+    crates = [crate["name"] for crate in listed()["crate"] if "MPL-2.0" in crate["licence"]]
+    assert crates == ["clubcard", "clubcard-crlite"]
+    for name in crates:
+        assert f"[{name}](https://crates.io/crates/{name})" in readme
+
+
 EDITS: dict[str, tuple[Callable[[dict], None], str]] = {
     "unlisted crate": (
         lambda table: table["crate"].remove(entry(table, "untrusted")),
