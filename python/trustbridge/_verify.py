@@ -25,6 +25,7 @@ class VerificationError(ssl.SSLCertVerificationError):
     report: str
 
 
+# Most of its lines are the settings, by name, and what is said of them.
 def verify(
     chain_der: Iterable[bytes],
     name: str | None,

@@ -6,7 +6,7 @@ use crate::cert::named;
 use crate::error::Parts;
 use crate::fault::{AppleCas, AppleRule, Cause, StrictRule, Violation};
 
-/// What the facts are; `None` where the kind says it all.
+/// What the facts are; `None` where the kind says it all. A table, with a row for each cause.
 pub(super) fn words(parts: &Parts) -> Option<String> {
     // The certificate at fault, in the middle of a sentence.
     let it = parts.subject.as_ref().map_or_else(|| "it".to_owned(), |name| format!("'{name}'"));

@@ -65,12 +65,7 @@ pub(crate) fn check(
     let requested = policy.check;
     let mut outcome = RevocationOutcome::new(requested, RevocationCheck::Off);
     if requested == RevocationCheck::Off {
-        let unasked = Status::Unknown(Fault::new(ErrorKind::RevocationUnknown));
-        return match with_crlite(unasked, path, known, time, false, &mut outcome) {
-            Status::Revoked(fault) => Err(fault.at(0)),
-            Status::Good(good) => Ok(good.told(outcome)),
-            Status::Unknown(_) => Ok(outcome),
-        };
+        return crlite_alone(path, known, time, outcome);
     }
     let last = path.len().saturating_sub(1);
     let mut unknown = None;
@@ -123,6 +118,21 @@ pub(crate) fn check(
         outcome.checked = requested;
     }
     Ok(outcome)
+}
+
+/// Checks with the filters on the disk, which have their say even where nobody asked for a check.
+fn crlite_alone(
+    path: &[&Cert<'_>],
+    known: &Known<'_>,
+    time: UnixTime,
+    mut outcome: RevocationOutcome,
+) -> Result<RevocationOutcome, Fault> {
+    let unasked = Status::Unknown(Fault::new(ErrorKind::RevocationUnknown));
+    match with_crlite(unasked, path, known, time, false, &mut outcome) {
+        Status::Revoked(fault) => Err(fault.at(0)),
+        Status::Good(good) => Ok(good.told(outcome)),
+        Status::Unknown(_) => Ok(outcome),
+    }
 }
 
 /// The status of the end entity, once the filters on the disk are asked too. They are the last: they

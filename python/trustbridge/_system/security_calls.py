@@ -95,6 +95,7 @@ class Frameworks:
         except (ImportError, OSError, AttributeError, ValueError) as error:
             raise CallFailed("dlopen", 0, str(error)) from None
 
+    # A table, one line for each function.
     def _bind(self, c: Any, security: Any, core_foundation: Any) -> None:
         reference, index, boolean = c.c_void_p, c.c_ssize_t, c.c_ubyte
         status, options, pointer = c.c_int32, c.c_ulong, c.POINTER(c.c_void_p)

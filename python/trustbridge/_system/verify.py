@@ -26,6 +26,7 @@ _CHOICES = {
 }
 
 
+# Most of its lines are the settings, by name.
 def verify(
     chain_der: list[bytes],
     name: str | None,
