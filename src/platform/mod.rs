@@ -5,6 +5,8 @@
 
 #[cfg(any(target_vendor = "apple", test))]
 mod apple;
+#[cfg(any(windows, target_vendor = "apple", test))]
+mod distrust;
 mod evidence;
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod unix;

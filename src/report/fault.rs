@@ -44,7 +44,7 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::AppleRules(rules) => rules.iter().map(apple_rule).collect::<Vec<_>>().join("; "),
 
         Cause::MissingIssuer { issuer, .. } => format!("'{issuer}'"),
-        Cause::Rejected { subject, source } => format!("{source} rejects '{subject}'"),
+        Cause::Rejected { subject, source } => format!("'{subject}' is rejected by {source}"),
         Cause::AnchorRefused { subject, source, refusal } => {
             format!("'{subject}' in {source}: {refusal}")
         }

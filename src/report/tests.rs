@@ -445,7 +445,8 @@ fn cas() -> Vec<Row> {
         names(Violation::Malformed("URI"), "malformed", without).never(with_names),
         names(Violation::TooMany, "too many to compare", without).never(with_names),
         row(K::NameConstraints, Cause::Kind, &["CN=server"], with_names).at(0),
-        row(K::Distrusted, rejected(), &["ROOT rejects 'CN=server'"], "the administrator").at(0),
+        row(K::Distrusted, rejected(), &["'CN=server' is rejected by ROOT"], "the administrator")
+            .at(0),
     ]
 }
 

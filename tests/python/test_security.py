@@ -392,9 +392,34 @@ def test_a_leaf_trusted_whole_must_be_in_time_named_and_for_the_purpose(system, 
 def test_a_leaf_whose_settings_reject_it_is_not_trusted(system, whole, trusted, rejected, accepted):
     question = ask(whole)
     question.roots = [Root(whole.der, EXTRA, (trusted, rejected))]
-    found = verdict(system, question, refuses(NOT_TRUSTED, whole))
+    # A rejection has the last word: the system is not even asked.
+    for answer in (refuses(NOT_TRUSTED, whole), trusts(whole)):
+        found = verdict(system, question, *([answer] if accepted else []))
+        assert isinstance(found, Accepted) == accepted
+        assert accepted or (found.kind, found.fault.depth) == ("Distrusted", 0)
+
+
+@pytest.mark.parametrize(
+    "depth, trusted, rejected, accepted",
+    [
+        (1, None, SETTINGS[1][1], False),
+        (1, SETTINGS[3][0], (), False),
+        (2, None, SETTINGS[1][1], False),
+        # The system's own anchor is trusted for more than these settings say.
+        (2, SETTINGS[3][0], (), True),
+        (2, None, SETTINGS[0][1], True),
+    ],
+)
+def test_what_the_settings_reject_is_rejected_in_any_path(
+    system, root, depth, trusted, rejected, accepted
+):
+    issuing = ca("issuing", root)
+    chain = [server(issuing), issuing, root]
+    question = ask(*chain[:2])
+    question.roots = [Root(chain[depth].der, EXTRA, (trusted, rejected))]
+    found = verdict(system, question, trusts(*chain))
     assert isinstance(found, Accepted) == accepted
-    assert accepted or found.kind == "SelfSignedLeaf"
+    assert accepted or (found.kind, found.fault.depth) == ("Distrusted", depth)
 
 
 def test_another_certificate_is_not_the_leaf(system, whole):

@@ -11,7 +11,7 @@ from .certificate import Certificate, read
 from .extensions import ANY_USAGE, CLIENT_AUTH, KEY_CERT_SIGN, SERVER_AUTH
 from .key import SHORT
 from .purpose import SERVER
-from .question import Accepted, Fault, NearMiss, Place, Refusal
+from .question import Accepted, Fault, NearMiss, Place, Refusal, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -271,6 +271,71 @@ def distrust(root: Root, purpose: str) -> Refusal | None:
     if trusted is not None and not any(oid in trusted for oid in stands_for):
         return Refusal("NotTrustedForPurpose")
     return None
+
+
+def distrusting(roots: Sequence[Root], cert: Certificate, purpose: str) -> Root | None:
+    """The root whose trust settings say that this subject and key must not be trusted for the
+    purpose, under whatever certificate: one that rejects it, or else one that lists other purposes
+    only, where no root says otherwise."""
+    if all(root.trust is None for root in roots):
+        return None
+    from .._name import canonical
+
+    subject = repr(canonical(cert.subject, ""))
+    other_purposes, otherwise = None, False
+    for root in roots:
+        known = read(root.der)
+        if known is None or known.spki != cert.spki:
+            continue
+        if repr(canonical(known.subject, "")) != subject:
+            continue
+        refused = distrust(root, purpose)
+        if refused is None:
+            otherwise = True
+        elif refused.reason == "Rejected":
+            return root
+        else:
+            other_purposes = other_purposes or root
+    return None if otherwise else other_purposes
+
+
+def rejected_leaf(question: Question) -> Refused | None:
+    """The end entity, before anything is asked: a rejection by the caller's trust settings has the
+    last word."""
+    root = distrusting(question.roots, question.leaf, question.purpose)
+    return None if root is None else Refused(_rejected(root, 0))
+
+
+def rejected_in(question: Question, chain: Sequence[bytes], system_anchor: bool) -> Refused | None:
+    """A chain that the system trusts, against the caller's trust settings: what they reject is
+    rejected wherever it is in a path.
+
+    system_anchor -- whether it ends in one of the system's own trust anchors. Settings that only
+        leave the purpose out do not overrule the system, as they overrule no other entry of a store
+    """
+    for depth, der in enumerate(chain):
+        cert = read(der)
+        root = None if cert is None else distrusting(question.roots, cert, question.purpose)
+        refused = None if root is None else distrust(root, question.purpose)
+        if root is None or refused is None:
+            continue
+        if refused.reason == "Rejected" or not system_anchor or depth < len(chain) - 1:
+            return Refused(_rejected(root, depth), path=readable(map(read, chain)))
+    return None
+
+
+def _rejected(root: Root, depth: int) -> Fault:
+    return Fault("Distrusted", depth, "Rejected", subject=subject(root), source=root.source)
+
+
+def readable(certs: Iterable[Certificate | None]) -> list[Certificate]:
+    """From the end entity up to the first that cannot be read."""
+    found: list[Certificate] = []
+    for cert in certs:
+        if cert is None:
+            break
+        found.append(cert)
+    return found
 
 
 def refused_anchor(root: Root, refused: Refusal) -> Fault | None:

@@ -3,7 +3,7 @@ applies the SSL policy to it. Both must accept it. As the core's engine for Wind
 
 The system's engine is asked first. Only if it knows no path to a trusted root, a second engine is
 asked that trusts nothing but the caller's own roots. ROOT is never listed to verify: Windows puts
-roots there on demand.
+roots there on demand. What the caller's trust settings reject is rejected in any path.
 """
 
 from __future__ import annotations
@@ -98,8 +98,11 @@ class _Search:
         self._top: bytes | None = None
 
     def run(self, known: Store) -> Accepted | Refused:
-        asked = self._question_to_windows(known)
         question = self._question
+        rejected = checks.rejected_leaf(question)
+        if rejected is not None:
+            return rejected
+        asked = self._question_to_windows(known)
         refused = Refused(Fault("NoTrustAnchors", 0))
         if question.system_trust:
             answer = self._ask(asked, None)
@@ -108,7 +111,7 @@ class _Search:
             chain, status = answer
             rejection = self._rejection(chain, status)
             if rejection is None:
-                return self._accepted(chain, status, STORE)
+                return self._accepted(chain, status, STORE, system_anchor=True)
             if not status.only_lacks_a_root():
                 return rejection
             refused = rejection
@@ -200,11 +203,15 @@ class _Search:
             fault = checks.misnamed(self._leaf)
         code, name = status.code()
         if code == 0:
-            return Refused(fault, path=_readable(certs))
-        return Refused(fault, code=code, words=_words(code, name), path=_readable(certs))
+            return Refused(fault, path=checks.readable(certs))
+        return Refused(fault, code=code, words=_words(code, name), path=checks.readable(certs))
 
-    def _accepted(self, chain: list[bytes], status: Status, source: str) -> Accepted:
-        return Accepted(chain, source, status.revocation(self._question.revocation))
+    def _accepted(
+        self, chain: list[bytes], status: Status, source: str, *, system_anchor: bool = False
+    ) -> Accepted | Refused:
+        question = self._question
+        rejected = checks.rejected_in(question, chain, system_anchor)
+        return rejected or Accepted(chain, source, status.revocation(question.revocation))
 
     def _refused_root(self, root: Root, chain: list[bytes], status: Status) -> Refused | None:
         """The rejection of a chain that ends in one of the caller's roots, if that is not fit to be
@@ -219,7 +226,7 @@ class _Search:
         fault = checks.refused_anchor(root, refusal)
         if fault is None:
             return None
-        return Refused(fault.at(len(chain) - 1), path=_readable([*map(read, chain)]))
+        return Refused(fault.at(len(chain) - 1), path=checks.readable(map(read, chain)))
 
     def _own_root(self, der: bytes) -> Root | None:
         return next((root for root in self._own if root.der == der), None)
@@ -275,16 +282,6 @@ def _strengths(certs: Sequence[Certificate | None]) -> Fault | None:
         if fault is not None:
             return fault.at(depth)
     return None
-
-
-def _readable(certs: Sequence[Certificate | None]) -> list[Certificate]:
-    """From the end entity up to the first that cannot be read."""
-    found: list[Certificate] = []
-    for cert in certs:
-        if cert is None:
-            break
-        found.append(cert)
-    return found
 
 
 def _unexpected() -> Refused:

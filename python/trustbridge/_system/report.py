@@ -38,6 +38,7 @@ _CAUSES = {
     "KeyAlgorithm": "{it} has {key}",
     "Purpose": "{it} is not valid for {usage}",
     "MissingIssuer": "'{issuer}'",
+    "Rejected": "'{subject}' is rejected by {source}",
     "NoCrl": "no CRL covers this certificate",
     "UnknownTrustBits": "Windows reports the unknown error {bits:#x}",
     "ForeignChain": "Windows returned a chain that was not requested",

@@ -3,7 +3,8 @@ is src/platform/apple/rules.rs in Python; the calls are in `security_calls`.
 
 The system is asked first with its own trust anchors. Only if it finds no path to one of them is it
 asked again, with the caller's trust anchors and no others. An end entity that the caller gave as a
-root is trusted whole, unless the system knows better.
+root is trusted whole, unless the system knows better. What the caller's trust settings reject is
+rejected in any path.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ def evaluate(question: Question) -> Accepted | Refused:
 
 
 def _verify(question: Question, chain: Chain) -> Accepted | Refused:
+    rejected = checks.rejected_leaf(question)
+    if rejected is not None:
+        return rejected
     roots = _roots(question)
     refused = None
     for only in _tries(question, roots):
@@ -232,6 +236,9 @@ def _accepted(
                 break
         else:
             return _unclear("TrustedWithoutAnchor")
+    rejected = checks.rejected_in(question, path, only is None)
+    if rejected is not None:
+        return rejected
     # Older systems compare the common name too, and a user can let a wrong name pass.
     misnamed = checks.name(question)
     if misnamed is not None:

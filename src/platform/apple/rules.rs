@@ -3,7 +3,8 @@
 //!
 //! The system is asked first with its own trust anchors. Only if it finds no path to one of them
 //! is it asked again, with the caller's trust anchors and no others. An end entity that the
-//! caller gave as an extra root is trusted whole, unless the system knows better.
+//! caller gave as an extra root is trusted whole, unless the system knows better. What the caller's
+//! trust settings reject is rejected in any path.
 //!
 //! Tests: `rules/tests.rs`.
 
@@ -18,7 +19,7 @@ use crate::checks;
 use crate::fault::{Cause, Evidence, Failure, Fault, OsCode};
 use crate::kind::ErrorKind;
 use crate::peer::{Anchor, Peer, Verified};
-use crate::platform::evidence;
+use crate::platform::{distrust, evidence};
 use crate::policy::{Purpose, Revocation, RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::refused::{BadSetting, Unsupported};
 use crate::settings::Config;
@@ -152,6 +153,7 @@ pub(super) fn verify(
     peer: &Peer<'_>,
     mut ask: impl FnMut(&Question<'_>) -> Result<Answer, Box<Failure>>,
 ) -> Result<Verified, Box<Failure>> {
+    distrust::check_leaf(config, leaf)?;
     let tries = [
         config.system.as_ref().map(|_| None),
         // A certificate does not vouch for itself: the end entity is no anchor of its own path.
@@ -254,6 +256,7 @@ fn accepted(
         let cause = Cause::TrustedWithoutAnchor;
         return Err(Fault::new(ErrorKind::CannotCheck).because(cause).into());
     };
+    distrust::check_chain(config, &chain, question.only.is_none())?;
     // Older systems compare the common name too, and a user can let a wrong name pass.
     checks::name(leaf, config, peer)?;
     let revocation = revocation_outcome(&config.revocation);

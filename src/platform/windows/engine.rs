@@ -3,7 +3,8 @@
 //!
 //! The system's engine is asked first. Only if it knows no path to a trusted root, a second
 //! engine is asked that trusts nothing but the caller's own roots. ROOT is never listed to verify:
-//! Windows puts roots there on demand.
+//! Windows puts roots there on demand. What the caller's trust settings reject is rejected in any
+//! path.
 //!
 //! Tests: `tests/windows.rs`, `tests/windows_root.rs`, `tests/cases.rs` (under Wine and on Windows).
 
@@ -13,7 +14,7 @@ use std::sync::OnceLock;
 use pki_types::CertificateDer;
 use schannel::cert_store::{CertStore, CertStoreBuilder, Memory};
 
-use super::super::{Platform, evidence};
+use super::super::{Platform, distrust, evidence};
 use super::codes::{self, OwnRoots};
 use super::cryptoapi::{Answer, ChainEngine, Question, add_all, add_crl, may_be_shown};
 use super::os_error::{OsError, os_code};
@@ -112,6 +113,7 @@ impl<'a> Search<'a> {
         if !may_be_shown(self.leaf.der) {
             return Err(Fault::new(ErrorKind::WrongPurpose).at(0).into());
         }
+        distrust::check_leaf(self.config, self.leaf)?;
         let question = Question::new(self.engine.known.as_ref(), self.leaf, self.peer)
             .map_err(OsError::cannot_check)?;
         let mut refusal: Box<Failure> = Fault::new(ErrorKind::NoTrustAnchors).at(0).into();
@@ -237,6 +239,8 @@ impl<'a> Search<'a> {
 
     fn verified(&self, answer: Answer, source: Source) -> Result<Verified, Box<Failure>> {
         let Some(certificate) = answer.chain.last().cloned() else { return Err(unexpected()) };
+        let system_anchor = matches!(source, Source::System(_));
+        distrust::check_chain(self.config, &answer.chain, system_anchor)?;
         Ok(Verified {
             revocation: answer.status.revocation(self.config.revocation.check),
             chain: answer.chain,

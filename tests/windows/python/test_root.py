@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 
@@ -25,6 +26,22 @@ except Exception as error:
     # The server echoes, and that is no HTTP: the handshake was good.
     print("connected", type(error).__name__)
 """
+
+WITH_A_FILE = """
+import socket, ssl, sys
+import trustbridge
+context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.load_verify_locations(sys.argv[2])
+try:
+    with socket.create_connection(("localhost", int(sys.argv[1])), timeout=30) as plain:
+        context.wrap_socket(plain, server_hostname="localhost").close()
+    print("connected")
+except ssl.SSLCertVerificationError as error:
+    print(error)
+"""
+
+#: OpenSSL's `CertAux`, which follows the certificate in a `TRUSTED CERTIFICATE` block.
+REJECTS_SERVERS = bytes.fromhex("300c a00a 0608 2b06010505070301")
 
 LISTING = """
 import sys
@@ -98,6 +115,22 @@ def test_an_expired_certificate(other_ca):
             told = connect(server)
     assert told.startswith("SSLCertVerificationError"), told
     assert "expired" in told
+
+
+@pytest.mark.parametrize("rejected", [False, True])
+def test_a_ca_that_the_caller_rejects(other_ca, untrusted, tmp_path, rejected):
+    """Trust settings that a program loads hold for what Windows trusts, too."""
+    body = base64.encodebytes(other_ca.der + (REJECTS_SERVERS if rejected else b"")).decode()
+    file = tmp_path / "settings.pem"
+    file.write_text(
+        f"-----BEGIN TRUSTED CERTIFICATE-----\n{body}-----END TRUSTED CERTIFICATE-----\n"
+    )
+    with Server(server_context(untrusted)) as server, in_root(other_ca.der):
+        told = run(WITH_A_FILE, str(server.port), str(file))
+    if rejected:
+        assert "trustbridge tests: other root' is rejected by the extra roots" in told
+    else:
+        assert told.strip() == "connected"
 
 
 def test_the_list_has_what_connections_trust(other_ca):

@@ -541,7 +541,7 @@ fn a_leaf_trusted_whole_must_be_in_time_named_and_for_the_purpose() {
 }
 
 #[test]
-fn a_leaf_among_the_extra_roots_whose_settings_reject_it_is_not_trusted() {
+fn a_leaf_whose_settings_reject_it_is_not_trusted() {
     let leaf = self_signed(server_params(NOW - DAY, NOW + DAY));
     let (server, client) = ("1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.5.7.3.2".to_owned());
     for (trusted, rejected, accepted) in [
@@ -553,10 +553,38 @@ fn a_leaf_among_the_extra_roots_whose_settings_reject_it_is_not_trusted() {
         let settings = TrustSettings { trusted, rejected };
         let extra = [(leaf.der.clone(), Some(settings.clone()))];
         let config = Verifier::builder().extra_roots_with_trust(extra).into_config();
-        let outcome = run(&config, &[&leaf], vec![refuses(NOT_TRUSTED, &[&leaf])]);
-        let found = outcome.0.map(|_| ()).map_err(|error| error.kind());
-        let expected = if accepted { Ok(()) } else { Err(ErrorKind::SelfSignedLeaf) };
-        assert_eq!(found, expected, "{settings:?}");
+        // A rejection has the last word: the system is not even asked.
+        for answer in [refuses(NOT_TRUSTED, &[&leaf]), trusts(&[&leaf])] {
+            let answers = if accepted { vec![answer] } else { vec![] };
+            let found = run(&config, &[&leaf], answers).0.map(|_| ());
+            let expected = if accepted { Ok(()) } else { Err(ErrorKind::Distrusted) };
+            assert_eq!(found.map_err(|error| error.kind()), expected, "{settings:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_settings_reject_is_rejected_in_any_path() {
+    let root = ca("root");
+    let issuing = issued(ca_params("issuing"), &root);
+    let leaf = server(&issuing);
+    let chain = [&leaf, &issuing, &root];
+    let (server, client) = ("1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.5.7.3.2".to_owned());
+    let rejects = TrustSettings { trusted: None, rejected: vec![server] };
+    let other_purpose = TrustSettings { trusted: Some(vec![client]), rejected: vec![] };
+    for (cert, settings, depth) in [
+        (&issuing, &rejects, Some(1)),
+        (&issuing, &other_purpose, Some(1)),
+        (&root, &rejects, Some(2)),
+        // The system's own anchor is trusted for more than these settings say.
+        (&root, &other_purpose, None),
+    ] {
+        let extra = [(cert.der.clone(), Some(settings.clone()))];
+        let config = Verifier::builder().extra_roots_with_trust(extra).into_config();
+        let (verdict, asked) = run(&config, &chain[..2], vec![trusts(&chain)]);
+        let found = verdict.err().map(|error| (error.kind(), error.depth()));
+        assert_eq!(found, depth.map(|at| (ErrorKind::Distrusted, Some(at))), "{settings:?}");
+        assert_eq!(asked, [None]);
     }
 }
 
