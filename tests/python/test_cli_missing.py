@@ -80,6 +80,7 @@ def test_explained_and_mended(issuing, tmp_path, form):
         explained = call("check", host)
         assert explained.returncode == 1
         assert f"advertised at {ca.url}" in explained.stdout
+        assert explained.stdout.endswith("\n  --fetch-missing --save-to DIR\n")
         assert ca.requests == []
 
         done = fetch(server, "--save-to", str(directory))
@@ -102,6 +103,7 @@ def test_explained_and_mended(issuing, tmp_path, form):
 def test_json(issuing):
     with Publisher(issuing.pem) as ca, forgetful(issuing, ca.url) as server:
         found = json.loads(call("check", "--json", f"localhost:{server.port}").stdout)
+        assert "fetch" not in found["error"]
         subject = "CN=trustbridge tests: forgotten CA"
         assert found["error"]["missing_issuer"] == {"subject": subject, "url": ca.url}
         found = json.loads(fetch(server, "--json").stdout)
@@ -167,6 +169,8 @@ def test_only_plain_http(issuing, url):
         done = fetch(server)
     assert done.returncode == 1
     assert "it is not an address for plain HTTP" in done.stdout
+    with forgetful(issuing, url) as server:
+        assert "--fetch-missing" not in call("check", f"localhost:{server.port}").stdout
 
 
 def test_no_address(other_ca):
@@ -174,6 +178,7 @@ def test_no_address(other_ca):
         done = fetch(server)
     assert done.returncode == 1
     assert "no address is advertised" in done.stdout
+    assert "--fetch-missing" not in done.stdout
 
 
 def test_a_slow_answer_ends(issuing):

@@ -59,7 +59,7 @@ def check(parsed: argparse.Namespace) -> int:
         return USAGE
     except (OSError, UnicodeError, ValueError) as error:
         if rejected is not None:
-            return refused(parsed, answer, rejected)
+            return refused(parsed, answer, rejected, how_to_fetch(parsed, rejected))
         if parsed.json:
             answer.update(trusted=None, error={"kind": "NoConnection", "message": words(error)})
             print_json(answer)
@@ -155,6 +155,21 @@ def again(
     answer["fetched"]["used"] = True
     after += what_to_do(parsed, answer, fetched)
     return verified
+
+
+def how_to_fetch(
+    parsed: argparse.Namespace, error: ssl.SSLCertVerificationError
+) -> tuple[str, ...]:
+    """For humans, where the issuer's certificate can be fetched."""
+    missing_issuer = getattr(error, "missing_issuer", None)
+    url = missing_issuer and missing_issuer[1]
+    if parsed.json or not url or missing.plain_http(url) is None:
+        return ()
+    return (
+        "",
+        "To fetch it from there, verify again and keep it: run this command with",
+        "  --fetch-missing --save-to DIR",
+    )
 
 
 def what_to_do(

@@ -82,21 +82,31 @@ def _is_one_certificate(der: bytes) -> bool:
     return bool(scratch.cert_store_stats()["x509"] == 1)
 
 
-def _get(url: str, timeout: float) -> bytes:
-    """One request, within the time in all and MAX_BYTES, without a proxy and without redirects."""
-    import http.client
-    import threading
+def plain_http(url: str) -> tuple[str, int, str] | None:
+    """Host, port and target of an address that can be fetched."""
     from urllib.parse import urlsplit
 
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        parts, host, port = urlsplit(""), None, None
+        return None
     clean = url.isascii() and url.isprintable() and " " not in url
     if parts.scheme != "http" or not host or parts.username is not None or not clean:
+        return None
+    return host, port or 80, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _get(url: str, timeout: float) -> bytes:
+    """One request, within the time in all and MAX_BYTES, without a proxy and without redirects."""
+    import http.client
+    import threading
+
+    place = plain_http(url)
+    if place is None:
         raise NotFetched(f"{url!r} is not fetched: it is not an address for plain HTTP")
-    connection = http.client.HTTPConnection(host, port or 80, timeout=timeout)
+    host, port, target = place
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     late = threading.Event()
 
     def hang_up() -> None:
@@ -113,7 +123,6 @@ def _get(url: str, timeout: float) -> bytes:
         connection.connect()
         raw = connection.sock  # the connection forgets it before the answer has come
         timer.start()
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"Accept": "*/*", "Connection": "close"})
         response = connection.getresponse()
         if response.status != 200:
