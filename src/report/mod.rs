@@ -92,7 +92,8 @@ impl fmt::Display for VerifyError {
             }
             (kind, _) => f.write_str(kind.summary())?,
         }
-        if let Some(fault) = fault::words(parts) {
+        let fault = fault::words(parts);
+        if let Some(fault) = &fault {
             write!(f, ": {fault}")?;
             // Of which certificate, where that has not been said.
             let kind = parts.fault.kind;
@@ -105,7 +106,10 @@ impl fmt::Display for VerifyError {
         } else if let Some(subject) = &parts.subject {
             write!(f, ": '{subject}'")?;
         }
-        if let Some(miss) = parts.near_misses.first() {
+        // The fault itself may be the refusal of a candidate.
+        let is_said = |miss: &String| fault.as_ref().is_some_and(|fault| fault.contains(miss));
+        if let Some(miss) = parts.near_misses.iter().map(NearMiss::to_string).find(|m| !is_said(m))
+        {
             write!(f, "; found {miss}")?;
         }
         if parts.fault.kind.is_missing_path() && !parts.searched.is_empty() {

@@ -102,8 +102,9 @@ class Report:
                 parts.append(f" (depth {fault.depth}: '{self._subject}')")
         elif self._subject is not None:
             parts.append(f": '{self._subject}'")
-        if refused.near_misses:
-            parts.append(f"; found {_near_miss(refused.near_misses[0])}")
+        misses = map(_near_miss, refused.near_misses)
+        if (miss := next((miss for miss in misses if miss not in (words or "")), None)) is not None:
+            parts.append(f"; found {miss}")
         if fault.kind in MISSING_PATH and refused.places:
             parts.append("; searched " + ", ".join(map(_place_in_line, refused.places)))
         if refused.code is not None:
