@@ -23,7 +23,7 @@ export CARGO_TERM_PROGRESS_WHEN := never
 .PHONY: help
 help:
 	@echo 'make demo               real TLS on loopback: accepted and rejected, from Rust and Python'
-	@echo 'make test               everything below, in this order'
+	@echo 'make test               everything below'
 	@echo '  make lint             rustfmt, clippy, features, rustdoc, ruff, mypy, stubs, workflows'
 	@echo '  make test-rust        unit, integration and documentation tests'
 	@echo '  make test-python      pytest on every CPython found (PYTHONS="3.10 3.13")'
@@ -45,7 +45,9 @@ help:
 	@echo '  make test-differential test-peers test-upki test-ecosystem test-next'
 
 .PHONY: test
-test: lint test-rust test-python test-truststore test-docs test-install test-pip test-windows test-windows-python test-pip-windows test-targets
+test: lint test-rust test-python test-truststore test-docs test-install
+	@$(MAKE) -j2 --output-sync=target test-pip test-windows
+	@$(MAKE) test-windows-python test-pip-windows test-targets
 
 # Set-up ---------------------------------------------------------------------------------------
 
