@@ -148,12 +148,14 @@ pub(crate) fn weaknesses(chain: &[CertificateDer<'_>]) -> Vec<peer::Weakness> {
     out
 }
 
-/// A signature algorithm that is not accepted, by its dotted object identifier. Of those, the ones
-/// over MD5 and SHA-1 have an error of their own in OpenSSL.
-pub(crate) fn unsupported_signature(oid: String) -> Fault {
-    let outdated = is_outdated_signature(&oid);
+/// A signature whose algorithm is not accepted; with the contents of the issuer's
+/// SubjectPublicKeyInfo, if that is known. Of those, the ones over MD5 and SHA-1 have an error of
+/// their own in OpenSSL.
+pub(crate) fn unsupported_signature(cert: &Cert<'_>, issuer: Option<&[u8]>) -> Fault {
+    let outdated = is_outdated_signature(&cert.signature_oid());
+    let name = cert::describe_signature(cert.signature_algorithm, issuer);
     let fault = Fault::new(ErrorKind::UnsupportedAlgorithm);
-    let fault = fault.because(Cause::SignatureAlgorithm { oid });
+    let fault = fault.because(Cause::SignatureAlgorithm { name });
     if outdated { fault.code(CA_MD_TOO_WEAK) } else { fault }
 }
 
@@ -176,7 +178,7 @@ pub(crate) fn missing_path(last: &Cert<'_>, depth: usize) -> Fault {
         (true, 0) => Fault::new(ErrorKind::SelfSignedLeaf).at(0),
         // Its issuer is a log: there is no certificate of it to find.
         _ if last.signature_oid() == cert::MERKLE_TREE => {
-            unsupported_signature(last.signature_oid()).at(depth)
+            unsupported_signature(last, None).at(depth)
         }
         (true, _) => Fault::new(ErrorKind::UntrustedRoot).at(depth),
         (false, _) => {

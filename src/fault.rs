@@ -120,9 +120,9 @@ pub(crate) enum Cause {
     KeyAlgorithm {
         key: String,
     },
-    /// Dotted object identifier.
+    /// Its name with its object identifier.
     SignatureAlgorithm {
-        oid: String,
+        name: String,
     },
     /// The purpose of the end entity.
     Purpose,

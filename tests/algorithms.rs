@@ -64,6 +64,50 @@ fn a_signature_algorithm_is_named() {
     refused(&anchor, &relabel(&leaf.der, &identifier(ED448), None), "Ed448 (1.3.101.113)");
 }
 
+/// RSASSA-PSS with these hashes, of the message and of the mask, and this salt.
+fn pss(over: &[u8], mask: &[u8], salt: u8) -> Vec<u8> {
+    let hash = |oid: &[u8]| sequence(&[der(6, oid), der(5, &[])]);
+    let mgf1 = sequence(&[der(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 8]), hash(mask)]);
+    let fields = [der(0xa0, &hash(over)), der(0xa1, &mgf1), der(0xa2, &der(2, &[salt]))];
+    sequence(&[der(6, RSASSA_PSS), sequence(&fields)])
+}
+
+const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
+const SHA1: &[u8] = &[0x2b, 14, 3, 2, 26];
+const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 101, 3, 4, 2, 1];
+const SHA3_256: &[u8] = &[0x60, 0x86, 0x48, 1, 101, 3, 4, 2, 8];
+
+#[test]
+fn the_parameters_of_pss_are_named() {
+    let root = ca("root").algorithm(&rcgen::PKCS_RSA_SHA256).self_signed();
+    let leaf = server().issued_by(&root);
+    let oid = "RSASSA-PSS (1.2.840.113549.1.1.10) with";
+    for (algorithm, parameters) in [
+        (pss(SHA256, SHA256, 20), "SHA-256 and a salt of 20 octets"),
+        (pss(SHA256, SHA1, 32), "SHA-256, MGF1 with SHA-1 and a salt of 32 octets"),
+        (pss(SHA3_256, SHA3_256, 32), "SHA3-256 and a salt of 32 octets"),
+        (sequence(&[der(6, RSASSA_PSS), sequence(&[])]), "SHA-1 and a salt of 20 octets"),
+        (sequence(&[der(6, RSASSA_PSS), der(5, &[])]), "malformed parameters"),
+    ] {
+        refused(&root.der, &relabel(&leaf.der, &algorithm, None), &format!("{oid} {parameters}"));
+    }
+    // Good parameters, and a key that webpki's algorithms do not take.
+    let good = pss(SHA256, SHA256, 32);
+    let wrong = verify(&root.der, &[&relabel(&leaf.der, &good, None)]).unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::BadSignature);
+    let key =
+        sequence(&[identifier(RSASSA_PSS), der(3, &[&[0], &rsa_key(&root.der)[..]].concat())]);
+    let anchor = relabel(&root.der, &good, Some(&key));
+    let leaf = relabel(&leaf.der, &good, None);
+    refused(&anchor, &leaf, "a salt of 32 octets, by a key that is for RSASSA-PSS alone");
+}
+
+/// The RSAPublicKey of 2048 bits in a certificate.
+fn rsa_key(cert: &[u8]) -> Vec<u8> {
+    let start = cert.windows(5).position(|part| part == [3, 0x82, 1, 0x0f, 0]).unwrap() + 5;
+    cert[start..start + 0x10e].to_vec()
+}
+
 #[test]
 fn a_merkle_tree_certificate_is_named() {
     // 1.3.6.1.4.1.44363.47.0

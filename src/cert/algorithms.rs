@@ -2,12 +2,14 @@
 //!
 //! Tests: `tests/algorithms.rs`.
 
-use super::der::{self, Reader};
+use super::der::{self, Malformed, Reader};
 use super::key::{Key, split_spki};
 
 /// `id-alg-mtcProof`, as experiments have it until it is assigned
 /// (draft-ietf-plants-merkle-tree-certs).
 pub(crate) const MERKLE_TREE: &str = "1.3.6.1.4.1.44363.47.0";
+
+const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
 
 /// Dotted object identifier, name.
 const NAMES: &[(&str, &str)] = &[
@@ -17,7 +19,7 @@ const NAMES: &[(&str, &str)] = &[
     ("1.2.840.113549.1.1.4", "RSA with MD5"),
     ("1.2.840.113549.1.1.5", "RSA with SHA-1"),
     ("1.3.14.3.2.29", "RSA with SHA-1"),
-    ("1.2.840.113549.1.1.10", "RSASSA-PSS with these parameters"),
+    (RSASSA_PSS, "RSASSA-PSS"),
     ("1.2.840.113549.1.1.11", "RSA with SHA-256"),
     ("1.2.840.113549.1.1.12", "RSA with SHA-384"),
     ("1.2.840.113549.1.1.13", "RSA with SHA-512"),
@@ -99,6 +101,75 @@ pub(crate) fn named(oid: &str) -> String {
         None => oid.to_owned(),
     }
 }
+
+/// A signature algorithm, contents of an AlgorithmIdentifier: its name with its object identifier, and
+/// what else decides whether it is supported. That is the key as well, where the issuer's
+/// SubjectPublicKeyInfo (its contents) is known.
+pub(crate) fn describe_signature(algorithm: &[u8], issuer: Option<&[u8]>) -> String {
+    let mut fields = Reader::new(algorithm);
+    let oid = fields.expect(der::OID, "").map(der::dotted).unwrap_or_default();
+    if oid != RSASSA_PSS {
+        return named(&oid);
+    }
+    let parameters = match pss_parameters(fields) {
+        Ok(text) => format!("{} with {text}", named(&oid)),
+        Err(Malformed(_)) => format!("{} with malformed parameters", named(&oid)),
+    };
+    let key = issuer.and_then(|spki| split_spki(spki).ok());
+    let key = key.and_then(|(algorithm, _)| Reader::new(algorithm).expect(der::OID, "").ok());
+    match key.map(der::dotted) {
+        Some(key) if key == RSASSA_PSS => {
+            format!("{parameters}, by a key that is for RSASSA-PSS alone")
+        }
+        _ => parameters,
+    }
+}
+
+/// RSASSA-PSS-params (RFC 4055 section 3.1): the hash, the mask's, the length of the salt.
+fn pss_parameters(mut fields: Reader<'_>) -> Result<String, Malformed> {
+    const WHAT: &str = "RSASSA-PSS-params";
+    const SHA1: &[u8] = &[0x2b, 14, 3, 2, 26];
+    const SALT: &[u8] = &[20];
+    let hash = |algorithm: &[u8]| -> Result<String, Malformed> {
+        let oid = der::dotted(Reader::new(algorithm).expect(der::OID, WHAT)?);
+        let known = HASHES.iter().find(|(hash, _)| *hash == oid);
+        Ok(known.map_or(oid, |(_, name)| (*name).to_owned()))
+    };
+    let inner = |contents| Reader::new(contents).expect(der::SEQUENCE, WHAT);
+    let sha1 = || hash(&[&[der::OID, 5], SHA1].concat());
+    let mut list = Reader::new(fields.expect(der::SEQUENCE, WHAT)?);
+    let over = match list.optional(der::context(0), WHAT)? {
+        Some(algorithm) => hash(inner(algorithm)?)?,
+        None => sha1()?,
+    };
+    let mask = match list.optional(der::context(1), WHAT)? {
+        Some(algorithm) => {
+            let mut mask = Reader::new(inner(algorithm)?);
+            mask.expect(der::OID, WHAT)?;
+            hash(mask.expect(der::SEQUENCE, WHAT)?)?
+        }
+        None => sha1()?,
+    };
+    let salt = match list.optional(der::context(2), WHAT)? {
+        Some(length) => Reader::new(length).expect(der::INTEGER, WHAT)?,
+        None => SALT,
+    };
+    let salt = der::small_integer(salt, WHAT)?;
+    let mask = if mask == over { String::new() } else { format!(", MGF1 with {mask}") };
+    Ok(format!("{over}{mask} and a salt of {salt} octets"))
+}
+
+const HASHES: &[(&str, &str)] = &[
+    ("1.2.840.113549.2.5", "MD5"),
+    ("1.3.14.3.2.26", "SHA-1"),
+    ("2.16.840.1.101.3.4.2.1", "SHA-256"),
+    ("2.16.840.1.101.3.4.2.2", "SHA-384"),
+    ("2.16.840.1.101.3.4.2.3", "SHA-512"),
+    ("2.16.840.1.101.3.4.2.4", "SHA-224"),
+    ("2.16.840.1.101.3.4.2.8", "SHA3-256"),
+    ("2.16.840.1.101.3.4.2.9", "SHA3-384"),
+    ("2.16.840.1.101.3.4.2.10", "SHA3-512"),
+];
 
 /// What kind of key is not accepted, after "it has": contents of a SubjectPublicKeyInfo.
 pub(crate) fn describe_key(spki: &[u8]) -> String {

@@ -16,7 +16,7 @@ pub(crate) mod time;
 
 use pki_types::CertificateDer;
 
-pub(crate) use self::algorithms::{MERKLE_TREE, describe_key, named};
+pub(crate) use self::algorithms::{MERKLE_TREE, describe_key, describe_signature, named};
 pub(crate) use self::der::oids;
 use self::der::{Malformed, Reader, elements, octets};
 pub(crate) use self::extensions::{

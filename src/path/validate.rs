@@ -150,7 +150,7 @@ impl<'g, 'a> Validation<'g, 'a> {
                     checks::malformed(Malformed("signature algorithm (inner and outer differ)"))
                 }
                 Link::Wrong => Fault::new(ErrorKind::BadSignature),
-                Link::Unsupported => checks::unsupported_signature(node.cert.signature_oid()),
+                Link::Unsupported => checks::unsupported_signature(&node.cert, Some(issuer.1)),
             };
             return Err(Rejected::Link(fault.at(depth)));
         }

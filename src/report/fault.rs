@@ -2,7 +2,6 @@
 //!
 //! Tests: in this file.
 
-use crate::cert::named;
 use crate::error::Parts;
 use crate::fault::{AppleCas, AppleRule, Cause, StrictRule, Violation};
 
@@ -37,7 +36,7 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::CriticalExtension { oid } => format!("{it} has {oid}"),
         Cause::RsaKey { bits } => format!("{it} has an RSA key of {bits} bits"),
         Cause::KeyAlgorithm { key } => format!("{it} has {key}"),
-        Cause::SignatureAlgorithm { oid } => format!("signature algorithm {}", named(oid)),
+        Cause::SignatureAlgorithm { name } => format!("signature algorithm {name}"),
         Cause::Purpose => format!("{it} is not valid for {}", parts.purpose.name()),
         Cause::Strict(rule) => format!("{it} has {}", strict_rule(*rule)),
         Cause::Names { presented, common_name } => names(presented, common_name.as_deref()),

@@ -352,7 +352,7 @@ fn keys_and_profiles() -> Vec<Row> {
         .at(0),
         row(
             K::UnsupportedAlgorithm,
-            Cause::SignatureAlgorithm { oid: "1.2.3".to_owned() },
+            Cause::SignatureAlgorithm { name: "1.2.3".to_owned() },
             &["signature algorithm 1.2.3", "depth 0: 'CN=server'"],
             "signed with SHA-256",
         )

@@ -268,7 +268,7 @@ pub(crate) fn strength(cert: &Cert<'_>, is_anchor: bool) -> Result<(), Fault> {
     let algorithm = der::Reader::new(cert.signature_algorithm).expect(der::OID, "algorithm");
     let algorithm = der::dotted(algorithm.map_err(checks::malformed)?);
     if !is_anchor && checks::is_outdated_signature(&algorithm) {
-        return Err(checks::unsupported_signature(algorithm));
+        return Err(checks::unsupported_signature(cert, None));
     }
     Ok(())
 }
