@@ -13,30 +13,9 @@ from pathlib import Path
 
 import differences
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from signatures import sign_again
 
 HERE = Path(__file__).resolve().parent
-
-_INTEGER_BYTES = 32
-_GIVE_UP_AFTER = 1000
-
-
-def _sign_again(builder: type) -> None:
-    """Wine 8 does not read an ECDSA signature with a short number: signs until there is none."""
-    sign = builder.sign
-
-    def until_long(self, private_key, algorithm, *arguments, **keywords):
-        for _ in range(_GIVE_UP_AFTER):
-            made = sign(self, private_key, algorithm, *arguments, **keywords)
-            if "ecdsa" not in made.signature_algorithm_oid._name:
-                return made
-            numbers = decode_dss_signature(made.signature)
-            if all((number.bit_length() + 7) // 8 >= _INTEGER_BYTES for number in numbers):
-                return made
-        raise AssertionError("no signature of full length")
-
-    builder.sign = until_long
 
 
 def _load(self, name, *arguments, **keywords):
@@ -53,8 +32,7 @@ def _shutdown(self, how):
             raise
 
 
-_sign_again(x509.CertificateBuilder)
-_sign_again(x509.CertificateRevocationListBuilder)
+sign_again()
 _load_library = ctypes.CDLL.__init__
 ctypes.CDLL.__init__ = _load
 _socket_shutdown = socket.socket.shutdown
