@@ -41,7 +41,7 @@ help:
 	@echo 'make clean              removes what all of these made'
 	@echo 'Not part of make test; minutes to hours (tests/occasional/README.md):'
 	@echo '  make test-stress test-suites test-interpreters test-windows-python-all test-pip-windows-all test-pip-own'
-	@echo '  make preview-wheels test-release test-targets-all'
+	@echo '  make test-bundle preview-wheels test-release test-targets-all'
 	@echo '  make test-differential test-peers test-upki test-ecosystem test-next'
 
 .PHONY: test
@@ -208,6 +208,11 @@ test-windows-python-all: setup
 .PHONY: test-pip-windows-all
 test-pip-windows-all: setup
 	$(CLEAN) $(PY) tests/pip/windows --all
+
+# Of this machine's wheel, or of WHEELS; after test-windows-python.
+.PHONY: test-bundle
+test-bundle: setup
+	$(CLEAN) $(PY) tests/occasional/bundle $${WHEELS:-$$(scripts/wheel)}
 
 .PHONY: test-pip-own
 test-pip-own: setup
