@@ -11,7 +11,8 @@ use pki_types::{CertificateDer, ServerName, UnixTime};
 use schannel::cert_context::CertContext;
 use schannel::cert_store::{CertAdd, CertStore};
 use trustbridge::{
-    ErrorKind, Peer, Revocation, RevocationCheck, Source, SystemStore, Verifier, VerifyError,
+    ErrorKind, Peer, Revocation, RevocationCheck, Source, SystemStore, TrustSettings, Verifier,
+    VerifyError,
 };
 use trustbridge_cases::NOW;
 use trustbridge_cases::make::{DAY, Node, ca, server};
@@ -111,6 +112,25 @@ fn the_system_decides_first() {
         assert_eq!(error.kind(), kind, "{}", error.report());
         assert_eq!(sources(&error), std::slice::from_ref(&source), "{kind:?}");
         assert!(error.os_code().is_some(), "{kind:?}");
+    }
+
+    // What the caller's trust settings reject is rejected, although the system trusts it.
+    let settings = TrustSettings { rejected: vec!["1.3.6.1.5.5.7.3.1".into()], trusted: None };
+    let other_purpose =
+        TrustSettings { rejected: vec![], trusted: Some(vec!["1.3.6.1.5.5.7.3.2".into()]) };
+    for (node, settings, depth) in [
+        (&leaf, &settings, Some(0)),
+        (&issuing, &settings, Some(1)),
+        (&issuing, &other_purpose, Some(1)),
+        (&root, &settings, Some(2)),
+        // The system's own anchor is trusted for more than these settings say.
+        (&root, &other_purpose, None),
+    ] {
+        let extra = [(der(node), Some(settings.clone()))];
+        let verifier = Verifier::builder().extra_roots_with_trust(extra).build().unwrap();
+        let verdict = verify(&verifier, &[&leaf, &issuing], "example.com", 0);
+        let found = verdict.err().map(|error| (error.kind(), error.depth()));
+        assert_eq!(found, depth.map(|at| (ErrorKind::Distrusted, Some(at))));
     }
 
     // A path that only the extra roots have.
