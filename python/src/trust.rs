@@ -61,8 +61,9 @@ pub(crate) struct Set {
     roots: Unique<Root>,
     certifi: Unique<Root>,
     crls: Unique<LoadedCrl>,
-    /// Made when first needed. See [`Variant::index`].
-    verifiers: [OnceLock<Result<Verifier, BuildError>>; Variant::COUNT],
+    /// Made when first needed. See [`Variant::index`]. Errors are not kept: an operating system that has
+    /// no memory for a verifier's roots may have it for the next connection.
+    verifiers: [OnceLock<Verifier>; Variant::COUNT],
 }
 
 /// What takes the place of the system's trust anchors: roots from environment variables, on
@@ -217,12 +218,12 @@ impl Set {
             return self.build(variant); // there is one slot for every variant
         };
         if let Some(verifier) = slot.get() {
-            return verifier.clone();
+            return Ok(verifier.clone());
         }
         // Outside `get_or_init`, or the child of a fork could wait for a thread that it does not
         // have.
-        let verifier = self.build(variant);
-        slot.get_or_init(|| verifier).clone()
+        let verifier = self.build(variant)?;
+        Ok(slot.get_or_init(|| verifier).clone())
     }
 }
 
