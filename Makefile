@@ -91,7 +91,7 @@ test-rust: setup
 .PHONY: test-python
 test-python: setup-python
 	$(CLEAN) tests/python/run
-	$(CLEAN) $(PY) tests/suites/run --mode in-handshake --mode deferred
+	$(CLEAN) $(PY) tests/suites/run --suite cpython --mode in-handshake --mode deferred
 
 # By hand and in CI: libraries that take a configuration of rustls, and the pre-release of rustls.
 .PHONY: test-ecosystem
