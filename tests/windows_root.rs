@@ -115,9 +115,9 @@ fn the_system_decides_first() {
     }
 
     // What the caller's trust settings reject is rejected, although the system trusts it.
-    let settings = TrustSettings { rejected: vec!["1.3.6.1.5.5.7.3.1".into()], trusted: None };
-    let other_purpose =
-        TrustSettings { rejected: vec![], trusted: Some(vec!["1.3.6.1.5.5.7.3.2".into()]) };
+    let (mut settings, mut other_purpose) = (TrustSettings::default(), TrustSettings::default());
+    settings.rejected = vec!["1.3.6.1.5.5.7.3.1".into()];
+    other_purpose.trusted = Some(vec!["1.3.6.1.5.5.7.3.2".into()]);
     for (node, settings, depth) in [
         (&leaf, &settings, Some(0)),
         (&issuing, &settings, Some(1)),
