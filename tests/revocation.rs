@@ -118,6 +118,28 @@ fn a_good_crl_is_not_made_useless_by_another() {
 }
 
 #[test]
+fn a_crl_counts_from_its_first_second_until_before_the_next_is_due() {
+    use UnknownRevocation::Reject;
+    let pki = Pki::new(USUAL, 1);
+    let dated = |updated, due| CrlSpec::new(pki.name.clone()).dates(updated, Some(due));
+    assert!(verdict(&pki, &[&dated(0, 1)], Reject).is_ok());
+    assert_eq!(refused(verdict(&pki, &[&dated(1, DAY)], Reject)).1, 11);
+    assert_eq!(refused(verdict(&pki, &[&dated(-DAY, 0)], Reject)).1, 12);
+}
+
+#[test]
+fn a_crl_that_names_another_key_of_its_issuer_proves_nothing() {
+    use UnknownRevocation::Reject;
+    let pki = Pki::new(USUAL, 1);
+    let good = CrlSpec::new(pki.name.clone());
+    let naming =
+        |key: &[u8]| good.clone().extension(&[0x55, 0x1d, 35], false, &der(0x30, &der(0x80, key)));
+    assert!(verdict(&pki, &[&naming(crl_sets::ISSUER_KEY_ID)], Reject).is_ok());
+    let (kind, code, text) = refused(verdict(&pki, &[&naming(b"another key")], Reject));
+    assert_eq!((kind, code), (ErrorKind::RevocationUnknown, 3), "{text}");
+}
+
+#[test]
 fn a_crl_that_cannot_be_used_is_named_and_spoils_the_others() {
     use UnknownRevocation::{Allow, Reject};
     let pki = Pki::new(USUAL, 1);
