@@ -1,16 +1,18 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use pki_types::ServerName;
+use pki_types::{ServerName, UnixTime};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };
 use tempfile::TempDir;
 
+use super::StoreEntry;
 use crate::store::files;
 use crate::store::testing::pem;
-use crate::{ErrorKind, Peer, Verifier, VerifyError};
+use crate::{ErrorKind, Peer, Purpose, Source, Verifier, VerifyError};
 
 const HOST: &str = "server.test";
 
@@ -151,4 +153,23 @@ fn a_rejection_holds_for_the_key_whatever_is_read_first() {
     pki.verify(&path).unwrap();
     fs::write(&path, plain.clone() + &pki.block("respelled -addreject serverAuth")).unwrap();
     assert_eq!(pki.verify(&path).unwrap_err().kind(), ErrorKind::Distrusted);
+}
+
+#[test]
+fn both_ends_of_its_validity_belong_to_it() {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // 1,767,225,600 and 1,798,761,600 seconds since 1970
+    params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2027, 1, 1);
+    let root = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone();
+    let entry = StoreEntry::new(root, Source::ExtraRoots, None);
+    let refusal = |seconds| {
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        entry.refusal(Purpose::ServerAuth, time).and_then(|refusal| refusal.kind())
+    };
+    assert_eq!(refusal(1_767_225_599), Some(ErrorKind::NotYetValid));
+    assert_eq!(refusal(1_767_225_600), None);
+    assert_eq!(refusal(1_798_761_600), None);
+    assert_eq!(refusal(1_798_761_601), Some(ErrorKind::Expired));
 }
