@@ -18,8 +18,8 @@ pub struct Peer<'a> {
     pub name: Option<ServerName<'a>>,
     /// The time to verify at.
     pub time: UnixTime,
-    /// The OCSP response the peer stapled; empty if there is none. Read if
-    /// [`Revocation`](crate::Revocation) requires a check.
+    /// The OCSP response the peer stapled; empty if there is none.
+    /// [`Revocation`](crate::Revocation) says how it is read.
     pub ocsp_response: &'a [u8],
 }
 

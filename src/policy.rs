@@ -59,7 +59,8 @@ impl Purpose {
     }
 }
 
-/// How revocation is checked. The default checks nothing.
+/// How revocation is checked. The default requires nothing, and heeds a revocation that the peer
+/// staples.
 ///
 /// On Unix the answers come from the CRLs given in [`crls`](Self::crls) and, for the end entity, from
 /// the OCSP response that the peer stapled ([`Peer::ocsp_response`](crate::Peer::ocsp_response)).
@@ -82,8 +83,9 @@ impl Purpose {
 ///
 /// A response is usable if it is current and signed by the end entity's issuer or by a responder
 /// that the issuer authorized (RFC 6960 section 4.2.2.2). One without nextUpdate is current for a
-/// day. A response that cannot be used is as good as none. Responses are read with the features
-/// `aws-lc-rs` or `ring`, and not without both.
+/// day. One that says that the end entity is revoked is heeded however old it is, and whether a check
+/// is required or not. A response that cannot be used is as good as none. Responses are read with the
+/// features `aws-lc-rs` or `ring`, and not without both.
 ///
 /// # CRLite on Unix
 ///

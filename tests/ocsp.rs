@@ -236,8 +236,10 @@ fn a_response_of_the_issuer_fills_the_outcome() {
             assert_eq!(Question { check: Off, ..question }.checked(), Off);
 
             let staple = spec.single(id, revoked()).make();
-            for unknown in [Allow, Reject] {
-                let (kind, text) = Question { unknown, ..pki.ask(&chain, &staple) }.refused();
+            // A revocation counts where nobody requested a check, too.
+            for (check, unknown) in [(Leaf, Allow), (Leaf, Reject), (Off, Allow)] {
+                let question = Question { check, unknown, ..pki.ask(&chain, &staple) };
+                let (kind, text) = question.refused();
                 assert_eq!(kind, ErrorKind::Revoked);
                 assert!(text.contains("as revoked since 2027-01-14 08:00:00 UTC"), "{text}");
             }
@@ -318,6 +320,8 @@ fn only_a_responder_that_the_issuer_authorised_may_sign() {
         let accepted = ask(&good).ask().is_ok();
         let refused = ask(&revoked).refused().0 == ErrorKind::Revoked;
         assert_eq!(accepted, refused, "both or neither are believed");
+        let unasked = Question { check: Off, unknown: Allow, ..ask(&revoked) };
+        assert_eq!(unasked.ask().is_err(), refused, "whether a check was requested or not");
         accepted
     };
     let authorised = usual().issued_by(&pki.issuing);

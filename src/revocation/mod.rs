@@ -65,7 +65,7 @@ pub(crate) fn check(
     let requested = policy.check;
     let mut outcome = RevocationOutcome::new(requested, RevocationCheck::Off);
     if requested == RevocationCheck::Off {
-        return crlite_alone(path, known, time, outcome);
+        return unasked(path, known, time, outcome, signatures);
     }
     let last = path.len().saturating_sub(1);
     let mut unknown = None;
@@ -78,12 +78,7 @@ pub(crate) fn check(
         if !wanted {
             continue;
         }
-        let query = Query {
-            cert,
-            signers: signers(path, depth),
-            time: time.into(),
-            ignore_validity: known.ignore_validity,
-        };
+        let Some(query) = query(path, depth, known, time) else { continue };
         let status = match depth {
             0 => {
                 let owes_staple = policy.unknown == UnknownRevocation::Reject
@@ -120,18 +115,38 @@ pub(crate) fn check(
     Ok(outcome)
 }
 
-/// Checks with the filters on the disk, which have their say even where nobody asked for a check.
-fn crlite_alone(
+/// What has its say where nobody requested a check: a stapled response that revokes, and the filters
+/// on the disk.
+fn unasked(
     path: &[&Cert<'_>],
     known: &Known<'_>,
     time: UnixTime,
     mut outcome: RevocationOutcome,
+    signatures: &mut dyn Signatures,
 ) -> Result<RevocationOutcome, Fault> {
-    let unasked = Status::Unknown(Fault::new(ErrorKind::RevocationUnknown));
-    match with_crlite(unasked, path, known, time, false, &mut outcome) {
+    let status = stapled_revocation(path, known, time, signatures)
+        .map_or_else(|| Status::Unknown(Fault::new(ErrorKind::RevocationUnknown)), Status::Revoked);
+    match with_crlite(status, path, known, time, false, &mut outcome) {
         Status::Revoked(fault) => Err(fault.at(0)),
         Status::Good(good) => Ok(good.told(outcome)),
         Status::Unknown(_) => Ok(outcome),
+    }
+}
+
+/// The revocation that the peer staples. A response that says anything else is not verified.
+fn stapled_revocation(
+    path: &[&Cert<'_>],
+    known: &Known<'_>,
+    time: UnixTime,
+    signatures: &mut dyn Signatures,
+) -> Option<Fault> {
+    let query = query(path, 0, known, time)?;
+    if !ocsp::claims_revoked(known.staple, &query) {
+        return None;
+    }
+    match query.stapled(known, signatures) {
+        OcspAnswer::Revoked(since) => Some(ocsp_fault(OcspFault::Revoked { since })),
+        OcspAnswer::Good { .. } | OcspAnswer::Nothing(_) => None,
     }
 }
 
@@ -178,6 +193,21 @@ fn with_crlite(
     }
 }
 
+/// The question about the certificate at this depth; `None` if the path is shorter.
+fn query<'p, 'a>(
+    path: &[&'p Cert<'a>],
+    depth: usize,
+    known: &Known<'_>,
+    time: UnixTime,
+) -> Option<Query<'p, 'a>> {
+    Some(Query {
+        cert: path.get(depth)?,
+        signers: signers(path, depth),
+        time: time.into(),
+        ignore_validity: known.ignore_validity,
+    })
+}
+
 /// The certificates whose key may sign CRLs about the certificate at this depth: its issuer, and
 /// those further up that have the same name (an issuer that has renewed its key, for which OpenSSL
 /// has CRL_SCORE_SAME_PATH).
@@ -212,13 +242,7 @@ impl Query<'_, '_> {
                 false => by_crls,
             };
         }
-        // A responder's own certificate can be on a CRL of the issuer.
-        let mut is_revoked = |responder: &Cert<'_>, signatures: &mut dyn Signatures| {
-            let signers = self.signers.clone();
-            let query = Query { cert: responder, signers, ..*self };
-            matches!(query.status(known.crls, signatures), Status::Revoked(_))
-        };
-        match ocsp::read(known.staple, self, &mut is_revoked, signatures) {
+        match self.stapled(known, signatures) {
             OcspAnswer::Revoked(since) => Status::Revoked(ocsp_fault(OcspFault::Revoked { since })),
             OcspAnswer::Good { until } => {
                 Status::Good(Good { by: RevocationSource::OcspResponse, until: Some(until) })
@@ -229,6 +253,17 @@ impl Query<'_, '_> {
             OcspAnswer::Nothing(_) if !owes_staple && matches!(by_crls, Status::Good(_)) => by_crls,
             OcspAnswer::Nothing(why) => Status::Unknown(ocsp_fault(why)),
         }
+    }
+
+    /// What the peer's stapled response says.
+    fn stapled(&self, known: &Known<'_>, signatures: &mut dyn Signatures) -> OcspAnswer {
+        // A responder's own certificate can be on a CRL of the issuer.
+        let mut is_revoked = |responder: &Cert<'_>, signatures: &mut dyn Signatures| {
+            let signers = self.signers.clone();
+            let query = Query { cert: responder, signers, ..*self };
+            matches!(query.status(known.crls, signatures), Status::Revoked(_))
+        };
+        ocsp::read(known.staple, self, &mut is_revoked, signatures)
     }
 }
 

@@ -40,15 +40,7 @@ pub(super) fn read(
     let Some(issuer) = query.signers.first().copied() else {
         return Answer::Nothing(OcspFault::UnauthorisedSigner);
     };
-    // No honest response comes near; a peer chooses what it staples.
-    if response.len() > MAX_BYTES {
-        return Answer::Nothing(OcspFault::Malformed("OCSPResponse (too long)"));
-    }
-    let parsed = Response::read(response).and_then(|response| {
-        let answers = response.answers(query.cert, issuer)?;
-        Ok((response, answers))
-    });
-    let (response, answers) = match parsed {
+    let (response, answers) = match parse(response, query.cert, issuer) {
         Ok(parsed) => parsed,
         Err(fault) => return Answer::Nothing(fault),
     };
@@ -59,6 +51,30 @@ pub(super) fn read(
         return Answer::Nothing(fault);
     }
     decide(&answers, query)
+}
+
+/// Whether the response says that the certificate is revoked. Its signature is not verified.
+pub(super) fn claims_revoked(response: &[u8], query: &Query<'_, '_>) -> bool {
+    query.signers.first().is_some_and(|issuer| {
+        parse(response, query.cert, issuer).is_ok_and(|(_, answers)| {
+            answers.iter().any(|answer| matches!(answer.status, Status::Revoked(_)))
+        })
+    })
+}
+
+/// The response, and its answers about the certificate.
+fn parse<'a>(
+    response: &'a [u8],
+    cert: &Cert<'_>,
+    issuer: &Cert<'_>,
+) -> Result<(Response<'a>, Vec<Single>), OcspFault> {
+    // No honest response comes near; a peer chooses what it staples.
+    if response.len() > MAX_BYTES {
+        return Err(OcspFault::Malformed("OCSPResponse (too long)"));
+    }
+    let response = Response::read(response)?;
+    let answers = response.answers(cert, issuer)?;
+    Ok((response, answers))
 }
 
 /// Revoked if any answer says so, however old; good if a current one says so.
