@@ -50,6 +50,20 @@ fn refused(builder: VerifierBuilder, chain: &[&Node]) -> VerifyError {
     verify(&builder.build().unwrap(), chain).unwrap_err()
 }
 
+/// RFC 5280 section 6.1.3 (b): a CA that has excluded its own name can still renew its key.
+#[test]
+fn self_issued_intermediates_are_not_constrained() {
+    let tlv = |tag: u8, value: &[u8]| [&[tag, u8::try_from(value.len()).unwrap()], value].concat();
+    let root = ca("root").self_signed();
+    let own_name = tlv(0xa4, &ca("renewed").self_signed().subject());
+    let excluded = tlv(0x30, &tlv(0xa1, &tlv(0x30, &own_name)));
+    let old = ca("renewed").extension(&[2, 5, 29, 30], true, excluded).issued_by(&root);
+    let new = ca("renewed").issued_by(&old);
+    let verifier = only(&[&root]).build().unwrap();
+    let leaf = server().issued_by(&new);
+    assert_eq!(verify(&verifier, &[&leaf, &new, &old]).unwrap().chain.len(), 4);
+}
+
 #[test]
 fn builder_names_what_is_wrong() {
     let root = ca("root").self_signed();
