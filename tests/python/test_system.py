@@ -132,9 +132,11 @@ def test_names_of_algorithms():
     named = dict(re.findall(r'^    \(("[\d.]+"|\w+), "(.*)"\),$', text, re.MULTILINE))
     named = {oid.strip('"'): name for oid, name in named.items()}
     named[algorithms.MERKLE_TREE] = named.pop("MERKLE_TREE")
+    named["1.2.840.113549.1.1.10"] = named.pop("RSASSA_PSS")
     assert named == algorithms.NAMES
     whole = (SOURCES / "src/cert/algorithms.rs").read_text("utf-8")
     assert f'MERKLE_TREE: &str = "{algorithms.MERKLE_TREE}"' in whole
+    assert 'RSASSA_PSS: &str = "1.2.840.113549.1.1.10"' in whole
     assert f'"{hints.INTERMEDIATES_VARIABLE}"' in source(
         "src/store/intermediates.rs", "VARIABLE", ";"
     )
