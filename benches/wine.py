@@ -5,8 +5,7 @@ under Wine; its CA is in the Wine prefix's store ROOT, where truststore and trus
 truststore is the one that `make test-pip` has unpacked, with pip.
 """
 
-import importlib.machinery
-import importlib.util
+import importlib
 import pathlib
 import sys
 import tempfile
@@ -62,15 +61,10 @@ CASES = ("ssl, unverified", "ssl.create_default_context()", "trustbridge", "trus
 def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     sys.path[:0] = [str(WINDOWS), str(ROOT / "tests/python/support")]
-    loader = importlib.machinery.SourceFileLoader("windows_run", str(WINDOWS / "run"))
-    spec = importlib.util.spec_from_loader("windows_run", loader)
-    assert spec is not None
-    run = importlib.util.module_from_spec(spec)
-    sys.modules["windows_run"] = run
-    loader.exec_module(run)
+    programs = importlib.import_module("programs")
     pki, servers = importlib.import_module("pki"), importlib.import_module("servers")
     importlib.import_module("signatures").sign_again()
-    python = run.WORK / VERSION / "python.exe"
+    python = programs.WORK / VERSION / "python.exe"
     cases = [*CASES, *(["truststore"] if TRUSTSTORE.is_dir() else [])]
     authority = pki.Authority("trustbridge benches: root")
     leaf = authority.intermediate("trustbridge benches: issuing").leaf("localhost")
@@ -82,12 +76,12 @@ def main() -> int:
         folder = pathlib.Path(name)
         (folder / "root.der").write_bytes(authority.der)
         (folder / "client.py").write_text(CLIENT)
-        first = {"trustbridge, pure": run.PURE, "truststore": TRUSTSTORE.parent}
+        first = {"trustbridge, pure": programs.PURE, "truststore": TRUSTSTORE.parent}
         for case in cases:
             log = folder / "log"
-            program = (run.windows_path(folder / "client.py"), server.port)
-            arguments = (run.windows_path(folder / "root.der"), rounds, case)
-            status = run.wine(python, *program, *arguments, log=log, first=first.get(case))
+            program = (programs.windows_path(folder / "client.py"), server.port)
+            arguments = (programs.windows_path(folder / "root.der"), rounds, case)
+            status = programs.wine(python, *program, *arguments, log=log, first=first.get(case))
             text = log.read_text(errors="replace")
             if status != 0 or len(text.split()) != 2:
                 print(f"{case}: status {status}\n{text}", file=sys.stderr)

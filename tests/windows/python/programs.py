@@ -1,0 +1,63 @@
+"""Programs of Windows, run under Wine in a prefix of the tests' own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+from interpreter import HERE, ROOT, WORK
+
+WINE = "/usr/lib/wine/wine64"
+PREFIX = WORK / "wine-prefix"
+#: The table of cases, printed where there is a cargo.
+CASES = WORK / "cases.json"
+TESTS = ROOT / "tests" / "python"
+#: The package's Python files alone, before the interpreter's own packages on the path.
+PURE = WORK / "pure"
+#: Seconds.
+LIMIT = 1800
+
+
+def environment(first: Path | None = None) -> dict[str, str]:
+    """first -- what comes before the interpreter's own packages"""
+    path = [HERE, TESTS] if first is None else [first, HERE, TESTS]
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | {
+        "WINEPREFIX": str(PREFIX),
+        "WINEDEBUG": "-all",
+        "WINEARCH": "win64",
+        "DISPLAY": "",
+        "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe,winedbg.exe=",
+        "PYTHONPATH": ";".join(map(windows_path, path)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TRUSTBRIDGE_TEST_CASES": windows_path(CASES),
+    }
+
+
+def windows_path(path: Path) -> str:
+    return "Z:" + str(path).replace("/", "\\")
+
+
+def wine(*command: object, log: Path, timeout: int = LIMIT, first: Path | None = None) -> int:
+    """Runs a program of Windows, with what it prints in a file; its status.
+
+    Python dies at its start under Wine 8 with a regular file as standard input or output.
+    """
+    program = subprocess.Popen(
+        [WINE, *map(str, command)],
+        env=environment(first),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert program.stdout is not None
+    timer = threading.Timer(timeout, program.kill)
+    timer.start()
+    with log.open("wb", buffering=0) as file:
+        while data := program.stdout.read1():
+            file.write(data)
+    timer.cancel()
+    return program.wait()
