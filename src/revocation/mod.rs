@@ -78,7 +78,7 @@ pub(crate) fn check(
         if !wanted {
             continue;
         }
-        let Some(query) = query(path, depth, known, time) else { continue };
+        let query = query(cert, path, depth, known, time);
         let status = match depth {
             0 => {
                 let owes_staple = policy.unknown == UnknownRevocation::Reject
@@ -140,7 +140,10 @@ fn stapled_revocation(
     time: UnixTime,
     signatures: &mut dyn Signatures,
 ) -> Option<Fault> {
-    let query = query(path, 0, known, time)?;
+    if known.staple.is_empty() {
+        return None;
+    }
+    let query = query(path.first()?, path, 0, known, time);
     if !ocsp::claims_revoked(known.staple, &query) {
         return None;
     }
@@ -193,19 +196,20 @@ fn with_crlite(
     }
 }
 
-/// The question about the certificate at this depth; `None` if the path is shorter.
+/// The question about the certificate of a path at this depth.
 fn query<'p, 'a>(
+    cert: &'p Cert<'a>,
     path: &[&'p Cert<'a>],
     depth: usize,
     known: &Known<'_>,
     time: UnixTime,
-) -> Option<Query<'p, 'a>> {
-    Some(Query {
-        cert: path.get(depth)?,
+) -> Query<'p, 'a> {
+    Query {
+        cert,
         signers: signers(path, depth),
         time: time.into(),
         ignore_validity: known.ignore_validity,
-    })
+    }
 }
 
 /// The certificates whose key may sign CRLs about the certificate at this depth: its issuer, and
