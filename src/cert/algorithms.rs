@@ -128,19 +128,19 @@ pub(crate) fn describe_signature(algorithm: &[u8], issuer: Option<&[u8]>) -> Str
 /// RSASSA-PSS-params (RFC 4055 section 3.1): the hash, the mask's, the length of the salt.
 fn pss_parameters(mut fields: Reader<'_>) -> Result<String, Malformed> {
     const WHAT: &str = "RSASSA-PSS-params";
-    const SHA1: &[u8] = &[0x2b, 14, 3, 2, 26];
-    const SALT: &[u8] = &[20];
+    // What is meant where it is not said.
+    const HASH: &str = "SHA-1";
+    const SALT: u32 = 20;
     let hash = |algorithm: &[u8]| -> Result<String, Malformed> {
         let oid = der::dotted(Reader::new(algorithm).expect(der::OID, WHAT)?);
         let known = HASHES.iter().find(|(hash, _)| *hash == oid);
         Ok(known.map_or(oid, |(_, name)| (*name).to_owned()))
     };
     let inner = |contents| Reader::new(contents).expect(der::SEQUENCE, WHAT);
-    let sha1 = || hash(&[&[der::OID, 5], SHA1].concat());
     let mut list = Reader::new(fields.expect(der::SEQUENCE, WHAT)?);
     let over = match list.optional(der::context(0), WHAT)? {
         Some(algorithm) => hash(inner(algorithm)?)?,
-        None => sha1()?,
+        None => HASH.to_owned(),
     };
     let mask = match list.optional(der::context(1), WHAT)? {
         Some(algorithm) => {
@@ -148,13 +148,12 @@ fn pss_parameters(mut fields: Reader<'_>) -> Result<String, Malformed> {
             mask.expect(der::OID, WHAT)?;
             hash(mask.expect(der::SEQUENCE, WHAT)?)?
         }
-        None => sha1()?,
+        None => HASH.to_owned(),
     };
     let salt = match list.optional(der::context(2), WHAT)? {
-        Some(length) => Reader::new(length).expect(der::INTEGER, WHAT)?,
+        Some(length) => der::small_integer(Reader::new(length).expect(der::INTEGER, WHAT)?, WHAT)?,
         None => SALT,
     };
-    let salt = der::small_integer(salt, WHAT)?;
     let mask = if mask == over { String::new() } else { format!(", MGF1 with {mask}") };
     Ok(format!("{over}{mask} and a salt of {salt} octets"))
 }
