@@ -6,6 +6,7 @@ Functions return the Fault, or None.
 
 from __future__ import annotations
 
+from .._name import same
 from .algorithms import MERKLE_TREE
 from .certificate import Certificate, read
 from .extensions import ANY_USAGE, CLIENT_AUTH, KEY_CERT_SIGN, SERVER_AUTH
@@ -279,15 +280,10 @@ def distrusting(roots: Sequence[Root], cert: Certificate, purpose: str) -> Root 
     only, where no root says otherwise."""
     if all(root.trust is None for root in roots):
         return None
-    from .._name import canonical
-
-    subject = repr(canonical(cert.subject, ""))
     other_purposes, otherwise = None, False
     for root in roots:
         known = read(root.der)
-        if known is None or known.spki != cert.spki:
-            continue
-        if repr(canonical(known.subject, "")) != subject:
+        if known is None or known.spki != cert.spki or not same(known.subject, cert.subject):
             continue
         refused = distrust(root, purpose)
         if refused is None:

@@ -80,7 +80,7 @@ class _Set:
 
 def spread(roots: Any) -> list[Root]:
     """The roots. A rejection holds for every one with the same subject and key."""
-    from .._name import canonical
+    from .._name import key
     from .certificate import read
 
     listed = [*roots]
@@ -88,7 +88,7 @@ def spread(roots: Any) -> list[Root]:
 
     def identity(root: Root) -> Any:
         cert = read(root.der)
-        return None if cert is None else (repr(canonical(cert.subject, "")), cert.spki)
+        return None if cert is None else (key(cert.subject), cert.spki)
 
     for root in listed:
         if root.trust is not None and root.trust[1]:
