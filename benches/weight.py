@@ -163,11 +163,10 @@ def crates(folder: Path) -> int:
 
 def by_crate(program: Path) -> collections.Counter[str]:
     """The sizes of symbols, by the crate that their names begin with."""
-    command = ["nm", "--demangle", "--print-size", program]
+    command = ["nm", "--demangle", "--print-size", str(program)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     out: collections.Counter[str] = collections.Counter()
-    for line in subprocess.run(
-        command, check=True, capture_output=True, text=True
-    ).stdout.splitlines():
+    for line in listed.splitlines():
         if symbol := re.fullmatch(r"[0-9a-f]+ ([0-9a-f]+) [a-zA-Z] (.*)", line):
             path = re.match(r"[<&*(\[]*(?:mut |dyn )?([A-Za-z_][A-Za-z0-9_]*)::", symbol[2])
             out[path[1] if path else "others"] += int(symbol[1], 16)
