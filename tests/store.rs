@@ -176,7 +176,10 @@ fn a_program_with_raised_privileges_ignores_the_variables() {
     let file = directory.path().join("file.pem");
     fs::write(&file, pki("mine").root).unwrap();
     let program = directory.path().join("raised");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: a child that another test forks meanwhile would hold this one's handle, and
+    // what is open for writing cannot be run.
+    let own = std::env::current_exe().unwrap();
+    assert!(Command::new("cp").arg(own).arg(&program).status().unwrap().success());
     let run = || {
         let mut command = Command::new(&program);
         command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
