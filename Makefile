@@ -67,11 +67,10 @@ setup-python: setup
 
 # Tests ----------------------------------------------------------------------------------------
 
+# The wheel's last steps use one core only.
 .PHONY: lint
-lint: install
-	cargo fmt --all --check
-	$(CLEAN) cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
-	$(CLEAN) scripts/check-features
+lint: setup
+	@$(MAKE) -j2 --output-sync=target install lint-clippy
 	$(CLEAN) scripts/check-dependencies
 	$(CLEAN) scripts/public-api
 	RUSTDOCFLAGS='-D warnings' $(CLEAN) cargo doc --quiet --locked --no-deps $(CRATES)
@@ -79,6 +78,12 @@ lint: install
 	$(PY) -m ruff format --quiet --check .
 	$(CLEAN) scripts/check-types
 	$(CLEAN) $(PY) release/lint-workflows
+
+.PHONY: lint-clippy
+lint-clippy: setup
+	cargo fmt --all --check
+	$(CLEAN) cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	$(CLEAN) scripts/check-features
 
 .PHONY: test-rust
 test-rust: setup
@@ -175,6 +180,7 @@ test-release: setup
 .PHONY: test-targets-all
 test-targets-all:
 	scripts/check-targets --all
+	tests/windows/run clippy
 
 .PHONY: test-stress
 test-stress: setup-python
