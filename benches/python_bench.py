@@ -27,8 +27,8 @@ NAME = "localhost"
 DEFERRED = "trustbridge, deferred"
 CASES = ("ssl, unverified", "trustbridge", "truststore", "ssl.create_default_context()")
 # In this process all of trustbridge is in one mode.
-CHILDREN = (CASES[0], "trustbridge", DEFERRED, *CASES[2:])
 ONE_CA = "ssl, one CA loaded"
+CHILDREN = (CASES[0], "trustbridge", DEFERRED, ONE_CA, *CASES[2:])
 THREADS = 16
 
 
@@ -36,6 +36,15 @@ def maker(case: str) -> Callable[[], ssl.SSLContext]:
     """What makes a context of this case. Imports only what the case needs."""
     if case == ONE_CA:
         return with_one_ca
+    if case == "trustbridge, one CA loaded":
+        import trustbridge
+
+        def make() -> ssl.SSLContext:
+            context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(os.environ["TRUSTBRIDGE_BENCH_CA"])
+            return context
+
+        return make
     if case in ("trustbridge", DEFERRED):
         import trustbridge
 
@@ -267,6 +276,7 @@ def creation(case: str) -> None:
 def connections(certificates: pathlib.Path, key: str) -> None:
     """What a case adds to a connection: in each round every case connects once, and its time is
     compared with that of the unverified connection of the same round."""
+    os.environ["TRUSTBRIDGE_BENCH_CA"] = str(certificates / key / "root.pem")
     wall: dict[str, list[float]] = {case: [] for case in CHILDREN}
     cpu: dict[str, list[float]] = {case: [] for case in CHILDREN}
     order = list(CHILDREN)
@@ -285,6 +295,109 @@ def connections(certificates: pathlib.Path, key: str) -> None:
         for what, times in (("time", wall), ("CPU time", cpu)):
             added = [a - b for a, b in zip(times[case], times[base], strict=True)]
             report(f"{what} added to a connection, {key}", case, "ms", added)
+
+
+def requests(certificates: pathlib.Path) -> None:
+    """A context for each connection, as a program makes that has no session: the time of one."""
+    os.environ["TRUSTBRIDGE_BENCH_CA"] = str(certificates / "P-256" / "root.pem")
+    with Server(certificates, "P-256") as port:
+        for case in ("trustbridge", "trustbridge, one CA loaded", ONE_CA):
+            make = maker(case)
+            connect(make(), port)
+            times = []
+            for _ in range(10):
+                start = time.perf_counter()
+                for _ in range(100):
+                    connect(make(), port)
+                times.append((time.perf_counter() - start) * 10)
+            report("a context for each of 1,000 connections", case, "ms", times)
+
+
+def loads() -> None:
+    """Loading a bundle that another context has loaded."""
+    import certifi
+    import trustbridge
+
+    with tempfile.TemporaryDirectory() as folder:
+        own = pathlib.Path(folder, "own.pem")
+        own.write_bytes(pathlib.Path(certifi.where()).read_bytes() + b"\n")
+        os.utime(own, (1e9, 1e9))
+        time.sleep(3)  # until its stamp is reliable
+        for what, path in (("certifi", certifi.where()), ("140 own roots", str(own))):
+            makers = {
+                "trustbridge": lambda: trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                "ssl": lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            }
+            for case, make in makers.items():
+                times = []
+                for round_ in range(60):
+                    context = make()
+                    start = time.perf_counter()
+                    context.load_verify_locations(path)
+                    if round_ >= 10:
+                        times.append((time.perf_counter() - start) * 1e3)
+                report(f"loading {what} into one more context", case, "ms", times)
+
+
+def asynchronous(certificates: pathlib.Path) -> None:
+    """1,000 connections at once with asyncio, in a process for each case."""
+    os.environ["TRUSTBRIDGE_BENCH_CA"] = str(certificates / "P-256" / "root.pem")
+    with Server(certificates, "P-256", os.cpu_count() or 1) as port:
+        for case in (CASES[0], "trustbridge", DEFERRED, ONE_CA):
+            rates = [in_child("asyncio", case, str(port))[0] for _ in range(3)]
+            report("asyncio, 1,000 connections at once", case, "connections/s", rates)
+
+
+def connect_at_once(case: str, port: int, count: int) -> None:
+    import asyncio
+
+    context = maker(case)()
+
+    async def one() -> None:
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname=NAME
+        )
+        writer.close()
+
+    async def all_of_them() -> None:
+        await one()
+        start = time.perf_counter()
+        await asyncio.gather(*(one() for _ in range(count)))
+        print(count / (time.perf_counter() - start))
+
+    asyncio.run(all_of_them())
+
+
+def silent(certificates: pathlib.Path) -> None:
+    """Connections while another one of the same context waits for a server that never answers."""
+    os.environ["TRUSTBRIDGE_BENCH_CA"] = str(certificates / "P-256" / "root.pem")
+    with Server(certificates, "P-256") as port, socket.create_server(("127.0.0.1", 0)) as mute:
+        for case in ("trustbridge", "truststore", ONE_CA):
+            context = maker(case)()
+            connect(context, port)
+            stuck = socket.create_connection(mute.getsockname())
+
+            def wait(sock: socket.socket = stuck, context: ssl.SSLContext = context) -> None:
+                with contextlib.suppress(OSError):
+                    context.wrap_socket(sock, server_hostname=NAME)
+
+            thread = threading.Thread(target=wait)
+            thread.start()
+            time.sleep(0.1)
+            good = threading.Thread(target=connect, args=(context, port))
+            start = time.perf_counter()
+            good.start()
+            good.join(2)
+            report(
+                "beside a server that never answers",
+                case,
+                "ms",
+                [(time.perf_counter() - start) * 1e3],
+            )
+            stuck.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            good.join()
+            stuck.close()
 
 
 def anonymous_kib() -> float:
@@ -382,6 +495,10 @@ def main(certificates: pathlib.Path) -> None:
         for case in CHILDREN:
             runs = [in_child("growth", case, str(port)) for _ in range(3)]
             report("memory growth per connection", case, "KiB", [run[0] for run in runs])
+    requests(certificates)
+    loads()
+    asynchronous(certificates)
+    silent(certificates)
     import_times()
 
 
@@ -391,6 +508,8 @@ if __name__ == "__main__":
             serve(chain, int(processes))
         case "connect", case, port:
             connect_when_told(case, int(port))
+        case "asyncio", case, port:
+            connect_at_once(case, int(port), 1_000)
         case "creation", case:
             creation(case)
         case "contexts", case, port:

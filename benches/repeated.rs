@@ -19,6 +19,7 @@ fn main() {
         store.iter().filter_map(|cert| anchor_from_trusted_cert(cert).ok()).collect();
     let platform = rustls_platform_verifier::Verifier::new(provider).expect("a store");
     let verifier = Verifier::system();
+    let forgetful = Verifier::builder().remember_signatures(false).build().expect("a verifier");
 
     for key in KEYS {
         let chain = chain(key);
@@ -46,6 +47,13 @@ fn main() {
                 Box::new(|| {
                     let peer = Peer::new(black_box(&chain), Some(name.clone()));
                     black_box(verifier.verify(&peer).expect("trusted"));
+                }),
+            ),
+            (
+                "trustbridge, signatures not remembered",
+                Box::new(|| {
+                    let peer = Peer::new(black_box(&chain), Some(name.clone()));
+                    black_box(forgetful.verify(&peer).expect("trusted"));
                 }),
             ),
             (

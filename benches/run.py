@@ -1,4 +1,4 @@
-"""Runs every bench once, side by side with its peers, and writes results.md and results.svg."""
+"""Runs every bench once, side by side with its peers, and writes results.md and the pictures."""
 
 import datetime
 import os
@@ -57,7 +57,9 @@ def main() -> int:
     )
     table = results.table(measured, about)
     (HERE / "results.md").write_text(table)
-    (HERE / "results.svg").write_text(results.chart(measured, about))
+    (HERE / "python.svg").write_text(results.chart(measured, about, "Python"))
+    (HERE / "rust.svg").write_text(results.chart(measured, about, "Rust"))
+    (HERE / "growth.svg").write_text(results.growth_chart(measured, about))
     print(table)
     return 0
 

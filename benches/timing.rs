@@ -11,7 +11,7 @@ use std::{env, fs};
 use pki_types::CertificateDer;
 
 /// The kinds of keys that the chains are made with.
-pub const KEYS: [&str; 2] = ["P-256", "RSA-2048"];
+pub const KEYS: [&str; 4] = ["P-256", "P-384", "RSA-2048", "RSA-4096"];
 
 /// The name that the end entities are valid for.
 pub const NAME: &str = "localhost";
@@ -96,7 +96,7 @@ pub fn in_turns(bench: &str, cases: &mut [Case<'_>]) {
 }
 
 /// One line for `run.py`: bench, case, unit, median, number of measurements.
-fn print(bench: &str, case: &str, mut times: Vec<Duration>) {
+pub fn print(bench: &str, case: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let median = times[times.len() / 2].as_secs_f64() * 1e3;
     println!("{bench}\t{case}\tms\t{median:.6}\t{}", times.len());

@@ -1,0 +1,209 @@
+//! What a verification, or a reading, costs as its input grows. The certificates are made here.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pki_types::{CertificateDer, ServerName, UnixTime};
+use trustbridge::{Crl, Peer, Revocation, RevocationCheck, Verifier, VerifierBuilder, files};
+use trustbridge_bench::print;
+use trustbridge_cases::NOW;
+use trustbridge_cases::make::{DAY, Node, ca, server};
+
+fn main() {
+    let root = ca("root").self_signed();
+    let issuing = ca("issuing").issued_by(&root);
+    let leaf = server().serial(7).issued_by(&issuing);
+    let chain = [der(&leaf), der(&issuing)];
+    anchors(&root, &chain);
+    intermediates(&root, &issuing, &chain);
+    dead_ends(&root);
+    names(&root);
+    crls(&root, &issuing, &chain);
+    threads(&root, &chain);
+}
+
+fn der(node: &Node) -> CertificateDer<'static> {
+    CertificateDer::from(node.der.clone())
+}
+
+fn only(roots: &[&Node]) -> VerifierBuilder {
+    Verifier::builder().system_roots(false).extra_roots(roots.iter().map(|root| der(root)))
+}
+
+fn verify(verifier: &Verifier, chain: &[CertificateDer<'_>]) {
+    let name = ServerName::try_from("example.com").expect("a name");
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
+    let verdict = verifier.verify(&Peer::new(black_box(chain), Some(name)).time(time));
+    black_box(verdict.expect("trusted"));
+}
+
+/// The median of several runs, the first of which warms up.
+fn time(bench: &str, size: usize, mut run: impl FnMut()) {
+    run();
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    while times.len() < 5 || (times.len() < 101 && begun.elapsed() < Duration::from_millis(300)) {
+        let start = Instant::now();
+        run();
+        times.push(start.elapsed());
+    }
+    print(&format!("growth: {bench}"), &size.to_string(), times);
+}
+
+/// Copies of a CA certificate whose names differ in six digits. Nobody verifies a trust anchor's own
+/// signature.
+fn many(count: usize) -> Vec<CertificateDer<'static>> {
+    let template = ca("number 000000").self_signed().der;
+    let places: Vec<_> = (0..template.len() - 6)
+        .filter(|&at| &template[at..at + 6] == b"000000")
+        .filter(|&at| template[..at].ends_with(b"number "))
+        .collect();
+    assert_eq!(places.len(), 2, "issuer and subject");
+    let copy = |number: usize| {
+        let mut copy = template.clone();
+        for &at in &places {
+            copy[at..at + 6].copy_from_slice(format!("{number:06}").as_bytes());
+        }
+        CertificateDer::from(copy)
+    };
+    (0..count).map(copy).collect()
+}
+
+fn anchors(root: &Node, chain: &[CertificateDer<'_>]) {
+    for size in [10, 100, 1_000, 10_000, 100_000] {
+        let others = many(size);
+        let pem: String = others.iter().map(|cert| pem("CERTIFICATE", cert)).collect();
+        time("anchors, reading PEM", size, || {
+            assert_eq!(files::read_pem(pem.as_bytes()).certificates.len(), size);
+        });
+        let builder = only(&[root]).extra_roots(&others);
+        let verifier = builder.clone().build().expect("a verifier");
+        time("anchors, building a verifier", size, || {
+            black_box(builder.clone().build().expect("a verifier"));
+        });
+        time("anchors, verification", size, || verify(&verifier, chain));
+        let stranger = server().issued_by(&ca("nobody").self_signed());
+        let stranger = [der(&stranger)];
+        time("anchors, unknown issuer", size, || {
+            black_box(verifier.verify(&Peer::new(&stranger, None)).expect_err("no root"));
+        });
+    }
+}
+
+fn intermediates(root: &Node, issuing: &Node, chain: &[CertificateDer<'_>]) {
+    for size in [10, 100, 1_000, 10_000] {
+        let verifier = only(&[root]).intermediates(many(size)).build().expect("a verifier");
+        time("intermediates known", size, || verify(&verifier, chain));
+    }
+    let verifier = only(&[root]).build().expect("a verifier");
+    for size in [1, 3, 10, 30, 90] {
+        let mut sent = chain.to_vec();
+        sent.extend((0..size).map(|_| der(&ca("another").issued_by(issuing))));
+        time("intermediates sent", size, || verify(&verifier, &sent));
+    }
+    for size in [1, 3, 10, 30, 90] {
+        let mut path = vec![ca("ca 0").issued_by(root)];
+        for number in 1..size {
+            let next = ca(&format!("ca {number}")).issued_by(&path[number - 1]);
+            path.push(next);
+        }
+        let leaf = server().issued_by(&path[size - 1]);
+        let sent: Vec<_> = [&leaf].into_iter().chain(&path).map(der).collect();
+        time("intermediates in the path", size, || verify(&verifier, &sent));
+    }
+}
+
+/// Certificates of the issuer's name and key that lead nowhere.
+fn dead_ends(root: &Node) {
+    let verifier = only(&[root]).build().expect("a verifier");
+    let stranger = ca("root").no_authority_key_id().self_signed();
+    let issuing = ca("issuing").no_authority_key_id().issued_by(root);
+    let leaf = server().no_authority_key_id().issued_by(&issuing);
+    for size in [1, 3, 10, 30, 90] {
+        let mut sent = vec![der(&leaf)];
+        let dead = |_| ca("issuing").no_authority_key_id().issued_by(&stranger);
+        sent.extend((0..size).map(dead).map(|node| der(&node)));
+        sent.push(der(&issuing));
+        time("dead ends", size, || verify(&verifier, &sent));
+    }
+}
+
+fn names(root: &Node) {
+    let verifier = only(&[root]).build().expect("a verifier");
+    for size in [10, 100, 1_000] {
+        let mut names: Vec<_> = (0..size).map(|number| format!("{number}.example.com")).collect();
+        names.push("example.com".to_owned());
+        let names: Vec<_> = names.iter().map(|name| &**name).collect();
+        let leaf = server().names(&names).issued_by(root);
+        let sent = [der(&leaf)];
+        time("names", size, || verify(&verifier, &sent));
+        let excluded: Vec<_> = (0..size).map(|number| format!("{number}.example.org")).collect();
+        let excluded: Vec<_> = excluded.iter().map(|name| &**name).collect();
+        let constrained = ca("constrained").excluded(&excluded).issued_by(root);
+        let leaf = server().issued_by(&constrained);
+        let sent = [der(&leaf), der(&constrained)];
+        time("name constraints", size, || verify(&verifier, &sent));
+    }
+}
+
+fn crls(root: &Node, issuing: &Node, chain: &[CertificateDer<'_>]) {
+    for size in [100, 1_000, 10_000, 100_000, 1_000_000] {
+        let revoked: Vec<u64> = (0..size as u64).map(|number| number * 3 + 1_000).collect();
+        let list = issuing.crl(&revoked, -DAY, DAY);
+        time("CRL entries, reading", size, || {
+            assert!(Crl::new(black_box(list.clone())).problem().is_none());
+        });
+        let verifier = only(&[root])
+            .revocation(Revocation::default().check(RevocationCheck::Leaf))
+            .crls([Crl::new(list)])
+            .build()
+            .expect("a verifier");
+        time("CRL entries, verification", size, || verify(&verifier, chain));
+    }
+}
+
+/// The time of a verification while so many threads verify.
+fn threads(root: &Node, chain: &[CertificateDer<'_>]) {
+    const TIMES: u32 = 2_000;
+    let verifier = only(&[root]).build().expect("a verifier");
+    verify(&verifier, chain);
+    for size in [1, 2, 4, 16, 64] {
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let ready = Barrier::new(size + 1);
+            let took = thread::scope(|scope| {
+                let work = || {
+                    ready.wait();
+                    (0..TIMES).for_each(|_| verify(&verifier, chain));
+                };
+                let threads: Vec<_> = (0..size).map(|_| scope.spawn(work)).collect();
+                ready.wait();
+                let start = Instant::now();
+                threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+                start.elapsed()
+            });
+            times.push(took / TIMES);
+        }
+        print("growth: threads, a verification in each", &size.to_string(), times);
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in der.chunks(48) {
+        for group in line.chunks(3) {
+            let bits = group.iter().fold(0_u32, |bits, &byte| (bits << 8) | u32::from(byte));
+            let bits = bits << (8 * (3 - group.len()));
+            for place in 0..4 {
+                let value = (bits >> (18 - 6 * place)) & 63;
+                let padding = place > group.len();
+                text.push(if padding { '=' } else { char::from(ALPHABET[value as usize]) });
+            }
+        }
+        text.push('\n');
+    }
+    text + "-----END " + label + "-----\n"
+}
