@@ -12,7 +12,6 @@ import gc
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import ssl
 import statistics
@@ -21,62 +20,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 
-NAME = "localhost"
-DEFERRED = "trustbridge, deferred"
-CASES = ("ssl, unverified", "trustbridge", "truststore", "ssl.create_default_context()")
-# In this process all of trustbridge is in one mode.
-ONE_CA = "ssl, one CA loaded"
-CHILDREN = (CASES[0], "trustbridge", DEFERRED, ONE_CA, *CASES[2:])
+from python_cases import CASES, CHILDREN, DEFERRED, NAME, ONE_CA, connect, maker
+from python_server import Server
+
 THREADS = 16
-
-
-def maker(case: str) -> Callable[[], ssl.SSLContext]:
-    """What makes a context of this case. Imports only what the case needs."""
-    if case == ONE_CA:
-        return with_one_ca
-    if case == "trustbridge, one CA loaded":
-        import trustbridge
-
-        def make() -> ssl.SSLContext:
-            context = trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.load_verify_locations(os.environ["TRUSTBRIDGE_BENCH_CA"])
-            return context
-
-        return make
-    if case in ("trustbridge", DEFERRED):
-        import trustbridge
-
-        return lambda: trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if case == "truststore":
-        import truststore
-
-        return lambda: truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if case == "ssl.create_default_context()":
-        return ssl.create_default_context
-    return unverified
-
-
-def unverified() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def with_one_ca() -> ssl.SSLContext:
-    """The cheapest way that the standard library has to verify."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(os.environ["TRUSTBRIDGE_BENCH_CA"])
-    return context
-
-
-def connect(context: ssl.SSLContext, port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with context.wrap_socket(sock, server_hostname=NAME):
-            pass
 
 
 def report(bench: str, case: str, unit: str, values: list[float]) -> None:
@@ -89,54 +37,6 @@ def report(bench: str, case: str, unit: str, values: list[float]) -> None:
         sep="\t",
         flush=True,
     )
-
-
-class Server:
-    """A TLS server in a process of its own, or in several with the same port."""
-
-    def __init__(self, certificates: pathlib.Path, key: str, processes: int = 1) -> None:
-        command = [
-            sys.executable,
-            __file__,
-            "serve",
-            str(certificates / key / "server.pem"),
-            str(processes),
-        ]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
-
-    def __enter__(self) -> int:
-        return self.port
-
-    def __exit__(self, *_: object) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-def serve(chain: str, processes: int) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
-        print(listener.getsockname()[1], flush=True)
-        for _ in range(processes - 1):
-            if os.fork() == 0:
-                break
-        while True:
-            sock, _ = listener.accept()
-            # In a thread: a client may take turns among its connections.
-            threading.Thread(target=serve_one, args=(context, sock)).start()
-
-
-def serve_one(context: ssl.SSLContext, sock: socket.socket) -> None:
-    with sock:
-        try:
-            with context.wrap_socket(sock, server_side=True) as tls:
-                tls.recv(1)
-        except OSError:
-            pass
 
 
 class Client:
@@ -504,8 +404,6 @@ def main(certificates: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case "serve", chain, processes:
-            serve(chain, int(processes))
         case "connect", case, port:
             connect_when_told(case, int(port))
         case "asyncio", case, port:
