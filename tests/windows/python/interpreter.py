@@ -30,7 +30,16 @@ NATIVE = TARGET / "x86_64-pc-windows-gnu" / "debug" / "_native.dll"
 
 #: What the core of the tests imports; the rest of test-gil.txt is for tests of libraries.
 PACKAGES = {
-    *("attrs", "cffi", "colorama", "cryptography", "exceptiongroup", "idna", "iniconfig"),
+    *(
+        "attrs",
+        "certifi",
+        "cffi",
+        "colorama",
+        "cryptography",
+        "exceptiongroup",
+        "idna",
+        "iniconfig",
+    ),
     *("packaging", "pluggy", "pycparser", "pygments", "pytest", "pytest-timeout", "tomli"),
     *("trustme", "typing-extensions"),
 }

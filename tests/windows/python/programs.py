@@ -32,6 +32,8 @@ def environment(first: Path | None = None) -> dict[str, str]:
         "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe,winedbg.exe=",
         "PYTHONPATH": ";".join(map(windows_path, path)),
         "PYTHONDONTWRITEBYTECODE": "1",
+        # What a program printed before it hung is in its log.
+        "PYTHONUNBUFFERED": "1",
         "TRUSTBRIDGE_TEST_CASES": windows_path(CASES),
     }
 
