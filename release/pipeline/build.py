@@ -153,6 +153,7 @@ def build_wheel(
     tools_of_rust = PREVIEW if preview else toolchain()
     env = rust_env(work, home, tools_of_rust, SOURCE_DATE_EPOCH=str(epoch))
     cargo = tools_of_rust / "cargo"
+    prune_lock(source, cargo, env)
     # Unpacks the crates, so that the name of their folder is known.
     graph = linked.graph(source, PACKAGE, target, cargo, env)
     bill = _bill(source, epoch, work, target, graph, preview)
@@ -187,6 +188,25 @@ def build_wheel(
         "compiled": compiled,
         "tools": _versions(python, env),
     }
+
+
+def prune_lock(source: Path, cargo: Path, env: dict[str, str]) -> None:
+    """Takes out of Cargo.lock what only crates need that the sdist leaves out.
+
+    With `--locked` cargo takes such an entry for a change that is to be made. Nothing else may
+    change here: versions and checksums are the commit's.
+    """
+    lock = source / "Cargo.lock"
+    before = lock_entries(lock)
+    run(cargo, "metadata", "--quiet", "--offline", "--format-version", "1", env=env, cwd=source)
+    if other := sorted(lock_entries(lock) - before):
+        fail(f"Cargo.lock is not of this source: cargo adds {' '.join(other[0])}")
+
+
+def lock_entries(lock: Path) -> set[tuple[str, ...]]:
+    packages = tomllib.loads(lock.read_text())["package"]
+    names = ("name", "version", "source", "checksum")
+    return {tuple(package.get(name, "") for name in names) for package in packages}
 
 
 def _bill(

@@ -47,6 +47,42 @@ def test_another_tool_is_refused(store: Path, tmp_path: Path) -> None:
         build.build_auditable(store, tmp_path, tmp_path)
 
 
+@pytest.fixture
+def sdist_tree(clone: Path, tmp_path: Path) -> Path:
+    """A source with fewer crates than its lock was made for, as the sdist is."""
+    tree = tmp_path / "tree"
+    shutil.copytree(clone, tree)
+    manifest = (tree / "Cargo.toml").read_text()
+    start = manifest.index("members = [")
+    end = manifest.index("]", start) + 1
+    members = 'members = [".", "python", "tests/cases"]'
+    (tree / "Cargo.toml").write_text(manifest[:start] + members + manifest[end:])
+    for folder in ("capi", "benches"):
+        shutil.rmtree(tree / folder)
+    return tree
+
+
+def test_the_lock_of_an_sdist(clone: Path, cargo_env: dict[str, str], sdist_tree: Path) -> None:
+    """Loses what the sdist has no use for, so that the build can be `--locked`."""
+    with pytest.raises(Failure, match="--locked"):
+        linked.graph(sdist_tree, "trustbridge-python", TARGET, _cargo(), cargo_env)
+    build.prune_lock(sdist_tree, _cargo(), cargo_env)
+    linked.graph(sdist_tree, "trustbridge-python", TARGET, _cargo(), cargo_env)
+    ours, all_of_it = (build.lock_entries(tree / "Cargo.lock") for tree in (sdist_tree, clone))
+    assert ours < all_of_it
+
+
+def test_a_lock_that_lacks_something_is_refused(
+    cargo_env: dict[str, str], sdist_tree: Path
+) -> None:
+    lock = (sdist_tree / "Cargo.lock").read_text()
+    start = lock.index('[[package]]\nname = "untrusted"')
+    end = lock.index("[[package]]", start + 1)
+    (sdist_tree / "Cargo.lock").write_text(lock[:start] + lock[end:])
+    with pytest.raises(Failure, match="cargo adds untrusted"):
+        build.prune_lock(sdist_tree, _cargo(), cargo_env)
+
+
 def test_a_crate_without_a_checksum_is_refused(
     clone: Path, cargo_env: dict[str, str], tmp_path: Path
 ) -> None:
