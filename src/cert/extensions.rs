@@ -79,7 +79,8 @@ impl<'a> Extensions<'a> {
         outer.end("extensions")?;
 
         let mut out = Self::default();
-        let mut seen: Vec<&[u8]> = Vec::with_capacity(16);
+        // Those below id-ce by the last arc, the others as they are.
+        let (mut seen, mut others, mut count) = (0_u128, Vec::<&[u8]>::new(), 0);
         while !list.is_empty() {
             let mut extension = Reader::new(list.expect(der::SEQUENCE, "extension")?);
             let oid = extension.expect(der::OID, "extnID")?;
@@ -90,13 +91,25 @@ impl<'a> Extensions<'a> {
             let value = extension.expect(der::OCTET_STRING, "extnValue")?;
             extension.end("extension")?;
             // RFC 5280 section 4.2: no more than one instance of an extension.
-            if seen.contains(&oid) {
+            let twice = match oid {
+                [0x55, 0x1d, arc @ ..=127] => {
+                    let before = seen;
+                    seen |= 1 << arc;
+                    seen == before
+                }
+                _ => {
+                    let twice = others.contains(&oid);
+                    others.push(oid);
+                    twice
+                }
+            };
+            if twice {
                 return Err(Malformed("extension (given twice)"));
             }
-            if seen.len() >= MAX_EXTENSIONS {
+            if count == MAX_EXTENSIONS {
                 return Err(Malformed("extensions (too many)"));
             }
-            seen.push(oid);
+            count += 1;
             out.any = true;
             out.remember(oid, critical, value)?;
         }

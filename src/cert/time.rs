@@ -82,28 +82,24 @@ impl fmt::Display for Timestamp {
 pub(crate) fn read(reader: &mut Reader<'_>, what: &'static str) -> Result<Timestamp, Malformed> {
     let error = Malformed(what);
     let element = reader.next().ok_or(error)?;
-    let (digits, year_digits) = match (element.tag, element.value) {
-        (der::UTC_TIME, [digits @ .., b'Z']) if digits.len() == 12 => (digits, 2),
-        (der::GENERALIZED_TIME, [digits @ .., b'Z']) if digits.len() == 14 => (digits, 4),
+    let pair = |tens: u8, ones: u8| match (tens, ones) {
+        (b'0'..=b'9', b'0'..=b'9') => Ok(i64::from(tens - b'0') * 10 + i64::from(ones - b'0')),
+        _ => Err(error),
+    };
+    let (year, rest) = match (element.tag, element.value) {
+        (der::UTC_TIME, [y, z, rest @ .., b'Z']) => {
+            let year = pair(*y, *z)?;
+            (if year >= 50 { 1900 + year } else { 2000 + year }, rest)
+        }
+        (der::GENERALIZED_TIME, [w, x, y, z, rest @ .., b'Z']) => {
+            (pair(*w, *x)? * 100 + pair(*y, *z)?, rest)
+        }
         _ => return Err(error),
     };
-    let (year, rest) = digits.split_at_checked(year_digits).ok_or(error)?;
-    let year = match (decimal(year, error)?, year_digits) {
-        (year, 2) if year >= 50 => 1900 + year,
-        (year, 2) => 2000 + year,
-        (year, _) => year,
-    };
-    let mut pairs = rest.chunks_exact(2).map(|pair| decimal(pair, error));
-    let mut pair = || pairs.next().unwrap_or(Err(error));
-    let (date, clock) = ((year, pair()?, pair()?), (pair()?, pair()?, pair()?));
-    Timestamp::from_utc(date, clock).ok_or(error)
-}
-
-fn decimal(digits: &[u8], error: Malformed) -> Result<i64, Malformed> {
-    digits.iter().try_fold(0, |number, &digit| match digit {
-        b'0'..=b'9' => Ok(number * 10 + i64::from(digit - b'0')),
-        _ => Err(error),
-    })
+    let &[a, b, c, d, e, f, g, h, i, j] = rest else { return Err(error) };
+    let (month, day) = (pair(a, b)?, pair(c, d)?);
+    let clock = (pair(e, f)?, pair(g, h)?, pair(i, j)?);
+    Timestamp::from_utc((year, month, day), clock).ok_or(error)
 }
 
 #[cfg(test)]

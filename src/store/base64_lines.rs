@@ -9,7 +9,8 @@ const OCTETS: usize = 48;
 /// Set where a character is not in the alphabet.
 const INVALID: u32 = 1 << 31;
 
-/// The value of each character in each of the four places of a group of 24 bits.
+/// The value of each character in each of the four places of a group of 24 bits. Looking up
+/// is quicker than calculating 16 characters at once, as the baseline of x86-64 can.
 static VALUES: [[u32; 256]; 4] = {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut values = [[INVALID; 256]; 4];
@@ -44,21 +45,26 @@ pub(super) fn decode<'a>(text: &'a [u8], out: &mut Vec<u8>) -> (usize, &'a [u8])
 }
 
 fn line_of(line: &[u8; CHARACTERS]) -> Option<[u8; OCTETS]> {
-    let [first, second, third, fourth] = &VALUES;
     let mut out = [0; OCTETS];
     let mut bad = 0;
-    for (group, place) in line.chunks_exact(4).zip(out.chunks_exact_mut(3)) {
-        let (&[a, b, c, d], [x, y, z]) = (group, place) else { return None };
-        // An array of 256 has an element for every byte.
-        #[allow(clippy::indexing_slicing)]
-        let bits = first[usize::from(a)]
-            | second[usize::from(b)]
-            | third[usize::from(c)]
-            | fourth[usize::from(d)];
-        bad |= bits;
-        [_, *x, *y, *z] = bits.to_be_bytes();
+    // Two groups at a time, as eight octets are stored as fast as one.
+    for (groups, place) in line.chunks_exact(8).zip(out.chunks_exact_mut(6)) {
+        let &[a, b, c, d, e, f, g, h] = groups else { return None };
+        let (left, right) = (group([a, b, c, d]), group([e, f, g, h]));
+        bad |= left | right;
+        let [_, _, octets @ ..] = (u64::from(left) << 24 | u64::from(right)).to_be_bytes();
+        place.copy_from_slice(&octets);
     }
     (bad & INVALID == 0).then_some(out)
+}
+
+fn group(characters: [u8; 4]) -> u32 {
+    let [first, second, third, fourth] = &VALUES;
+    let [a, b, c, d] = characters.map(usize::from);
+    // An array of 256 has an element for every byte.
+    #[allow(clippy::indexing_slicing)]
+    let bits = first[a] | second[b] | third[c] | fourth[d];
+    bits
 }
 
 #[cfg(test)]
