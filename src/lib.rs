@@ -107,6 +107,7 @@ mod checks;
 mod complete;
 mod error;
 mod fault;
+mod hashing;
 mod kind;
 mod memo;
 mod path;

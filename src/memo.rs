@@ -15,13 +15,13 @@
 //!
 //! Tests: below, and `tests/memory.rs`.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pki_types::SignatureVerificationAlgorithm;
 
 use crate::algorithms::same_algorithm;
+use crate::hashing::mixed;
 
 const SETS: usize = 128;
 const WAYS: usize = 4;
@@ -44,8 +44,6 @@ pub(crate) struct Signed<'a> {
 /// The memo of a process.
 pub(crate) struct Memo {
     sets: [RwLock<Set>; SETS],
-    /// Zero until it is made.
-    secret: AtomicU64,
 }
 
 struct Set {
@@ -71,8 +69,7 @@ pub(crate) static MEMO: Memo = Memo::new();
 
 impl Memo {
     const fn new() -> Self {
-        let sets = [const { RwLock::new(Set::EMPTY) }; SETS];
-        Self { sets, secret: AtomicU64::new(0) }
+        Self { sets: [const { RwLock::new(Set::EMPTY) }; SETS] }
     }
 
     /// Whether this signature is known to be good.
@@ -112,21 +109,8 @@ impl Memo {
         // The end of the signature is as good as random, but whoever has many to choose from could
         // aim: hence the secret.
         let end = signed.signature.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
-        let mixed = u128::from(end ^ self.secret()) * u128::from(self.secret() | 1);
-        let index = (mixed ^ (mixed >> 64)).to_le_bytes();
+        let index = mixed(end).to_le_bytes();
         self.sets.get(usize::from(index[4]) % SETS)
-    }
-
-    fn secret(&self) -> u64 {
-        match self.secret.load(Ordering::Relaxed) {
-            0 => {
-                let fresh = RandomState::new().hash_one(0) | 1;
-                // Of several threads the first decides.
-                let relaxed = Ordering::Relaxed;
-                self.secret.compare_exchange(0, fresh, relaxed, relaxed).err().unwrap_or(fresh)
-            }
-            known => known,
-        }
     }
 }
 

@@ -26,12 +26,11 @@ impl CertIndex {
         Self { certs, by_subject }
     }
 
-    /// Those whose subject may be this Name (contents of the SEQUENCE): all of them, and few others.
-    pub(crate) fn with_subject(
+    /// Those whose subject may be a Name, by its hash: all of them, and few others.
+    pub(crate) fn with_name_hash(
         &self,
-        name: &[u8],
+        wanted: u64,
     ) -> impl Iterator<Item = &CertificateDer<'static>> {
-        let wanted = if self.certs.is_empty() { 0 } else { name_hash(name) };
         let start = self.by_subject.partition_point(|(hash, _)| *hash < wanted);
         self.by_subject
             .iter()

@@ -56,6 +56,9 @@ pub(crate) struct Cert<'a> {
     /// Contents of the Name's SEQUENCE, as `TrustAnchor::subject` has them.
     pub(crate) issuer: &'a [u8],
     pub(crate) subject: &'a [u8],
+    /// What [`name_hash`] makes of both.
+    pub(crate) issuer_hash: u64,
+    pub(crate) subject_hash: u64,
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
     /// Contents of the SubjectPublicKeyInfo's SEQUENCE, as `TrustAnchor` has them.
@@ -90,10 +93,13 @@ impl Purpose {
     }
 }
 
-/// The contents of a Name that can be compared with others.
-fn name_contents<'a>(fields: &mut Reader<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
+/// The contents of a Name that can be compared with others, and its hash.
+fn name_contents<'a>(
+    fields: &mut Reader<'a>,
+    what: &'static str,
+) -> Result<(&'a [u8], u64), Malformed> {
     let name = fields.expect(der::SEQUENCE, what)?;
-    if name::is_well_formed(name) { Ok(name) } else { Err(Malformed(what)) }
+    Ok((name, name::well_formed_hash(name).ok_or(Malformed(what))?))
 }
 
 impl<'a> Cert<'a> {
@@ -120,12 +126,12 @@ impl<'a> Cert<'a> {
         // could change what the signature is taken for. Such a certificate can still be named.
         let algorithms_differ =
             fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm;
-        let issuer = name_contents(&mut fields, "issuer")?;
+        let (issuer, issuer_hash) = name_contents(&mut fields, "issuer")?;
         let mut validity = Reader::new(fields.expect(der::SEQUENCE, "validity")?);
         let not_before = time::read(&mut validity, "notBefore")?;
         let not_after = time::read(&mut validity, "notAfter")?;
         validity.end("validity")?;
-        let subject = name_contents(&mut fields, "subject")?;
+        let (subject, subject_hash) = name_contents(&mut fields, "subject")?;
         let spki = fields.expect(der::SEQUENCE, "subjectPublicKeyInfo")?;
         // Section 4.1.2.8: CAs must not write unique identifiers, readers should read over them.
         fields.optional(der::context_primitive(1), "issuerUniqueID")?;
@@ -147,6 +153,8 @@ impl<'a> Cert<'a> {
             serial,
             issuer,
             subject,
+            issuer_hash,
+            subject_hash,
             not_before,
             not_after,
             spki,
@@ -166,7 +174,12 @@ impl<'a> Cert<'a> {
 
     /// Whether the certificate names itself as its issuer (RFC 5280 section 3.2).
     pub(crate) fn is_self_issued(&self) -> bool {
-        same_name(self.issuer, self.subject)
+        self.has_issuer_name_of(self)
+    }
+
+    /// Whether the name of its issuer is that of a certificate (RFC 5280 section 6.1.3 (a) (4)).
+    pub(crate) fn has_issuer_name_of(&self, issuer: &Cert<'_>) -> bool {
+        self.issuer_hash == issuer.subject_hash && same_name(issuer.subject, self.issuer)
     }
 
     /// Whether it looks self-signed: it names itself as its issuer and its own key as the signing

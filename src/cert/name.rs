@@ -83,7 +83,7 @@ pub(crate) fn same_name(one: &[u8], other: &[u8]) -> bool {
 
 /// Whether a Name can be compared: OpenSSL cannot read a certificate with any other.
 pub(super) fn is_well_formed(name: &[u8]) -> bool {
-    visit(name, &mut |_, _, _, _| ()).is_some()
+    well_formed_hash(name).is_some()
 }
 
 /// A hash that is equal for Names that are the same, for indexes. It does not resist names that
@@ -92,20 +92,31 @@ pub(super) fn is_well_formed(name: &[u8]) -> bool {
 /// It is coarser than the comparison, so that it needs no memory: the order of attributes and
 /// white space do not matter. A store is indexed by it when it is loaded.
 pub(crate) fn name_hash(name: &[u8]) -> u64 {
-    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
-    let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+    well_formed_hash(name).unwrap_or_else(|| hash_of(name))
+}
+
+/// The same; `None` if the name is malformed.
+pub(super) fn well_formed_hash(name: &[u8]) -> Option<u64> {
     let mut sum = 0_u64;
-    let read = visit(name, &mut |_, oid, tag, text| {
-        let hash = oid.iter().fold(add(BASIS, tag), |hash, &byte| add(hash, byte));
-        let text = text.iter().filter(|&&byte| !is_space(byte));
-        let hash = text.fold(hash, |hash, byte| add(hash, byte.to_ascii_lowercase()));
+    visit(name, &mut |_, oid, tag, text| {
+        let kind = oid.iter().fold(u64::from(tag), |kind, &octet| kind << 8 ^ u64::from(octet));
+        let hash = (hash_of(text) ^ kind).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         sum = sum.wrapping_add(hash ^ (hash >> 31));
-    });
-    match read {
-        Some(()) => sum,
-        None => name.iter().fold(BASIS, |hash, &byte| add(hash, byte)),
+    })?;
+    Some(sum)
+}
+
+/// Of what is neither white space nor another control character, without regard to case.
+fn hash_of(text: &[u8]) -> u64 {
+    const LOWER_CASE: u8 = 0x20;
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for &octet in text {
+        if octet > b' ' {
+            hash =
+                hash.wrapping_mul(0xd6e8_feb8_6659_fd93).wrapping_add((octet | LOWER_CASE).into());
+        }
     }
+    hash ^ (hash >> 31)
 }
 
 /// A form in which names are equal as bytes exactly if they match by RFC 5280 section 7.1, and in

@@ -3,19 +3,21 @@
 //!
 //! Tests: the table in `tests/cases`, `tests/verifier.rs`.
 
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use pki_types::{CertificateDer, UnixTime};
 
-use crate::cert::{Cert, name_hash, same_name};
+use crate::cert::Cert;
 use crate::checks;
 use crate::fault::Fault;
+use crate::hashing::QuickMap;
 use crate::settings::Config;
 use crate::store::{AnchorSet, Refusal, StoreEntry, blocked_by, distrusting};
 
 /// Most pairs of a certificate and one that may have issued it.
 pub(super) const MAX_LINKS: usize = 20_000;
+/// More certificates than most chains have.
+const USUAL: usize = 6;
 
 /// The end entity, number 0, and the intermediates that may be above it.
 pub(super) struct Graph<'a> {
@@ -72,8 +74,8 @@ impl<'a> Graph<'a> {
             given,
             graph,
             pool: Vec::new(),
-            keys: HashMap::new(),
-            known_entries: HashMap::new(),
+            keys: QuickMap::with_capacity_and_hasher(USUAL, Default::default()),
+            known_entries: QuickMap::default(),
             links: 0,
         };
         builder.build();
@@ -84,8 +86,6 @@ impl<'a> Graph<'a> {
 /// What the peer sent.
 struct Sent<'a> {
     cert: Cert<'a>,
-    /// Of the subject.
-    hash: u64,
     /// Its number, once it has one.
     node: Option<usize>,
 }
@@ -105,8 +105,8 @@ struct Builder<'g, 'a> {
     given: &'g Given<'g, 'a>,
     graph: Graph<'a>,
     pool: Vec<Sent<'a>>,
-    keys: HashMap<Spki<'a>, usize>,
-    known_entries: HashMap<*const StoreEntry, Option<usize>>,
+    keys: QuickMap<Spki<'a>, usize>,
+    known_entries: QuickMap<*const StoreEntry, Option<usize>>,
     links: usize,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Builder<'_, 'a> {
         // The order in which a peer sends its certificates is of no importance. One that cannot be
         // read is of no use and does no harm.
         let readable = given.sent.iter().filter_map(|der| Cert::parse(der).ok());
-        let sent = |cert: Cert<'a>| Sent { hash: name_hash(cert.subject), cert, node: None };
+        let sent = |cert: Cert<'a>| Sent { cert, node: None };
         self.pool = readable.map(sent).collect();
         let flaw = checks::end_entity(given.leaf, given.config, given.time).err();
         self.add(given.leaf.clone(), flaw);
@@ -149,14 +149,13 @@ impl<'a> Builder<'_, 'a> {
         let head = node.cert.clone();
         let mut anchors = Vec::new();
         for set in self.given.sets {
-            for entry in set.with_subject(head.issuer) {
+            for entry in set.with_name(head.issuer_hash, head.issuer) {
                 anchors.extend(self.anchor(&head, entry));
             }
         }
         let mut issuers = Vec::new();
-        let wanted = name_hash(head.issuer);
         let mut pool = std::mem::take(&mut self.pool);
-        let possible = |sent: &&mut Sent<'a>| sent.hash == wanted && issues(&sent.cert, &head);
+        let possible = |sent: &&mut Sent<'a>| issues(&sent.cert, &head);
         for sent in pool.iter_mut().filter(possible) {
             if self.count() {
                 let issuer = *sent.node.get_or_insert_with(|| self.intermediate(&sent.cert));
@@ -164,7 +163,7 @@ impl<'a> Builder<'_, 'a> {
             }
         }
         self.pool = pool;
-        for der in self.given.config.intermediates.with_subject(head.issuer) {
+        for der in self.given.config.intermediates.with_name_hash(head.issuer_hash) {
             let cert = Cert::parse(der).ok().filter(|cert| issues(cert, &head));
             if let Some(cert) = cert.filter(|_| self.count()) {
                 issuers.push(self.intermediate(&cert));
@@ -255,9 +254,7 @@ impl<'a> Builder<'_, 'a> {
 /// identifier of section 4.2.1.1, and the kind of the key. As in OpenSSL, the signature of any other
 /// is not even verified.
 fn issues(issuer: &Cert<'_>, cert: &Cert<'_>) -> bool {
-    same_name(issuer.subject, cert.issuer)
-        && cert.names_as_issuer(issuer)
-        && cert.can_be_signed_by(issuer)
+    cert.has_issuer_name_of(issuer) && cert.names_as_issuer(issuer) && cert.can_be_signed_by(issuer)
 }
 
 fn same_certificate(one: &Cert<'_>, other: &Cert<'_>) -> bool {

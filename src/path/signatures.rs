@@ -5,11 +5,12 @@
 //!
 //! Tests: the table in `tests/cases` (hostile chains), `tests/verifier.rs`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use pki_types::SignatureVerificationAlgorithm;
 
 use crate::cert::{Cert, Key, split_spki};
+use crate::hashing::QuickMap;
 use crate::memo::{MEMO, Signed};
 use crate::revocation::{self, BadSignature, Provider};
 use crate::settings::Config;
@@ -51,7 +52,7 @@ pub(super) struct Signatures<'a> {
     fills: bool,
     spent: u32,
     /// By the numbers of the certificate and of the key.
-    memo: HashMap<(usize, usize), Link>,
+    memo: QuickMap<(usize, usize), Link>,
 }
 
 impl<'a> Signatures<'a> {
@@ -63,7 +64,7 @@ impl<'a> Signatures<'a> {
             remembers,
             fills: remembers,
             spent: 0,
-            memo: HashMap::new(),
+            memo: QuickMap::default(),
         }
     }
 

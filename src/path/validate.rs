@@ -21,8 +21,6 @@
 //!
 //! Tests: the table in `tests/cases`, `tests/openssl.rs`, and `tests/differential` against OpenSSL.
 
-use std::collections::HashMap;
-
 use super::graph::{Anchored, Given, Graph, Node};
 use super::name_constraints::Constraints;
 use super::signatures::{Link, Signatures};
@@ -30,6 +28,7 @@ use crate::cert::Cert;
 use crate::cert::der::Malformed;
 use crate::checks;
 use crate::fault::{Cause, Fault, Violation};
+use crate::hashing::QuickMap;
 use crate::kind::ErrorKind;
 use crate::policy::RevocationOutcome;
 use crate::revocation::{self, Known};
@@ -75,7 +74,7 @@ pub(super) struct Validation<'g, 'a> {
     staple: &'a [u8],
     pub(super) signatures: Signatures<'a>,
     /// Whether a node's names are within the constraints of a CA, by the numbers of both.
-    constrained: HashMap<(usize, usize), Result<(), Violation>>,
+    constrained: QuickMap<(usize, usize), Result<(), Violation>>,
     comparisons: usize,
 }
 
@@ -86,7 +85,7 @@ impl<'g, 'a> Validation<'g, 'a> {
             graph,
             staple,
             signatures: Signatures::new(given.config),
-            constrained: HashMap::new(),
+            constrained: QuickMap::default(),
             comparisons: 0,
         }
     }

@@ -31,8 +31,8 @@ use self::extension::extension;
 use self::ocsp::Answer as OcspAnswer;
 use self::query::{Good, Query, Status};
 pub(crate) use self::signatures::{BadSignature, Provider, Signatures};
+use crate::cert::Cert;
 use crate::cert::der;
-use crate::cert::{Cert, same_name};
 use crate::fault::{Cause, CrliteFault, Fault, OcspFault};
 use crate::kind::ErrorKind;
 use crate::policy::{
@@ -220,7 +220,7 @@ fn signers<'p, 'a>(path: &[&'p Cert<'a>], depth: usize) -> Vec<&'p Cert<'a>> {
     let above = path.get(depth + 1..).unwrap_or_default();
     match above.split_first() {
         Some((issuer, further)) => {
-            let same = further.iter().filter(|other| same_name(other.subject, cert.issuer));
+            let same = further.iter().filter(|other| cert.has_issuer_name_of(other));
             std::iter::once(issuer).chain(same).copied().collect()
         }
         None if cert.is_self_issued() => vec![cert],

@@ -305,7 +305,7 @@ impl Responder<'_> {
 /// Whether a certificate, which the issuer's key signed, may sign responses in its place.
 fn may_respond(cert: &Cert<'_>, issuer: &Cert<'_>, query: &Query<'_, '_>) -> bool {
     const OCSP_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 9];
-    same_name(cert.issuer, issuer.subject)
+    cert.has_issuer_name_of(issuer)
         && cert
             .extensions
             .extended_key_usage

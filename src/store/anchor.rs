@@ -6,7 +6,6 @@
 //! Tests: the table in `tests/cases`, `tests/store.rs`, `load/tests.rs`.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use pki_types::{CertificateDer, UnixTime};
@@ -17,6 +16,7 @@ use super::source::Source;
 use crate::cert::der;
 use crate::cert::time::Timestamp;
 use crate::cert::{self, Cert, EKU_ANY, KEY_CERT_SIGN, WEAK_RSA_BITS, Weakness};
+use crate::hashing::{QuickMap, hash};
 use crate::policy::Purpose;
 
 /// A certificate of a store, with where it came from.
@@ -259,10 +259,17 @@ pub(crate) struct AnchorSetBuilder {
     index: Index,
     /// The end of a certificate, or a hash of the whole entry where another one ends alike, and
     /// its place in `entries`.
-    seen: HashMap<u64, usize>,
+    seen: QuickMap<u64, usize>,
 }
 
 impl AnchorSetBuilder {
+    /// Makes room for so many more.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.index.entries.reserve(more);
+        self.index.by_subject.reserve(more);
+        self.seen.reserve(more);
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.index.entries.len()
@@ -379,7 +386,15 @@ impl AnchorSet {
 
     /// The entries with this subject (contents of the Name), in the order of reading.
     pub(crate) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &StoreEntry> {
-        let wanted = cert::name_hash(subject);
+        self.with_name(cert::name_hash(subject), subject)
+    }
+
+    /// The same for a Name whose hash is known.
+    pub(crate) fn with_name(
+        &self,
+        wanted: u64,
+        subject: &[u8],
+    ) -> impl Iterator<Item = &StoreEntry> {
         let start = self.index.by_subject.partition_point(|(hash, _)| *hash < wanted);
         self.index
             .by_subject
@@ -418,7 +433,7 @@ pub(crate) fn distrusting<'s>(
         return None;
     }
     let (mut other_purposes, mut otherwise) = (None, false);
-    for entry in sets.iter().flat_map(|set| set.with_subject(cert.subject)) {
+    for entry in sets.iter().flat_map(|set| set.with_name(cert.subject_hash, cert.subject)) {
         if !Cert::parse(&entry.certificate).is_ok_and(|other| other.spki == cert.spki) {
             continue;
         }
@@ -429,12 +444,6 @@ pub(crate) fn distrusting<'s>(
         }
     }
     other_purposes.filter(|_| !otherwise)
-}
-
-fn hash(value: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(all(test, not(any(windows, target_vendor = "apple"))))]

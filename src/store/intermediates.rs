@@ -197,7 +197,7 @@ pub(crate) fn find(dirs: &[Arc<IntermediatesDir>], chain: &[CertificateDer<'_>])
     while let Some(der) = queue.pop() {
         let Ok(cert) = Cert::parse(der) else { continue };
         for (_, reading) in &readings {
-            for issuer in reading.certs.with_subject(cert.issuer) {
+            for issuer in reading.certs.with_name_hash(cert.issuer_hash) {
                 if certs.len() < MAX_ADDED && seen.insert(issuer) {
                     queue.push(issuer);
                     certs.push(issuer.clone());
