@@ -138,7 +138,7 @@ impl<'a> Loader<'a> {
                     self.problem(Path::new(variable), None, "is set but names no directory");
                 }
             }
-            None if !bundle => self.default_directories(&defaults.directories),
+            None if !bundle => self.default_directories(&defaults.directories()),
             None => {}
         }
     }
@@ -321,7 +321,11 @@ impl<'a> Loader<'a> {
         for (line, reason) in contents.faults {
             self.problem(path, line, reason);
         }
-        let mut known = Known { entries: Vec::new(), truncated: contents.truncated };
+        let more = contents.certificates.len();
+        let mut known = Known { entries: Vec::with_capacity(more), truncated: contents.truncated };
+        if more > 1 {
+            self.anchors.reserve(more.min(MAX_CERTIFICATES - self.anchors.len()));
+        }
         for (certificate, trust) in contents.certificates {
             let entry = StoreEntry::new(certificate, Source::File(path.clone()), trust);
             if !self.insert(entry, &mut known, count) {

@@ -3,7 +3,7 @@
 //! Tests: below; `tests/store.rs` through the variables of a process.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -79,25 +79,33 @@ pub(super) struct Defaults {
     pub(super) bundles: Vec<PathBuf>,
     /// Directories, where there is no bundle; the first that gives a certificate counts.
     pub(super) directories: Vec<PathBuf>,
+    /// Whether those that OpenSSL is known to use elsewhere come after them.
+    pub(super) others: bool,
     /// What is distrusted of it.
     pub(super) distrust: DistrustPlaces,
 }
 
 impl Defaults {
     pub(super) fn of_distributions() -> Self {
-        // `openssl_probe::probe()` would read the environment, and its files are all above; the
-        // directories it knows can be asked for alone.
-        let known = DIRECTORIES.iter().map(Path::new);
-        let mut directories: Vec<PathBuf> = known.map(Path::to_owned).collect();
-        for directory in openssl_probe::candidate_cert_dirs() {
-            if !directories.iter().any(|known| known == directory) {
-                directories.push(directory.to_owned());
-            }
-        }
         let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect();
         let distrust =
             DistrustPlaces { trust_sources: paths(TRUST_SOURCES), untrusted: paths(UNTRUSTED) };
-        Self { bundles: paths(BUNDLES), directories, distrust }
+        Self { bundles: paths(BUNDLES), directories: paths(DIRECTORIES), others: true, distrust }
+    }
+
+    /// The directories. Not for where there is a bundle: which of them exist costs a `stat` for each.
+    pub(super) fn directories(&self) -> Vec<PathBuf> {
+        let mut directories = self.directories.clone();
+        if self.others {
+            // `openssl_probe::probe()` would read the environment, and its files are all above; the
+            // directories it knows can be asked for alone.
+            for directory in openssl_probe::candidate_cert_dirs() {
+                if !directories.iter().any(|known| known == directory) {
+                    directories.push(directory.to_owned());
+                }
+            }
+        }
+        directories
     }
 }
 
@@ -171,7 +179,7 @@ fn absolute(path: OsString) -> PathBuf {
 
 /// Whether a path is the bundle of some distribution. A few lie in directories of hashed names.
 pub(super) fn is_bundle(path: &Path) -> bool {
-    BUNDLES.iter().any(|bundle| Path::new(bundle) == path)
+    BUNDLES.iter().any(|bundle| OsStr::new(bundle) == path)
 }
 
 #[cfg(test)]
@@ -235,14 +243,14 @@ mod tests {
     fn defaults_are_absolute_and_unique() {
         let defaults = Defaults::of_distributions();
         let mut all = defaults.bundles.clone();
-        all.extend(defaults.directories.clone());
+        all.extend(defaults.directories());
         assert!(all.iter().all(|path| path.is_absolute()));
         let count = all.len();
         all.sort();
         all.dedup();
         assert_eq!(all.len(), count);
         for known in openssl_probe::candidate_cert_dirs() {
-            assert!(defaults.directories.iter().any(|path| path == known), "{known:?}");
+            assert!(defaults.directories().iter().any(|path| path == known), "{known:?}");
         }
     }
 }

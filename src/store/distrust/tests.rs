@@ -82,10 +82,11 @@ impl Root {
         let below = |paths: Vec<PathBuf>| -> Vec<PathBuf> {
             paths.iter().map(|path| self.path(path.to_str().unwrap())).collect()
         };
-        let Defaults { bundles, directories, distrust } = Defaults::of_distributions();
+        let Defaults { bundles, directories, distrust, .. } = Defaults::of_distributions();
         Defaults {
             bundles: below(bundles),
             directories: below(directories),
+            others: false,
             distrust: DistrustPlaces {
                 trust_sources: below(distrust.trust_sources),
                 untrusted: below(distrust.untrusted),
