@@ -16,7 +16,7 @@ use crate::kind::ErrorKind;
 use crate::peer::{self, Anchor, Peer, Verified};
 use crate::policy::{RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;
-use crate::text::escape;
+use crate::text::{escape, shorten};
 
 /// `X509_V_ERR_CA_MD_TOO_WEAK`.
 const CA_MD_TOO_WEAK: i32 = 68;
@@ -254,8 +254,8 @@ pub(crate) fn name(cert: &Cert<'_>, config: &Config, peer: &Peer<'_>) -> Result<
 /// The fault where the end entity is not valid for the peer's name, with the names it has.
 pub(crate) fn misnamed(cert: &Cert<'_>) -> Fault {
     let presented = cert.presented_names();
-    let common_name =
-        if presented.is_empty() { cert.common_name().as_deref().map(escape) } else { None };
+    let common_name = if presented.is_empty() { cert.common_name() } else { None };
+    let common_name = common_name.map(|name| shorten(escape(&name)));
     Fault::new(ErrorKind::NameMismatch).at(0).because(Cause::Names { presented, common_name })
 }
 

@@ -8,7 +8,8 @@ use crate::cert::Cert;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateSummary {
-    /// The subject's distinguished name. Control characters are escaped.
+    /// The subject's distinguished name. Control characters are escaped, and what is longer than
+    /// 1,024 characters is cut.
     pub subject: String,
     /// The issuer's distinguished name. Control characters are escaped.
     pub issuer: String,

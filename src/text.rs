@@ -19,6 +19,19 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// Most characters of a text in a certificate that are shown. Whoever sends a name of a megabyte gets
+/// no report of several.
+const MAX_SHOWN: usize = 1024;
+
+/// A text from a certificate, fit to be shown but for its length.
+pub(crate) fn shorten(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_SHOWN) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// Control characters, the quotation mark, both separators, Unicode's `Default_Ignorable_Code_Point`
 /// (version 17), which has the variation selectors and the tags, its `Bidi_Control`, and the marks
 /// of interlinear annotation. The Python package has the same table.

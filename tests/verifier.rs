@@ -50,10 +50,13 @@ fn refused(builder: VerifierBuilder, chain: &[&Node]) -> VerifyError {
     verify(&builder.build().unwrap(), chain).unwrap_err()
 }
 
+fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+    [&[tag, u8::try_from(value.len()).unwrap()], value].concat()
+}
+
 /// RFC 5280 section 6.1.3 (b): a CA that has excluded its own name can still renew its key.
 #[test]
 fn self_issued_intermediates_are_not_constrained() {
-    let tlv = |tag: u8, value: &[u8]| [&[tag, u8::try_from(value.len()).unwrap()], value].concat();
     let root = ca("root").self_signed();
     let own_name = tlv(0xa4, &ca("renewed").self_signed().subject());
     let excluded = tlv(0x30, &tlv(0xa1, &tlv(0x30, &own_name)));
@@ -62,6 +65,22 @@ fn self_issued_intermediates_are_not_constrained() {
     let verifier = only(&[&root]).build().unwrap();
     let leaf = server().issued_by(&new);
     assert_eq!(verify(&verifier, &[&leaf, &new, &old]).unwrap().chain.len(), 4);
+}
+
+/// As in OpenSSL, whether the subtree permits or excludes.
+#[test]
+fn names_of_a_form_that_cannot_be_compared_are_rejected() {
+    let root = ca("root").self_signed();
+    let registered = tlv(0x88, &[0x2a, 3]);
+    let names = tlv(0x30, &[tlv(0x82, b"example.com"), registered.clone()].concat());
+    for list in [0xa0, 0xa1] {
+        let constraints = tlv(0x30, &tlv(list, &tlv(0x30, &registered)));
+        let issuing = ca("issuing").extension(&[2, 5, 29, 30], true, constraints).issued_by(&root);
+        let leaf = server().names(&[]).extension(&[2, 5, 29, 17], false, names.clone());
+        let error = refused(only(&[&root]), &[&leaf.issued_by(&issuing), &issuing]);
+        assert_eq!(error.kind(), ErrorKind::NameConstraints);
+        assert!(error.to_string().contains("registeredID"), "{error}");
+    }
 }
 
 #[test]
@@ -301,6 +320,48 @@ fn characters_that_hide_or_reorder_text_are_escaped() {
     let line = refused(only(&[&root]), &[&leaf]).to_string();
     assert!(line.contains(&format!("CN=a{}é", unseen.escape_unicode())), "{line}");
     assert!(!line.contains(|c| unseen.contains(c)), "{line}");
+}
+
+/// A peer sends up to a megabyte, and may log in as often as it likes: nobody's log must grow by that.
+#[test]
+fn what_a_certificate_says_is_shown_up_to_a_length() {
+    let root = ca("root").self_signed();
+    let long = |count: usize| "a".repeat(count);
+    let many: Vec<_> = (0..5_000).map(|number| format!("{number}.example")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let url = [b"\x86\x83\x01\x86\xa0".as_slice(), &[b'u'; 100_000]].concat();
+    let url = [b"\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02".as_slice(), &url].concat();
+    let hint = [b"\x30\x83\x01\x86\xb4\x30\x83\x01\x86\xaf".as_slice(), &url].concat();
+    let oid: Vec<u64> = [2, 999].into_iter().chain((0..50_000).map(|_| 1)).collect();
+    let elsewhere = ca(&long(100_000)).self_signed();
+    let of_oids = |spec: Spec| spec.extension(&oid, true, vec![5, 0]);
+    let chains = [
+        vec![server().common_name(&long(300_000)).self_signed()],
+        vec![server().names(&[&format!("{}.example", long(100_000))]).issued_by(&root)],
+        vec![server().names(&[]).common_name(&long(100_000)).issued_by(&root)],
+        vec![server().names(&many).issued_by(&root)],
+        vec![server().issued_by(&elsewhere)],
+        vec![server().extension(&[1, 3, 6, 1, 5, 5, 7, 1, 1], false, hint).issued_by(&elsewhere)],
+        vec![of_oids(server()).issued_by(&root)],
+    ];
+    for chain in &chains {
+        let error = refused(only(&[&root]), &chain.iter().collect::<Vec<_>>());
+        let (line, report) = (error.to_string(), error.report());
+        assert!(line.len() < 4_000 && report.len() < 12_000, "{} {}", line.len(), report.len());
+        assert!(line.len() < 1_000 || line.contains('…'), "{line}");
+    }
+}
+
+/// More than 64 KiB, and thousands of names.
+#[test]
+fn large_certificates_are_read() {
+    let root = ca("root").self_signed();
+    let names: Vec<_> = (0..5_000).map(|number| format!("{number}.servers.example")).collect();
+    let names = names.iter().map(String::as_str).chain(["example.com"]).collect::<Vec<_>>();
+    let leaf = server().names(&names).issued_by(&root);
+    assert!(leaf.der.len() > 1 << 16, "{}", leaf.der.len());
+    let verifier = only(&[&root]).build().unwrap();
+    assert_eq!(verify(&verifier, &[&leaf]).unwrap().chain.len(), 2);
 }
 
 #[test]

@@ -124,8 +124,17 @@ def octets(value: bytes, what: str) -> bytes:
     return value[1:]
 
 
+#: Most characters of a text in a certificate that are shown, as in the core.
+MAX_SHOWN = 1024
+
+
+def shorten(text: str) -> str:
+    """A text from a certificate, fit to be shown but for its length."""
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "\u2026"
+
+
 def dotted(oid: bytes) -> str:
-    """An object identifier's contents as dotted decimals."""
+    """An object identifier's contents as dotted decimals; one that nobody could read is cut."""
     arcs: list[int] = []
     arc = 0
     for octet in oid:
@@ -138,7 +147,7 @@ def dotted(oid: bytes) -> str:
             arc -= first * 40
         arcs.append(arc)
         arc = 0
-    return ".".join(map(str, arcs))
+    return shorten(".".join(map(str, arcs)))
 
 
 def oids(contents: bytes, what: str) -> list[str]:

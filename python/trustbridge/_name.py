@@ -63,7 +63,7 @@ def text(name: bytes) -> str:
     for oid, value in attributes(name):
         escaped = escape(value).replace(",", "\\,")
         parts.append(f"{_LABELS.get(oid, oid)}={escaped}")
-    return ", ".join(reversed(parts)) or "(empty name)"
+    return der.shorten(", ".join(reversed(parts))) or "(empty name)"
 
 
 def attributes(name: bytes) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 
+from ._der import shorten
 from ._errors import add_report, add_words
 from ._kinds import SUMMARIES
 from ._name import escape
@@ -89,7 +90,7 @@ _SHORT = {
 
 def name_text(name: _Name) -> str:
     parts = [f"{_SHORT.get(key, key)}={value}" for part in reversed(name) for key, value in part]
-    return escape(", ".join(parts))
+    return shorten(escape(", ".join(parts)))
 
 
 def _sent(connection: Any) -> list[dict[str, Any]]:
@@ -116,7 +117,7 @@ def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, tuple[str, 
         known = next((other for other in others if other not in path), None)
         if known is None or len(path) > _MOST_STEPS:
             url = next(iter(last.get("caIssuers") or ()), None)
-            return len(path) - 1, (name_text(last["issuer"]), url and escape(url))
+            return len(path) - 1, (name_text(last["issuer"]), url and shorten(escape(url)))
         path.append(known)
 
 

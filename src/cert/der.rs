@@ -3,6 +3,8 @@
 //!
 //! Tests: in this file.
 
+use crate::text::shorten;
+
 /// What could not be read; the text names the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
@@ -147,7 +149,7 @@ pub(crate) fn small_integer(value: &[u8], what: &'static str) -> Result<u32, Mal
     }
 }
 
-/// An object identifier's contents as dotted decimals.
+/// An object identifier's contents as dotted decimals; one that nobody could read is cut.
 pub(crate) fn dotted(oid: &[u8]) -> String {
     let mut arcs = Vec::new();
     let mut arc = 0_u64;
@@ -164,7 +166,7 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
         arcs.push(arc.to_string());
         arc = 0;
     }
-    arcs.join(".")
+    shorten(arcs.join("."))
 }
 
 /// The elements of some contents, up to the first that is not DER.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use pki_types::IpAddr;
 
 use super::der::{self, Reader, elements};
-use crate::text::escape;
+use crate::text::{escape, shorten};
 
 /// A distinguished name in the style of RFC 4514, most specific part first; never empty.
 pub(crate) fn name_text(name: &[u8]) -> String {
@@ -24,7 +24,7 @@ pub(crate) fn name_text(name: &[u8]) -> String {
         return "(empty name)".to_owned();
     }
     parts.reverse();
-    parts.join(", ")
+    shorten(parts.join(", "))
 }
 
 /// The attributes of a distinguished name, in order; those that cannot be read are left out.

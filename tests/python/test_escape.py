@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pki import DER, FUTURE, PAST
+from trustbridge import _name as name
+from trustbridge._der import MAX_SHOWN
 from trustbridge._name import HIDDEN, escape
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,15 +68,28 @@ def test_names_of_certificates():
         for code in range(max(first, 1) - 1, last + 2)
         if code not in (0xD7FF, 0xE000) and chr(code) not in ",\0"
     )
-    shown = issued_to(text).partition("=")[2]
-    assert shown == escape(text)
-    assert not any(among(character, HIDDEN) for character in shown)
+    # Longer names are cut.
+    for part in (text[at : at + 80] for at in range(0, len(text), 80)):
+        shown = issued_to(part).partition("=")[2]
+        assert shown == escape(part)
+        assert not any(among(character, HIDDEN) for character in shown)
 
 
-def issued_to(organization: str) -> str:
+def test_long_names_are_cut():
+    """Where the native module cuts them."""
+    text = "\u00e9\u202e" * 600
+    subject, shown = issued_to(text), name.text(x509.Name(organization(text)).public_bytes()[4:])
+    assert subject == shown and len(shown) == MAX_SHOWN + 1 and shown.endswith("\u2026")
+
+
+def organization(text: str) -> list[x509.NameAttribute[str]]:
+    return [x509.NameAttribute(NameOID.ORGANIZATION_NAME, text)]
+
+
+def issued_to(text: str) -> str:
     """The subject of a certificate, as the report shows it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)])
+    subject = x509.Name(organization(text))
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -197,6 +197,7 @@ def name(question: Question) -> Fault | None:
 
 def misnamed(cert: Certificate) -> Fault:
     """The fault where the end entity is not valid for the peer's name, with the names it has."""
+    from .._der import shorten
     from .._name import escape
 
     presented = cert.presented_names()
@@ -204,7 +205,7 @@ def misnamed(cert: Certificate) -> Fault:
     return Fault(
         *("NameMismatch", 0, "Names"),
         presented=presented,
-        common_name=None if common is None else escape(common),
+        common_name=None if common is None else shorten(escape(common)),
     )
 
 
