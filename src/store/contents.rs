@@ -7,7 +7,7 @@ use std::path::Path;
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::format;
-use super::pem::{self, Fault, Item};
+use super::pem::{self, Blocks, Fault, Item};
 use super::refusal::TrustSettings;
 use crate::cert::{Cert, der};
 
@@ -31,23 +31,33 @@ impl Contents {
     /// Reads the blocks of PEM text. The path is for advice only.
     pub(super) fn of_pem(text: &[u8], path: Option<&Path>) -> Self {
         let mut out = Self::default();
-        for block in pem::blocks(text) {
-            match block.map(|block| block.item) {
-                Ok(Item::Certificate { certificate, trust }) => {
-                    out.certificates.push((certificate, trust));
-                }
-                Ok(Item::Crl(crl)) => out.crls.push(crl),
-                Err(error) => {
-                    out.truncated |= error.fault == Fault::CutShort;
-                    out.faults.push((Some(error.line), error.fault.to_string()));
-                }
-            }
-        }
-        if out.certificates.is_empty() && out.crls.is_empty() && out.faults.is_empty() {
+        out.extend(&mut pem::blocks(text));
+        if out.is_empty() {
             out.truncated = text.is_empty();
             out.faults.push((None, format::describe(text, path)));
         }
         out
+    }
+
+    /// Takes what the blocks hold.
+    pub(super) fn extend(&mut self, blocks: &mut Blocks<'_>) {
+        for block in blocks {
+            match block.map(|block| block.item) {
+                Ok(Item::Certificate { certificate, trust }) => {
+                    self.certificates.push((certificate, trust));
+                }
+                Ok(Item::Crl(crl)) => self.crls.push(crl),
+                Err(error) => {
+                    self.truncated |= error.fault == Fault::CutShort;
+                    self.faults.push((Some(error.line), error.fault.to_string()));
+                }
+            }
+        }
+    }
+
+    /// Whether there was nothing, not even something damaged.
+    pub(super) fn is_empty(&self) -> bool {
+        self.certificates.is_empty() && self.crls.is_empty() && self.faults.is_empty()
     }
 
     /// Splits certificates in DER that follow one another.

@@ -24,6 +24,16 @@ pub(super) fn read_file(
     buffer: &mut Vec<u8>,
 ) -> Result<Stamp, (Unreadable, Option<Stamp>)> {
     buffer.clear();
+    let (file, stamp) = open(path, budget)?;
+    match read_whole(&file, stamp, buffer) {
+        Ok(true) => Ok(stamp),
+        Ok(false) => Err((changed(), Some(stamp))),
+        Err(error) => Err((Unreadable::of(path, &error), Some(stamp))),
+    }
+}
+
+/// Opens a regular file of bounded size.
+pub(super) fn open(path: &Path, budget: u64) -> Result<(File, Stamp), (Unreadable, Option<Stamp>)> {
     let missing = |error: &io::Error| Unreadable::of(path, error);
     let metadata = fs::metadata(path).map_err(|error| (missing(&error), None))?;
     let stamp = Some(Stamp::of(&metadata));
@@ -32,14 +42,12 @@ pub(super) fn read_file(
     let file = File::open(path).map_err(|error| (missing(&error), stamp))?;
     let metadata = file.metadata().map_err(|error| (missing(&error), stamp))?;
     readable(&metadata, budget).map_err(|error| (error, stamp))?;
-    let stamp = Stamp::of(&metadata);
-    match read_whole(&file, stamp, buffer) {
-        Ok(true) => Ok(stamp),
-        Ok(false) => {
-            Err((Unreadable::new(Cause::Changed, "changed while it was read"), Some(stamp)))
-        }
-        Err(error) => Err((missing(&error), Some(stamp))),
-    }
+    Ok((file, Stamp::of(&metadata)))
+}
+
+/// The fault of a file that is not, or does not stay, what its stamp says.
+pub(super) fn changed() -> Unreadable {
+    Unreadable::new(Cause::Changed, "changed while it was read")
 }
 
 #[cfg(all(feature = "crlite", not(any(windows, target_vendor = "apple"))))]
@@ -130,7 +138,7 @@ impl Unreadable {
         Self::new(Cause::Lasting, reason)
     }
 
-    fn of(path: &Path, error: &io::Error) -> Self {
+    pub(super) fn of(path: &Path, error: &io::Error) -> Self {
         let cause = match error.kind() {
             _ if is_missing(error) => Cause::Missing,
             io::ErrorKind::PermissionDenied | io::ErrorKind::StaleNetworkFileHandle => {

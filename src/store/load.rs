@@ -16,13 +16,14 @@ use super::anchor::{AnchorSetBuilder, StoreEntry};
 use super::contents::Contents;
 use super::count::Count;
 use super::distrust_files;
-use super::file::{Cause, DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing, read_file};
+use super::file::{Cause, DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing};
 use super::locations::{DEFAULT, Defaults, DistrustPlaces, Environment, is_bundle};
 use super::names::{is_hashed_name, looks_like_certificate};
 use super::source::{Place, Problem, Source};
 use super::stamp::Stamp;
 use super::system::SystemStore;
 use super::watch::{Watch, is_changing};
+use super::window::read_pem;
 
 /// Most certificates kept.
 pub(super) const MAX_CERTIFICATES: usize = 250_000;
@@ -403,12 +404,8 @@ impl<'a> Loader<'a> {
     fn contents(&mut self, path: &Path) -> Result<Contents, Unreadable> {
         loop {
             let mut buffer = std::mem::take(&mut self.buffer);
-            let read = read_file(path, MAX_BYTES.saturating_sub(self.bytes), &mut buffer);
-            let (outcome, stamp) = match read {
-                Ok(stamp) => (Ok(Contents::of_pem(&buffer, Some(path))), Some(stamp)),
-                Err((error, stamp)) => (Err(error), stamp),
-            };
-            let length = buffer.len();
+            let budget = MAX_BYTES.saturating_sub(self.bytes);
+            let (outcome, stamp, length) = read_pem(path, budget, &mut buffer);
             self.buffer = buffer;
 
             let in_doubt = match &outcome {
@@ -423,7 +420,7 @@ impl<'a> Loader<'a> {
             }
             self.watch.add(path, stamp, self.now);
             self.read.extend(stamp.map(|stamp| stamp.identity));
-            self.bytes = self.bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            self.bytes = self.bytes.saturating_add(length);
             return outcome;
         }
     }

@@ -36,6 +36,8 @@ mod system;
 mod testing;
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod watch;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod window;
 
 use std::sync::Arc;
 

@@ -179,7 +179,29 @@ impl Iterator for Blocks<'_> {
     }
 }
 
+#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
+/// How much of a text ends with its last END line. After one, no block is open.
+pub(super) fn end_of_blocks(text: &[u8]) -> usize {
+    let line_feed = |text: &[u8]| text.iter().rposition(|octet| *octet == b'\n');
+    let mut rest = text;
+    while let Some((lines, _)) = line_feed(rest).and_then(|end| rest.split_at_checked(end)) {
+        let start = line_feed(lines).map_or(0, |before| before + 1);
+        if lines.get(start..).is_some_and(|line| line.starts_with(END)) {
+            return lines.len() + 1;
+        }
+        rest = lines;
+    }
+    0
+}
+
 impl<'a> Blocks<'a> {
+    /// Goes on with another text, once the one before, up to [`end_of_blocks`], was read.
+    #[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
+    pub(super) fn resume(self, text: &[u8]) -> Blocks<'_> {
+        let Self { line, mark, der, base64, .. } = self;
+        Blocks { rest: text, line, begin: None, mark, der, base64 }
+    }
+
     /// The next line without the white space at its end.
     fn next_line(&mut self) -> Option<&'a [u8]> {
         let mut rest = self.rest;

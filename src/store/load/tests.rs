@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::policy::Purpose;
 use crate::store::anchor::AnchorSet;
-use crate::store::file::{MAX_FILE_BYTES, read_whole};
+use crate::store::file::{MAX_FILE_BYTES, read_file, read_whole};
 use crate::store::refusal::TrustSettings;
 use crate::store::stamp::now;
 use crate::store::testing::{certificate, issue, pem};
