@@ -44,6 +44,7 @@ def on_terminal(*arguments, environment=None):
     return process.returncode, shown.decode().replace("\r\n", "\n")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="terminals of Unix")
 def test_terminal(trusted_server, untrusted_server):
     target = f"localhost:{trusted_server.port}"
     status, shown = on_terminal("check", target)
@@ -108,7 +109,10 @@ def test_every_encoding(odd_names, untrusted_server, encoding, tmp_path):
         options = start(*arguments, environment=environment)
         done = subprocess.run(**options, capture_output=True, timeout=120, check=False)
         assert b"Traceback" not in done.stderr
-        return done.returncode, done.stdout.decode(name), done.stderr.decode(name)
+        stdout, stderr = (
+            text.decode(name).replace(os.linesep, "\n") for text in (done.stdout, done.stderr)
+        )
+        return done.returncode, stdout, stderr
 
     status, stdout, _ = outcome("check", f"localhost:{server.port}")
     assert (status, stdout.partition(":")[0]) == (0, "trusted")
