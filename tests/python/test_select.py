@@ -12,6 +12,7 @@ import textwrap
 import zipfile
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from types import SimpleNamespace
 
 import modes
 import pytest
@@ -567,6 +568,36 @@ def test_a_system_that_decides_and_an_interpreter_without_ctypes(tmp_path):
     assert python(script, tmp_path).endswith(
         "; this interpreter has no ctypes, which could ask the system's verifier"
     )
+
+
+GLIBC, MUSL = "glibc 2.36", OSError(22, "Invalid argument")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "libc", "folder"),
+    [
+        ("linux", "x86_64", GLIBC, "linux-gnu-x86_64"),
+        ("linux", "aarch64", GLIBC, "linux-gnu-aarch64"),
+        ("linux", "x86_64", MUSL, "linux-musl-x86_64"),
+        ("linux", "aarch64", MUSL, "linux-musl-aarch64"),
+        ("linux", "aarch64", None, "linux-musl-aarch64"),
+        ("darwin", "arm64", None, "macos-aarch64"),
+        ("win32", "", None, "windows-x86_64"),
+    ],
+)
+def test_the_folder_of_a_machine(monkeypatch, system, machine, libc, folder):
+    """As `release/bundle` names it for the wheel of that machine: see test_bundle.py."""
+
+    def confstr(name):
+        assert name == "CS_GNU_LIBC_VERSION"
+        if isinstance(libc, OSError):
+            raise libc
+        return libc
+
+    monkeypatch.setattr(os, "confstr", confstr, raising=False)
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine), raising=False)
+    monkeypatch.setattr(sys, "platform", system)
+    assert _select.platform_name() == folder
 
 
 def test_version_is_the_crates():
