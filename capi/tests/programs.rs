@@ -1,6 +1,7 @@
 //! A program in C and one in C++, compiled with the committed header and linked with the library.
 //! Without compilers for these there is nothing to test. With `TRUSTBRIDGE_VALGRIND=1` they run
-//! under valgrind, which must find nothing.
+//! under valgrind, which must find nothing. With `TRUSTBRIDGE_INSTALLED=1` they use the header and the
+//! shared library that pkg-config finds.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
@@ -31,18 +32,16 @@ impl Program {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("program");
-        // Next to this test.
-        let tests = env::current_exe().unwrap();
-        let library = tests.with_file_name("libtrustbridge_capi.a");
-        let output = Command::new(compiler)
-            .args(flags)
-            .arg("-I")
-            .arg(root.join("include"))
-            .arg("-o")
-            .args([&path, &root.join("tests/programs").join(source), &library])
-            .args(libraries())
-            .output()
-            .unwrap();
+        let mut command = Command::new(compiler);
+        command.args(flags).arg("-o").args([&path, &root.join("tests/programs").join(source)]);
+        if env::var_os("TRUSTBRIDGE_INSTALLED").is_some() {
+            command.args(installed());
+        } else {
+            // Next to this test.
+            let library = env::current_exe().unwrap().with_file_name("libtrustbridge_capi.a");
+            command.arg("-I").arg(root.join("include")).arg(library).args(libraries());
+        }
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Some(Self { directory, path })
     }
@@ -76,6 +75,18 @@ impl Program {
         assert!(status.success(), "{status}: {}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     }
+}
+
+/// The compiler's flags for the installed library, and where a program looks for it.
+fn installed() -> Vec<String> {
+    let query = |what: &[&str]| {
+        let output = Command::new("pkg-config").args(what).arg("trustbridge").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let flags = query(&["--cflags", "--libs"]);
+    let place = query(&["--variable=libdir"]);
+    flags.split(' ').map(str::to_owned).chain([format!("-Wl,-rpath,{place}")]).collect()
 }
 
 /// What Rust's standard library needs.
