@@ -146,8 +146,12 @@ impl Pool {
             Kind::Ed25519,
             Kind::Ed448,
         ];
-        let kinds = std::iter::repeat_n(Kind::P256, PLAIN).chain(others);
-        Self { keys: kinds.map(Key::new).collect(), signed: Mutex::default() }
+        Self::of(std::iter::repeat_n(Kind::P256, PLAIN).chain(others))
+    }
+
+    /// Keys of these kinds, in this order.
+    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        Self { keys: kinds.into_iter().map(Key::new).collect(), signed: Mutex::default() }
     }
 
     /// A signature with the key of this number: always the same one for the same message, as far

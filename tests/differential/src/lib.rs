@@ -8,10 +8,11 @@
 pub mod certificate;
 pub mod der;
 pub mod differences;
+pub mod hostile;
 pub mod keys;
 mod mutations;
 pub mod peers;
-mod random;
+pub mod random;
 pub mod scenario;
 pub mod trees;
 pub mod verdicts;

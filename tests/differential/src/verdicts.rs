@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use openssl::stack::Stack;
-use openssl::x509::store::{File, X509Lookup, X509StoreBuilder};
+use openssl::x509::store::{File, X509Lookup, X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use pki_types::{CertificateDer, ServerName, UnixTime};
@@ -81,14 +81,26 @@ impl Default for Files {
     }
 }
 
-fn certificates(ders: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
+/// The same certificates for the core.
+pub fn certificates(ders: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
     ders.iter().cloned().map(CertificateDer::from).collect()
 }
 
 /// The core's verdict.
 pub fn ours(scenario: &Scenario, files: &mut Files) -> Result<Verified, VerifyError> {
+    let verifier = verifier(scenario, files, |builder| builder);
+    let chain = certificates(&scenario.chain);
+    verifier.verify(&peer(scenario, &chain))
+}
+
+/// The core's verifier, with further settings.
+pub fn verifier(
+    scenario: &Scenario,
+    files: &mut Files,
+    further: impl Fn(VerifierBuilder) -> VerifierBuilder,
+) -> Verifier {
     let settings = |builder: VerifierBuilder| {
-        builder
+        further(builder)
             .intermediates(certificates(&readable(&scenario.known)))
             .purpose(match scenario.purpose {
                 Purpose::Server => trustbridge::Purpose::ServerAuth,
@@ -98,31 +110,33 @@ pub fn ours(scenario: &Scenario, files: &mut Files) -> Result<Verified, VerifyEr
             .danger_match_common_name(scenario.common_name || scenario.purpose == Purpose::Client)
             .strict(scenario.strict)
     };
-    let verifier = if scenario.store.iter().any(|entry| entry.trust.is_some()) {
+    if scenario.store.iter().any(|entry| entry.trust.is_some()) {
         let file = files.store(&scenario.store);
         let variable = |name: &str| match name {
             "SSL_CERT_FILE" => Some(file.clone().into_os_string()),
             "SSL_CERT_DIR" => Some("/nonexistent".into()),
             _ => None,
         };
-        settings(Verifier::builder_with_env(variable)).build().unwrap()
-    } else {
-        let mut roots: Vec<_> = scenario.store.iter().map(|entry| entry.der.clone()).collect();
-        loop {
-            let builder = settings(Verifier::builder().system_roots(false));
-            match builder.extra_roots(certificates(&roots)).build() {
-                Ok(verifier) => break verifier,
-                Err(BuildError::BadCertificate { given_to: "extra_roots", index, .. }) => {
-                    drop(roots.remove(index));
-                }
-                Err(error) => panic!("{error}"),
+        return settings(Verifier::builder_with_env(variable)).build().unwrap();
+    }
+    let mut roots: Vec<_> = scenario.store.iter().map(|entry| entry.der.clone()).collect();
+    loop {
+        let builder = settings(Verifier::builder().system_roots(false));
+        match builder.extra_roots(certificates(&roots)).build() {
+            Ok(verifier) => return verifier,
+            Err(BuildError::BadCertificate { given_to: "extra_roots", index, .. }) => {
+                drop(roots.remove(index));
             }
+            Err(error) => panic!("{error}"),
         }
-    };
-    let chain = certificates(&scenario.chain);
+    }
+}
+
+/// What the peer sends, and what is asked of it.
+pub fn peer<'a>(scenario: &Scenario, chain: &'a [CertificateDer<'a>]) -> Peer<'a> {
     let name = scenario.peer.map(|name| ServerName::try_from(name).unwrap());
     let time = UnixTime::since_unix_epoch(Duration::from_secs(scenario.time as u64));
-    verifier.verify(&Peer::new(&chain, name).time(time))
+    Peer::new(chain, name).time(time)
 }
 
 /// Those that the core can read.
@@ -139,22 +153,67 @@ pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<Vec<X509>, Strin
     let Some(leaf) = files.certificate(&scenario.chain[0]) else {
         return Err("cannot be read".to_owned());
     };
-    let mut store = X509StoreBuilder::new().unwrap();
-    let with_settings = scenario.store.iter().any(|entry| entry.trust.is_some());
-    if with_settings {
-        for entry in &scenario.store {
-            // One by one: a file is read only up to what cannot be read.
-            let file = files.store(std::slice::from_ref(entry));
-            let lookup = store.add_lookup(X509Lookup::<File>::file()).unwrap();
-            let _ = lookup.load_cert_file(&file, openssl::ssl::SslFiletype::PEM);
-        }
-    } else {
-        for entry in &scenario.store {
-            if let Some(cert) = files.certificate(&entry.der) {
-                store.add_cert(cert).unwrap();
+    let openssl = OpenSsl::new(scenario, files);
+    let sent = scenario.chain.iter().skip(1).chain(&scenario.known);
+    openssl.verify(&leaf, sent.filter_map(|der| files.certificate(der)))
+}
+
+/// A store of OpenSSL, with how it verifies.
+pub struct OpenSsl(X509Store);
+
+impl OpenSsl {
+    /// The store and the settings of a scenario.
+    pub fn new(scenario: &Scenario, files: &mut Files) -> Self {
+        let mut store = X509StoreBuilder::new().unwrap();
+        let with_settings = scenario.store.iter().any(|entry| entry.trust.is_some());
+        if with_settings {
+            for entry in &scenario.store {
+                // One by one: a file is read only up to what cannot be read.
+                let file = files.store(std::slice::from_ref(entry));
+                let lookup = store.add_lookup(X509Lookup::<File>::file()).unwrap();
+                let _ = lookup.load_cert_file(&file, openssl::ssl::SslFiletype::PEM);
+            }
+        } else {
+            for entry in &scenario.store {
+                if let Some(cert) = files.certificate(&entry.der) {
+                    store.add_cert(cert).unwrap();
+                }
             }
         }
+        store.set_param(&parameters(scenario)).unwrap();
+        Self(store.build())
     }
+
+    /// The chain that it accepts, or why not.
+    fn verify(&self, leaf: &X509, sent: impl Iterator<Item = X509>) -> Result<Vec<X509>, String> {
+        let mut untrusted = Stack::new().unwrap();
+        for cert in sent {
+            untrusted.push(cert).unwrap();
+        }
+        let mut context = X509StoreContext::new().unwrap();
+        let verdict = context.init(&self.0, leaf, &untrusted, |context| {
+            let accepted = context.verify_cert().unwrap_or(false);
+            Ok(match accepted {
+                true => Ok(context.chain().unwrap().iter().map(|cert| cert.to_owned()).collect()),
+                false => Err(format!("{} at {}", context.error(), context.error_depth())),
+            })
+        });
+        verdict.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// Whether it accepts what is sent, and has been read.
+    pub fn accepts(&self, chain: Vec<X509>) -> bool {
+        let mut chain = chain.into_iter();
+        chain.next().is_some_and(|leaf| self.verify(&leaf, chain).is_ok())
+    }
+}
+
+/// What is sent, as OpenSSL reads it in a handshake.
+pub fn read(chain: &[Vec<u8>]) -> Vec<X509> {
+    chain.iter().filter_map(|der| X509::from_der(der).ok()).collect()
+}
+
+fn parameters(scenario: &Scenario) -> X509VerifyParam {
     let mut param = X509VerifyParam::new().unwrap();
     let mut flags = X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::TRUSTED_FIRST;
     if scenario.strict {
@@ -180,23 +239,7 @@ pub fn theirs(scenario: &Scenario, files: &mut Files) -> Result<Vec<X509>, Strin
             Err(_) => param.set_host(peer).unwrap(),
         }
     }
-    store.set_param(&param).unwrap();
-    let store = store.build();
-    let mut untrusted = Stack::new().unwrap();
-    for der in scenario.chain.iter().skip(1).chain(&scenario.known) {
-        if let Some(cert) = files.certificate(der) {
-            untrusted.push(cert).unwrap();
-        }
-    }
-    let mut context = X509StoreContext::new().unwrap();
-    let verdict = context.init(&store, &leaf, &untrusted, |context| {
-        let accepted = context.verify_cert().unwrap_or(false);
-        Ok(match accepted {
-            true => Ok(context.chain().unwrap().iter().map(|cert| cert.to_owned()).collect()),
-            false => Err(format!("{} at {}", context.error(), context.error_depth())),
-        })
-    });
-    verdict.unwrap_or_else(|error| Err(error.to_string()))
+    param
 }
 
 /// `webpki`'s verdict on a path that the core accepted.
