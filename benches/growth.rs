@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use pki_types::{CertificateDer, ServerName, UnixTime};
 use trustbridge::{Crl, Peer, Revocation, RevocationCheck, Verifier, VerifierBuilder, files};
-use trustbridge_bench::print;
+use trustbridge_bench::{anonymous_kib, print, print_values};
 use trustbridge_cases::NOW;
 use trustbridge_cases::make::{DAY, Node, ca, server};
+use webpki::OwnedCertRevocationList;
 
 fn main() {
     let root = ca("root").self_signed();
@@ -21,6 +22,7 @@ fn main() {
     dead_ends(&root);
     names(&root);
     crls(&root, &issuing, &chain);
+    one_crl(&root, &issuing, &chain);
     threads(&root, &chain);
 }
 
@@ -149,19 +151,65 @@ fn names(root: &Node) {
 }
 
 fn crls(root: &Node, issuing: &Node, chain: &[CertificateDer<'_>]) {
-    for size in [100, 1_000, 10_000, 100_000, 1_000_000] {
-        let revoked: Vec<u64> = (0..size as u64).map(|number| number * 3 + 1_000).collect();
-        let list = issuing.crl(&revoked, -DAY, DAY);
+    for size in [100, 1_000, 10_000, 100_000, LARGEST_CRL] {
+        let list = crl(issuing, size);
         time("CRL entries, reading", size, || {
             assert!(Crl::new(black_box(list.clone())).problem().is_none());
         });
-        let verifier = only(&[root])
-            .revocation(Revocation::default().check(RevocationCheck::Leaf))
-            .crls([Crl::new(list)])
-            .build()
-            .expect("a verifier");
+        let verifier = heeding(root, Crl::new(list));
         time("CRL entries, verification", size, || verify(&verifier, chain));
     }
+}
+
+const LARGEST_CRL: usize = 1_000_000;
+
+fn crl(issuing: &Node, size: usize) -> Vec<u8> {
+    let revoked: Vec<u64> = (0..size as u64).map(|number| number * 3 + 1_000).collect();
+    issuing.crl(&revoked, -DAY, DAY)
+}
+
+fn heeding(root: &Node, crl: Crl) -> Verifier {
+    only(&[root])
+        .revocation(Revocation::default().check(RevocationCheck::Leaf))
+        .crls([crl])
+        .build()
+        .expect("a verifier")
+}
+
+/// What a large CRL costs who reads it and keeps it.
+fn one_crl(root: &Node, issuing: &Node, chain: &[CertificateDer<'_>]) {
+    let bench = |what: &str| format!("CRL of 1,000,000 entries, {what}");
+    let [mut built, mut first, mut later, mut kept] = [(); 4].map(|()| Vec::new());
+    let [mut webpki_built, mut webpki_kept] = [(); 2].map(|()| Vec::new());
+    for _ in 0..3 {
+        // Another list each time: what is known of one is remembered.
+        let list = crl(issuing, LARGEST_CRL);
+        let size = list.len() as f64 / 1024.0;
+        let (before, start) = (anonymous_kib(), Instant::now());
+        let peer = OwnedCertRevocationList::from_der(black_box(&list)).expect("a CRL");
+        webpki_built.push(start.elapsed().as_secs_f64() * 1e3);
+        webpki_kept.push(anonymous_kib() - before);
+        drop(peer);
+        let (before, start) = (anonymous_kib(), Instant::now());
+        let verifier = heeding(root, Crl::new(list));
+        built.push(start.elapsed().as_secs_f64() * 1e3);
+        // The list itself was there before, and is kept.
+        kept.push(anonymous_kib() - before + size);
+        let start = Instant::now();
+        verify(&verifier, chain);
+        first.push(start.elapsed().as_secs_f64() * 1e3);
+        for _ in 0..101 {
+            let start = Instant::now();
+            verify(&verifier, chain);
+            later.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    print_values(&bench("building"), "trustbridge", "ms", built);
+    print_values(&bench("building"), "webpki, owned", "ms", webpki_built);
+    print_values(&bench("memory"), "trustbridge", "KiB", kept);
+    print_values(&bench("memory"), "webpki, owned", "KiB", webpki_kept);
+    print_values(&bench("first check"), "trustbridge", "ms", first);
+    print_values(&bench("a check after the first"), "trustbridge", "ms", later);
 }
 
 /// The time of a verification while so many threads verify.

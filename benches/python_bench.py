@@ -8,35 +8,32 @@ of the deferred mode, which is chosen when trustbridge is imported.
 import collections
 import compileall
 import contextlib
-import gc
 import os
 import pathlib
 import shutil
 import socket
 import ssl
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-from python_cases import CASES, CHILDREN, DEFERRED, NAME, ONE_CA, connect, maker
+from python_cases import (
+    CASES,
+    CHILDREN,
+    DEFERRED,
+    NAME,
+    ONE_CA,
+    anonymous_kib,
+    command,
+    connect,
+    in_child,
+    maker,
+    report,
+)
+from python_loads import all_repeated_loads, loads, loads_of_files, repeated_loads
 from python_server import Server
-
-THREADS = 16
-
-
-def report(bench: str, case: str, unit: str, values: list[float]) -> None:
-    print(
-        bench,
-        case,
-        unit,
-        f"{statistics.median(values):.6f}",
-        len(values),
-        sep="\t",
-        flush=True,
-    )
 
 
 class Client:
@@ -104,12 +101,7 @@ def connect_from_threads(
     return time.perf_counter() - start, time.process_time() - start_cpu
 
 
-def command(job: str, case: str, *arguments: str) -> list[str]:
-    mode = ["-X", "trustbridge-mode=deferred"] if case == DEFERRED else []
-    return [sys.executable, *mode, __file__, job, case, *arguments]
-
-
-def throughput(certificates: pathlib.Path, key: str) -> None:
+def throughput(certificates: pathlib.Path, key: str, threads: int, rounds: int) -> None:
     """Many threads with one context: in each round every case has its turn, and is compared with
     `ssl` in the same round."""
     os.environ["TRUSTBRIDGE_BENCH_CA"] = str(certificates / key / "root.pem")
@@ -119,24 +111,25 @@ def throughput(certificates: pathlib.Path, key: str) -> None:
     order = list(cases)
     with Server(certificates, key, os.cpu_count() or 1) as port, contextlib.ExitStack() as stack:
         clients = {case: stack.enter_context(Client(case, port)) for case in cases}
-        for round_ in range(42):
+        for round_ in range(rounds + 2):
             order.append(order.pop(0))
             for case in order:
                 # It takes so long that a few will do.
-                if case == "truststore" and round_ > 6:
+                if case == "truststore" and round_ > 2 + 64 // threads:
                     continue
-                one, one_cpu = clients[case].connect(THREADS, 2 if case == "truststore" else 20)
+                times = max(32 // threads, 1) if case == "truststore" else 320 // threads
+                one, one_cpu = clients[case].connect(threads, times)
                 if round_ >= 2:
                     wall[case].append(one)
                     cpu[case].append(one_cpu)
     for case in cases:
-        report(f"{THREADS} threads, {key}", case, "connections/s", [1 / one for one in wall[case]])
+        report(f"{threads} threads, {key}", case, "connections/s", [1 / one for one in wall[case]])
     for case in cases[1:]:
         for what, times in (("time", wall), ("CPU time", cpu)):
             pairs = zip(times[case], times[ONE_CA], strict=False)
             ratios = [one / base for one, base in pairs]
             report(
-                f"{what} of a connection beside ssl, {THREADS} threads, {key}", case, "x", ratios
+                f"{what} of a connection beside ssl, {threads} threads, {key}", case, "x", ratios
             )
 
 
@@ -213,32 +206,6 @@ def requests(certificates: pathlib.Path) -> None:
             report("a context for each of 1,000 connections", case, "ms", times)
 
 
-def loads() -> None:
-    """Loading a bundle that another context has loaded."""
-    import certifi
-    import trustbridge
-
-    with tempfile.TemporaryDirectory() as folder:
-        own = pathlib.Path(folder, "own.pem")
-        own.write_bytes(pathlib.Path(certifi.where()).read_bytes() + b"\n")
-        os.utime(own, (1e9, 1e9))
-        time.sleep(3)  # until its stamp is reliable
-        for what, path in (("certifi", certifi.where()), ("140 own roots", str(own))):
-            makers = {
-                "trustbridge": lambda: trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                "ssl": lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            }
-            for case, make in makers.items():
-                times = []
-                for round_ in range(60):
-                    context = make()
-                    start = time.perf_counter()
-                    context.load_verify_locations(path)
-                    if round_ >= 10:
-                        times.append((time.perf_counter() - start) * 1e3)
-                report(f"loading {what} into one more context", case, "ms", times)
-
-
 def asynchronous(certificates: pathlib.Path) -> None:
     """1,000 connections at once with asyncio, in a process for each case."""
     os.environ["TRUSTBRIDGE_BENCH_CA"] = str(certificates / "P-256" / "root.pem")
@@ -298,14 +265,6 @@ def silent(certificates: pathlib.Path) -> None:
             peer.close()
             thread.join()
             good.join()
-
-
-def anonymous_kib() -> float:
-    gc.collect()
-    for line in pathlib.Path("/proc/self/smaps_rollup").read_text().splitlines():
-        if line.startswith("Anonymous:"):
-            return float(line.split()[1])
-    raise RuntimeError("no Anonymous: in smaps_rollup")
 
 
 def memory_of_contexts(case: str, port: int) -> None:
@@ -371,22 +330,13 @@ def import_times() -> None:
                 report(bench, case, "ms", values)
 
 
-def in_child(job: str, case: str, *arguments: str) -> list[float]:
-    out = subprocess.run(
-        command(job, case, *arguments),
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return [float(word) for word in out.stdout.split()]
-
-
 def main(certificates: pathlib.Path) -> None:
     context_creation()
     for key in ("P-256", "RSA-2048"):
         connections(certificates, key)
     for key in ("P-256", "RSA-2048"):
-        throughput(certificates, key)
+        throughput(certificates, key, 16, 40)
+    throughput(certificates, "P-256", 64, 10)
     with Server(certificates, "P-256") as port:
         for case in CHILDREN:
             runs = [in_child("contexts", case, str(port)) for _ in range(3)]
@@ -397,6 +347,7 @@ def main(certificates: pathlib.Path) -> None:
             report("memory growth per connection", case, "KiB", [run[0] for run in runs])
     requests(certificates)
     loads()
+    all_repeated_loads()
     asynchronous(certificates)
     silent(certificates)
     import_times()
@@ -408,6 +359,10 @@ if __name__ == "__main__":
             connect_when_told(case, int(port))
         case "asyncio", case, port:
             connect_at_once(case, int(port), 1_000)
+        case "loads", case, path, count:
+            repeated_loads(case, path, int(count))
+        case "files", case, count:
+            loads_of_files(case, int(count))
         case "creation", case:
             creation(case)
         case "contexts", case, port:

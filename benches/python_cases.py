@@ -1,10 +1,17 @@
 """What the Python benches compare: contexts of trustbridge and of its peers."""
 
+import gc
 import os
+import pathlib
 import socket
 import ssl
+import statistics
+import subprocess
+import sys
 from collections.abc import Callable
 
+# What is run with the name of a job.
+JOBS = pathlib.Path(__file__).with_name("python_bench.py")
 NAME = "localhost"
 DEFERRED = "trustbridge, deferred"
 CASES = ("ssl, unverified", "trustbridge", "truststore", "ssl.create_default_context()")
@@ -58,3 +65,38 @@ def connect(context: ssl.SSLContext, port: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with context.wrap_socket(sock, server_hostname=NAME):
             pass
+
+
+def report(bench: str, case: str, unit: str, values: list[float]) -> None:
+    print(
+        bench,
+        case,
+        unit,
+        f"{statistics.median(values):.6f}",
+        len(values),
+        sep="\t",
+        flush=True,
+    )
+
+
+def command(job: str, case: str, *arguments: str) -> list[str]:
+    mode = ["-X", "trustbridge-mode=deferred"] if case == DEFERRED else []
+    return [sys.executable, *mode, str(JOBS), job, case, *arguments]
+
+
+def in_child(job: str, case: str, *arguments: str) -> list[float]:
+    out = subprocess.run(
+        command(job, case, *arguments),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return [float(word) for word in out.stdout.split()]
+
+
+def anonymous_kib() -> float:
+    gc.collect()
+    for line in pathlib.Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith("Anonymous:"):
+            return float(line.split()[1])
+    raise RuntimeError("no Anonymous: in smaps_rollup")

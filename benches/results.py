@@ -10,6 +10,8 @@ ONE_CA = "ssl, one CA loaded"
 KEYS = ("P-256", "RSA-2048")
 MORE_KEYS = ("P-256", "P-384", "RSA-2048", "RSA-4096")
 GROWTH = "growth: "
+HOSTILE = "hostile chain, "
+LARGE_CRL = "CRL of 1,000,000 entries, "
 
 
 class Measured(NamedTuple):
@@ -38,7 +40,7 @@ def parse(lines: list[str]) -> Results:
 
 
 # In the order of the results.
-RUST_PROGRAMS = ("cold_load", "first", "repeated", "growth")
+RUST_PROGRAMS = ("cold_load", "first", "repeated", "growth", "worst")
 PYTHON, RUST = "Python", "Rust"
 PICTURES = {PYTHON: "results-python.svg", RUST: "results-rust.svg", "growth": "results-growth.svg"}
 
@@ -49,6 +51,8 @@ def targets(results: Results) -> list[Target]:
         *contexts(results),
         *imports(results),
         *rust(results),
+        *crls(results),
+        *hostile(results),
         *growth(results),
     ]
 
@@ -115,6 +119,10 @@ def contexts(results: Results) -> list[Target]:
     for what in ("certifi", "140 own roots"):
         taken = value(results, f"loading {what} into one more context")
         out.append(at_most(f"Python: loading {what} into one more context", taken, 0.01, "ms", 4))
+    again = value(results, "one context loads a file 1,000 times, each time")
+    out.append(at_most("Python: one context loads a file 1,000 times, each", again, 0.01, "ms", 4))
+    kept = value(results, "memory of each load of 1,000") * 1024
+    out.append(at_most("Python: memory of each load of 1,000", kept, 10, "bytes", 1))
     bench = "a context for each of 1,000 connections"
     for case in (OURS, f"{OURS}, one CA loaded"):
         ratio = value(results, bench, case) / value(results, bench, ONE_CA)
@@ -154,6 +162,37 @@ def rust(results: Results) -> list[Target]:
         )
     read = value(results, f"{GROWTH}anchors, reading PEM", "10000")
     out.append(at_most("Rust: reading 10,000 certificates", read, 10, "ms", 1))
+    return out
+
+
+def crls(results: Results) -> list[Target]:
+    what = f"Rust: {LARGE_CRL}"
+    built = value(results, f"{LARGE_CRL}building")
+    kept = value(results, f"{LARGE_CRL}memory") / 1024
+    bench = f"{GROWTH}CRL entries, verification"
+    added = (value(results, bench, "1000000") - value(results, bench, "100")) * 1e3
+    return [
+        at_most(f"{what}building", built, 300, "ms", 0),
+        at_most(f"{what}memory, the list included", kept, 60, "MiB", 1),
+        at_most(f"{what}a check after the first, over one of 100 entries", added, 1, "µs", 2),
+    ]
+
+
+def hostile(results: Results) -> list[Target]:
+    chains = {
+        bench.removeprefix(HOSTILE): (cases[OURS].value, cases["OpenSSL"].value)
+        for bench, cases in results.items()
+        if bench.startswith(HOSTILE) and {OURS, "OpenSSL"} <= cases.keys()
+    }
+    nothing = (math.nan, "none")
+    slowest, title = max(((ours, title) for title, (ours, _) in chains.items()), default=nothing)
+    out = [at_most(f"Rust: the worst hostile chain ({title})", slowest, 20, "ms", 2)]
+    ratios = ((ours / theirs, title) for title, (ours, theirs) in chains.items())
+    ratio, title = max(ratios, default=nothing)
+    out.append(at_most(f"Rust: a hostile chain beside OpenSSL ({title})", ratio, 2, "x", 2))
+    title = "mesh of 100 over an expired P-521 root"
+    ours, theirs = chains.get(title, (math.nan, math.nan))
+    out.append(at_most(f"Rust: {title}, beside OpenSSL", ours / theirs, 1, "x", 2))
     return out
 
 
@@ -239,7 +278,7 @@ def table(results: Results, about: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-RUST_BENCHES = ("cold load", "first verification", "repeated verification")
+RUST_BENCHES = ("cold load", "first verification", "repeated verification", "CRL", HOSTILE)
 
 
 def is_rust(bench: str) -> bool:

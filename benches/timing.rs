@@ -96,8 +96,21 @@ pub fn in_turns(bench: &str, cases: &mut [Case<'_>]) {
 }
 
 /// One line for `run.py`: bench, case, unit, median, number of measurements.
-pub fn print(bench: &str, case: &str, mut times: Vec<Duration>) {
-    times.sort_unstable();
-    let median = times[times.len() / 2].as_secs_f64() * 1e3;
-    println!("{bench}\t{case}\tms\t{median:.6}\t{}", times.len());
+pub fn print(bench: &str, case: &str, times: Vec<Duration>) {
+    let times = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+    print_values(bench, case, "ms", times);
+}
+
+/// The same in any unit.
+pub fn print_values(bench: &str, case: &str, unit: &str, mut values: Vec<f64>) {
+    values.sort_unstable_by(f64::total_cmp);
+    let median = values[values.len() / 2];
+    println!("{bench}\t{case}\t{unit}\t{median:.6}\t{}", values.len());
+}
+
+/// The memory of this process that is no file's, in KiB.
+pub fn anonymous_kib() -> f64 {
+    let text = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux");
+    let line = text.lines().find(|line| line.starts_with("Anonymous:")).expect("Anonymous");
+    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
 }
