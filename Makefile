@@ -188,6 +188,7 @@ test-stress: setup-python
 
 .PHONY: test-suites
 test-suites: setup-python
+	@tests/suites/setup
 	$(CLEAN) $(PY) tests/suites/run
 
 .PHONY: test-differential

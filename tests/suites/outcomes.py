@@ -1,17 +1,23 @@
 """Records how each test of a suite ends, with or without our package injected.
 
-    python outcomes.py OUTPUT NAME...      modules or tests of unittest
+    python outcomes.py unittest OUTPUT NAME...  modules or tests of unittest
+    python outcomes.py pytest OUTPUT NAME...    files, tests and options of pytest
 
 With TRUSTBRIDGE_SUITES=inject the package is injected before anything of the suite is imported; the
-mode is chosen with `-X trustbridge-mode`. OUTPUT is a JSON object: the test, and how it ended.
+mode is chosen with `-X trustbridge-mode`. With TRUSTBRIDGE_SUITES_NETWORK=loopback nothing else can
+be reached. OUTPUT is a JSON object: the test, and how it ended.
 """
 
 from __future__ import annotations
 
+import errno
 import faulthandler
+import ipaddress
 import json
+import logging
 import os
 import pathlib
+import socket
 import sys
 import unittest
 import warnings
@@ -66,9 +72,62 @@ class Result(unittest.TextTestResult):
 
 def run_unittest(names: list[str]) -> Outcomes:
     outcomes = Result.outcomes = {}
+    # As tornado's own runner does: its tests take every line that is logged for a fault.
+    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
     loaded = unittest.defaultTestLoader.loadTestsFromNames(names)
     unittest.TextTestRunner(resultclass=Result, verbosity=0, warnings="ignore").run(loaded)
     return outcomes
+
+
+class Plugin:
+    """The same for pytest: a test's set-up and tear-down belong to it."""
+
+    def __init__(self):
+        self.outcomes: Outcomes = {}
+
+    def pytest_runtest_logreport(self, report):
+        # Both kinds of expected failure are how the test should end.
+        expected = hasattr(report, "wasxfail") and not report.failed
+        outcome = "passed" if expected else report.outcome
+        if report.when == "call" or outcome != "passed":
+            record(self.outcomes, report.nodeid, outcome)
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            record(self.outcomes, report.nodeid, "failed")
+
+
+def run_pytest(arguments: list[str]) -> Outcomes:
+    import pytest
+
+    plugin = Plugin()
+    pytest.main(["-p", "no:cacheprovider", "--quiet", "-rfE", *arguments], [plugin])
+    return plugin.outcomes
+
+
+def only_loopback(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook: no other host can be found or reached."""
+    if event == "socket.getaddrinfo":
+        if isinstance(arguments[0], (str, bytes)) and not is_local(arguments[0], looked_up=True):
+            raise socket.gaierror(socket.EAI_NONAME, "only loopback can be reached")
+    elif event == "socket.connect":
+        address = arguments[1]
+        if isinstance(address, tuple) and not is_local(address[0], looked_up=False):
+            raise OSError(errno.ENETUNREACH, "only loopback can be reached")
+
+
+def is_local(host: str | bytes, looked_up: bool) -> bool:
+    """Also an address that no host has: tests of time limits connect to it."""
+    text = host.decode("latin-1") if isinstance(host, bytes) else host
+    name = text.partition("%")[0].strip("[]")
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        # That of this machine too: servers look up their own.
+        own = (socket.gethostname(), "")
+        return name.rstrip(".").rpartition(".")[2] == "localhost" or name in own
+    # An address is found without asking anybody.
+    return looked_up or address.is_loopback or address.is_unspecified or address.is_reserved
 
 
 def inject() -> None:
@@ -81,12 +140,14 @@ def inject() -> None:
 
 
 def main() -> None:
-    output, *names = sys.argv[1:]
+    runner, output, *names = sys.argv[1:]
     faulthandler.dump_traceback_later(LIMIT, exit=True)
     if os.environ.get("TRUSTBRIDGE_SUITES") == "inject":
         inject()
     warnings.simplefilter("ignore")
-    outcomes = run_unittest(names)
+    if os.environ.get("TRUSTBRIDGE_SUITES_NETWORK") == "loopback":
+        sys.addaudithook(only_loopback)
+    outcomes = {"pytest": run_pytest, "unittest": run_unittest}[runner](names)
     pathlib.Path(output).write_text(json.dumps(outcomes))
     # A suite may leave threads behind.
     sys.stderr.flush()
