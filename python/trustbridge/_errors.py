@@ -26,10 +26,22 @@ def refusal(make: type[_Error], prefix: str, failure: Failure) -> _Error:
     return error
 
 
-def refused(failure: Failure) -> ssl.SSLCertVerificationError:
+#: What `ssl` says in place of OpenSSL's words, before the name.
+_MISMATCHES = {62: "Hostname mismatch", 64: "IP address mismatch"}
+
+
+def refused(failure: Failure, host: str | None = None) -> ssl.SSLCertVerificationError:
     """The exception of a refused handshake, as `ssl` words it."""
-    words = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {failure.verify_message}"
-    return refusal(ssl.SSLCertVerificationError, words, failure)
+    message = failure.verify_message
+    mismatch = _MISMATCHES.get(failure.verify_code)
+    if mismatch is not None and host is not None:
+        from ._name import escape
+
+        message = f"{mismatch}, certificate is not valid for '{escape(host)}'."
+    words = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {message}"
+    error = refusal(ssl.SSLCertVerificationError, words, failure)
+    error.verify_message = message
+    return error
 
 
 def add_words(error: ssl.SSLCertVerificationError, line: str) -> None:

@@ -131,9 +131,14 @@ def test_name_is_checked_as_the_connection_asks(context, trusted_server):
     with pytest.raises(ssl.SSLCertVerificationError) as caught:
         exchange_socket(context, address, "127.0.0.2")
     assert caught.value.verify_code == 64
+    # These are the words of `ssl`, which programs search for.
+    message = "IP address mismatch, certificate is not valid for '127.0.0.2'."
+    assert caught.value.verify_message == message and message in str(caught.value)
     with pytest.raises(ssl.SSLCertVerificationError) as caught:
         exchange_socket(context, address, "localhost.example")
     assert caught.value.verify_code == 62
+    message = "Hostname mismatch, certificate is not valid for 'localhost.example'."
+    assert caught.value.verify_message == message and message in str(caught.value)
     context.check_hostname = False
     assert exchange_socket(context, address, "localhost.example") == b"ping"
     assert exchange_socket(context, address, None) == b"ping"
