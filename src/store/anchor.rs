@@ -302,7 +302,7 @@ impl AnchorSetBuilder {
             attempt += 1;
             key = match attempt {
                 1 => hash(&*entry.certificate),
-                2 => hash(&(&*entry.certificate, &entry.trust)),
+                2 => hash((&*entry.certificate, &entry.trust)),
                 _ => key.wrapping_add(1),
             };
         }

@@ -28,35 +28,34 @@ pub(super) fn read_pem(path: &Path, budget: u64, buffer: &mut Vec<u8>) -> Outcom
         Ok(opened) => opened,
         Err((error, stamp)) => return (Err(error), stamp, 0),
     };
-    let (contents, length) = match read(&file, stamp, buffer) {
-        Ok((contents, length)) if length == stamp.size && is_unchanged(&file, stamp) => {
-            (contents, length)
-        }
-        Ok((_, length)) => return (Err(changed()), Some(stamp), length),
+    let contents = match read(&file, stamp, buffer) {
+        Ok(Some(contents)) => contents,
+        Ok(None) => return (Err(changed()), Some(stamp), stamp.size),
         Err(error) => return (Err(Unreadable::of(path, &error)), Some(stamp), 0),
     };
     if !contents.is_empty() {
-        return (Ok(contents), Some(stamp), length);
+        return (Ok(contents), Some(stamp), stamp.size);
     }
     // What it is instead shows only in all of it. Rare, so it is read once more.
     let mut whole = Vec::new();
-    let again = read_file(path, budget, &mut whole);
-    let (outcome, stamp) = match again {
-        Ok(stamp) => (Ok(Contents::of_pem(&whole, Some(path))), Some(stamp)),
-        Err((error, stamp)) => (Err(error), stamp),
-    };
-    (outcome, stamp, length)
+    match read_file(path, budget, &mut whole) {
+        Ok(stamp) => (Ok(Contents::of_pem(&whole, Some(path))), Some(stamp), stamp.size),
+        Err((error, stamp)) => (Err(error), stamp, 0),
+    }
 }
 
-fn is_unchanged(file: &File, stamp: Stamp) -> bool {
-    file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == stamp)
-}
-
-fn read(file: &File, stamp: Stamp, buffer: &mut Vec<u8>) -> io::Result<(Contents, u64)> {
+/// Reads all of a file. `None` if it is not, or does not stay, what the stamp says.
+pub(super) fn read(
+    file: &File,
+    stamp: Stamp,
+    buffer: &mut Vec<u8>,
+) -> io::Result<Option<Contents>> {
     // One byte more than it should have, to see that it ends there.
     let text = file.take(stamp.size.saturating_add(1));
     buffer.resize(buffer.len().max(WINDOW), 0);
-    through(text, buffer)
+    let (contents, length) = through(text, buffer)?;
+    let same = length == stamp.size && Stamp::of(&file.metadata()?) == stamp;
+    Ok(same.then_some(contents))
 }
 
 /// The contents of the text, and its length. The buffer is the window; it grows where a block is

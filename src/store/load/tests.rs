@@ -13,6 +13,7 @@ use crate::store::file::{MAX_FILE_BYTES, read_file, read_whole};
 use crate::store::refusal::TrustSettings;
 use crate::store::stamp::now;
 use crate::store::testing::{certificate, issue, pem};
+use crate::store::window;
 
 /// What a store of this one file gives.
 fn of_file(path: &Path) -> Reading {
@@ -404,7 +405,10 @@ fn a_file_that_changes_while_it_is_read() {
     let before = Stamp::of(&file.metadata().unwrap());
     let whole = |stamp| {
         let mut buffer = Vec::new();
-        read_whole(&File::open(&path).unwrap(), stamp, &mut buffer).unwrap()
+        let whole = read_whole(&File::open(&path).unwrap(), stamp, &mut buffer).unwrap();
+        let through = window::read(&File::open(&path).unwrap(), stamp, &mut buffer).unwrap();
+        assert_eq!(through.is_some(), whole, "through a window");
+        whole
     };
     assert!(whole(before));
     file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
