@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs};
 
-use trustbridge_bench::print;
+use trustbridge_bench::{print, print_values};
 use trustbridge_differential::hostile::{Recipe, pool};
 use trustbridge_differential::keys::Pool;
 use trustbridge_differential::random::Random;
@@ -38,7 +38,11 @@ fn main() {
         print(&bench, "OpenSSL, certificates read before", read);
         lost.extend((recipe.is_good() && !accepted).then_some(title));
     }
-    assert!(lost.is_empty(), "good paths are not found: {lost:?}");
+    for title in &lost {
+        eprintln!("the good path is not found: {title}");
+    }
+    let lost = vec![lost.len() as f64];
+    print_values("hostile chains, good paths not found", "trustbridge", "chains", lost);
 }
 
 fn file() -> PathBuf {
@@ -129,6 +133,7 @@ fn search(kept: &mut Kept, how_long: Duration, pool: &Pool) {
         let good = if recipe.is_good() { ", good path" } else { "" };
         if recipe.is_good() && !times.accepted {
             eprintln!("the good path is not found: {recipe}");
+            kept.insert(format!("roots of {:?}, good path not found", recipe.root_kind()), recipe);
         }
         let (ours, theirs) = times.least();
         for (what, score) in [("most time", ours), ("most beside OpenSSL", ours / theirs)] {

@@ -41,7 +41,8 @@ const FIELDS: [(&str, usize, usize); 16] = [
     ("expired", 0, 100),
     ("key-ids", 0, 100),
     ("roots", 0, 30),
-    // What is wrong with the roots: nothing, expired, no CA, another purpose.
+    // What is wrong with the roots: nothing, expired, no basicConstraints (which keyUsage replaces),
+    // another purpose.
     ("root-fault", 0, 3),
     // Excluded names in each CA, and names of the end entity beside its own.
     ("constraints", 0, 300),
