@@ -26,11 +26,16 @@ pub(crate) fn secret() -> u64 {
     }
 }
 
-/// Mixes a word with the secret: every bit of the word changes about half of the bits.
+/// Mixes a word with the secret: every bit of the word changes about half of the bits. Twice, as words
+/// that differ in few bits stay a pattern after one multiplication by a secret that is none too good.
 pub(crate) fn mixed(word: u64) -> u64 {
     let secret = secret();
-    let product = u128::from(word ^ secret).wrapping_mul(u128::from(secret));
-    // A multiplication moves what a bit says upwards only.
+    folded(folded(word ^ secret, secret) ^ 0x243f_6a88_85a3_08d3, 0x9e37_79b9_7f4a_7c15)
+}
+
+/// Both halves of a product: a multiplication moves what a bit says upwards only.
+fn folded(one: u64, other: u64) -> u64 {
+    let product = u128::from(one).wrapping_mul(u128::from(other));
     let [low, high] = [product, product >> 64].map(|half| half & u128::from(u64::MAX));
     u64::try_from(low ^ high).unwrap_or_default()
 }
