@@ -122,6 +122,34 @@ mod tests {
     }
 
     #[test]
+    fn both_forms_to_the_letter() {
+        let time = |tag: u8, text: &str| {
+            let length = u8::try_from(text.len()).unwrap();
+            let der = [&[tag, length], text.as_bytes()].concat();
+            read(&mut Reader::new(&der), "").ok().map(|time| time.to_string())
+        };
+        let (utc, general) = (der::UTC_TIME, der::GENERALIZED_TIME);
+        for (tag, text, expected) in [
+            (utc, "491231235959Z", "2049-12-31 23:59:59 UTC"),
+            (utc, "500102030405Z", "1950-01-02 03:04:05 UTC"),
+            (general, "20501231235959Z", "2050-12-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(time(tag, text).as_deref(), Some(expected));
+            for place in 0..text.len() {
+                for bad in ["/", ":", "z", "+"] {
+                    let mut text = text.to_owned();
+                    text.replace_range(place..=place, bad);
+                    assert_eq!(time(tag, &text), None, "{text}");
+                }
+            }
+            assert_eq!(time(tag, &text[1..]), None, "too short");
+            assert_eq!(time(tag, &format!("0{text}")), None, "too long");
+            let other = if tag == utc { general } else { utc };
+            assert_eq!(time(other, text), None, "the other form's tag");
+        }
+    }
+
+    #[test]
     fn days_that_do_not_exist() {
         for date in [(2023, 2, 29), (2100, 2, 29), (2024, 13, 1), (2024, 0, 1), (2024, 4, 31)] {
             assert_eq!(Timestamp::from_utc(date, (0, 0, 0)), None);
