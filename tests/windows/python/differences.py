@@ -34,6 +34,12 @@ WINDOWS: dict[str, str] = {
     "test_cli_missing.py::test_what_is_fetched_is_no_trust_anchor": _FETCHED,
     "test_context.py::test_memory_does_not_grow": "its program reads /proc",
     "test_context.py::test_strict": "Windows' verifier has one profile, strict or not",
+    "test_environment.py::test_raised_privileges_ignore_the_variables": (
+        "Windows has no set-user-ID programs"
+    ),
+    "test_environment.py::test_what_is_loaded_adds_to_a_variable": (
+        "there is no relative path from one drive to another"
+    ),
     "test_handshake.py::test_common_name_only_if_asked_for": (
         "Windows' verifier has no switch for common names"
     ),
