@@ -301,3 +301,41 @@ fn basic_constraints(value: &[u8], critical: bool) -> Result<BasicConstraints, M
     fields.end(WHAT)?;
     Ok(BasicConstraints { ca, path_length, critical })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
+        let header = match length {
+            [0, short @ ..0x80] => vec![tag, short],
+            [0, long] => vec![tag, 0x81, long],
+            [high, low] => vec![tag, 0x82, high, low],
+        };
+        [&header, contents].concat()
+    }
+
+    fn fault(oids: &[&[u8]]) -> Option<&'static str> {
+        let extension = |oid: &&[u8]| {
+            let fields = [element(der::OID, oid), element(der::OCTET_STRING, &[])].concat();
+            element(der::SEQUENCE, &fields)
+        };
+        let list: Vec<_> = oids.iter().flat_map(extension).collect();
+        Extensions::parse(&element(der::SEQUENCE, &list)).err().map(|Malformed(what)| what)
+    }
+
+    #[test]
+    fn none_twice_and_not_too_many() {
+        const TWICE: Option<&str> = Some("extension (given twice)");
+        let (ce, other, longer) = ([0x55, 0x1d, 99], [0x2a, 3, 4], [0x55, 0x1d, 99, 1]);
+        assert_eq!(fault(&[&ce, &other, &longer, &[0x55, 0x1d, 100], &[0x2a, 3, 99]]), None);
+        for oid in [&ce[..], &other, &longer, &[0x55, 0x1d, 127], &[0x55, 0x1d, 0x81, 0]] {
+            assert_eq!(fault(&[oid, &[0x2a, 9], oid]), TWICE, "{oid:?}");
+        }
+        let many: Vec<_> = (0..=64_u8).map(|arc| [0x2a, 7, arc]).collect();
+        let many: Vec<_> = many.iter().map(|oid| &oid[..]).collect();
+        assert_eq!(fault(&many[..64]), None);
+        assert_eq!(fault(&many), Some("extensions (too many)"));
+    }
+}
