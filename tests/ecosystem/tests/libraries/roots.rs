@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 use std::{env, fs, process};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -76,6 +77,30 @@ async fn lettre() {
             .tls(Tls::Wrapper(tls))
             .build::<lettre::Tokio1Executor>();
         assert!(mailer.test_connection().await?);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn mongodb() {
+    use mongodb::bson::doc;
+    use mongodb::options::{ClientOptions, ServerAddress, Tls, TlsOptions};
+    check("mongodb", Protocol::MongoDb, |roots, address| async move {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("roots.pem");
+        fs::write(&path, roots)?;
+        let server =
+            ServerAddress::Tcp { host: address.ip().to_string(), port: Some(address.port()) };
+        let options = ClientOptions::builder()
+            .hosts(vec![server])
+            .direct_connection(true)
+            .tls(Tls::Enabled(TlsOptions::builder().ca_file_path(path).build()))
+            // It tries again until then, also after a certificate that it refuses.
+            .server_selection_timeout(Duration::from_secs(3))
+            .build();
+        let client = mongodb::Client::with_options(options)?;
+        client.database("admin").run_command(doc! { "ping": 1 }).await?;
         Ok(())
     })
     .await;

@@ -18,6 +18,7 @@ pub enum Protocol {
     /// DNS over TLS.
     Dns,
     Http,
+    MongoDb,
     Mqtt,
     Nats,
     Postgres,
@@ -120,6 +121,7 @@ async fn converse(
     loop {
         answer(stream, |request| match protocol {
             Protocol::Dns => address_record(request),
+            Protocol::MongoDb => reply(request),
             // CONNACK: accepted.
             Protocol::Mqtt if request.starts_with(&[0x10]) => vec![0x20, 2, 0, 0],
             Protocol::Nats if request.ends_with(b"PING\r\n") => b"PONG\r\n".to_vec(),
@@ -150,6 +152,34 @@ async fn answer(
     }
     stream.write_all(&answer(&buffer[..count])).await?;
     stream.flush().await
+}
+
+/// A primary's answer to a command of MongoDB.
+fn reply(request: &[u8]) -> Vec<u8> {
+    use mongodb::bson::{doc, to_vec};
+    const LEGACY_QUERY: &[u8] = &2004_i32.to_le_bytes();
+    let Some((id, operation)) = request.get(4..8).zip(request.get(12..16)) else {
+        return Vec::new();
+    };
+    let document = doc! {
+        "ok": 1,
+        "isWritablePrimary": true,
+        "ismaster": true,
+        "minWireVersion": 0,
+        "maxWireVersion": 21,
+        "maxBsonObjectSize": 16_777_216,
+        "maxMessageSizeBytes": 48_000_000,
+        "maxWriteBatchSize": 100_000,
+    };
+    // OP_REPLY with its flags, cursor, start and count, or OP_MSG with its flags and kind of section.
+    let (answered, start): (i32, &[u8]) = if operation == LEGACY_QUERY {
+        (1, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0])
+    } else {
+        (2013, &[0; 5])
+    };
+    let rest = [start, &to_vec(&document).unwrap()].concat();
+    let length = i32::try_from(16 + rest.len()).unwrap();
+    [&length.to_le_bytes(), &[0; 4], id, &answered.to_le_bytes(), &*rest].concat()
 }
 
 /// The answer to a DNS query over a stream: its only name is at 127.0.0.1.
