@@ -125,8 +125,8 @@ def throughput(certificates: pathlib.Path, key: str, threads: int, rounds: int) 
     for case in cases:
         report(f"{threads} threads, {key}", case, "connections/s", [1 / one for one in wall[case]])
     for case in cases[1:]:
-        for what, times in (("time", wall), ("CPU time", cpu)):
-            pairs = zip(times[case], times[ONE_CA], strict=False)
+        for what, taken in (("time", wall), ("CPU time", cpu)):
+            pairs = zip(taken[case], taken[ONE_CA], strict=False)
             ratios = [one / base for one, base in pairs]
             report(
                 f"{what} of a connection beside ssl, {threads} threads, {key}", case, "x", ratios

@@ -5,6 +5,7 @@ import pathlib
 import ssl
 import tempfile
 import time
+from collections.abc import Callable
 
 from python_cases import anonymous_kib, in_child, maker, report
 
@@ -20,7 +21,7 @@ def loads() -> None:
         os.utime(own, (1e9, 1e9))
         time.sleep(3)  # until its stamp is reliable
         for what, path in (("certifi", certifi.where()), ("140 own roots", str(own))):
-            makers = {
+            makers: dict[str, Callable[[], ssl.SSLContext]] = {
                 "trustbridge": lambda: trustbridge.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
                 "ssl": lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             }

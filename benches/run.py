@@ -48,7 +48,8 @@ def main(arguments: list[str]) -> int:
 def run() -> tuple[list[str], bool]:
     """What all benches print, and whether each of them ended well."""
     subprocess.run([*BUILD, "--no-run"], check=True, cwd=HERE.parent)
-    lines, whole = [], True
+    lines: list[str] = []
+    whole = True
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         certificates.make(directory, BUNDLE)
