@@ -2,12 +2,13 @@
 //!
 //! Tests: `load/tests.rs`, `files.rs`, `pem.rs`.
 
+use std::fmt;
 use std::path::Path;
 
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::format;
-use super::pem::{self, Blocks, Fault, Item};
+use super::pem::{self, Blocks, Item};
 use super::refusal::TrustSettings;
 use crate::cert::{Cert, der};
 
@@ -21,10 +22,35 @@ pub struct Contents {
     pub certificates: Vec<(CertificateDer<'static>, Option<TrustSettings>)>,
     /// The CRLs in their order, unread.
     pub crls: Vec<CertificateRevocationListDer<'static>>,
-    /// What could not be read: the line, from 1, where there is one to blame, and the reason.
-    pub faults: Vec<(Option<usize>, String)>,
+    /// What could not be read.
+    pub faults: Vec<Fault>,
     /// It ends in the middle of something.
     pub(super) truncated: bool,
+}
+
+/// What could not be read of a file. `Display` writes both fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The line, from 1, where there is one to blame.
+    pub line: Option<usize>,
+    /// A text that says what is wrong. Control characters are escaped.
+    pub reason: String,
+}
+
+impl Fault {
+    pub(super) fn new(line: Option<usize>, reason: impl Into<String>) -> Self {
+        Self { line, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        f.write_str(&self.reason)
+    }
 }
 
 impl Contents {
@@ -34,7 +60,7 @@ impl Contents {
         out.extend(&mut pem::blocks(text));
         if out.is_empty() {
             out.truncated = text.is_empty();
-            out.faults.push((None, format::describe(text, path)));
+            out.faults.push(Fault::new(None, format::describe(text, path)));
         }
         out
     }
@@ -48,8 +74,8 @@ impl Contents {
                 }
                 Ok(Item::Crl(crl)) => self.crls.push(crl),
                 Err(error) => {
-                    self.truncated |= error.fault == Fault::CutShort;
-                    self.faults.push((Some(error.line), error.fault.to_string()));
+                    self.truncated |= error.fault == pem::Fault::CutShort;
+                    self.faults.push(Fault::new(Some(error.line), error.fault.to_string()));
                 }
             }
         }
@@ -66,7 +92,7 @@ impl Contents {
         let mut reader = der::Reader::new(der);
         while !reader.is_empty() {
             let Some(element) = reader.next().filter(|element| element.tag == der::SEQUENCE) else {
-                out.faults.push((None, "data that is not a certificate in DER".to_owned()));
+                out.faults.push(Fault::new(None, "data that is not a certificate in DER"));
                 break;
             };
             out.certificates.push((CertificateDer::from(element.whole).into_owned(), None));
@@ -80,7 +106,7 @@ impl Contents {
         self.certificates.retain(|(certificate, _)| match Cert::parse(certificate) {
             Ok(_) => true,
             Err(der::Malformed(what)) => {
-                faults.push((None, format!("malformed {what}")));
+                faults.push(Fault::new(None, format!("malformed {what}")));
                 false
             }
         });

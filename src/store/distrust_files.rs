@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::contents::Contents;
+use super::contents::{Contents, Fault};
 use super::distrust::DistrustList;
 use super::file::{MAX_BYTES, io_reason, is_missing, read_file};
 use super::locations::DistrustPlaces;
@@ -139,12 +139,9 @@ impl<'a> Reader<'a> {
                 self.watch.add(&path, Some(stamp), self.now);
                 let policy = policy(&path, &buffer, role);
                 match policy.faults.first().cloned() {
-                    Some((line, reason)) if self.keep(&path, before) => {
-                        self.problem(
-                            &path,
-                            line,
-                            format!("{reason}; keeping what was read earlier"),
-                        );
+                    Some(Fault { line, reason }) if self.keep(&path, before) => {
+                        let reason = format!("{reason}; keeping what was read earlier");
+                        self.problem(&path, line, reason);
                     }
                     _ => self.take(&path, stamp, Arc::new(policy)),
                 }
@@ -172,7 +169,7 @@ impl<'a> Reader<'a> {
 
     /// Takes what a file says.
     fn take(&mut self, path: &Arc<Path>, stamp: Stamp, policy: Arc<Policy>) {
-        for (line, reason) in &policy.faults {
+        for Fault { line, reason } in &policy.faults {
             self.problem(path, *line, reason.clone());
         }
         for statement in &policy.statements {

@@ -9,8 +9,8 @@
 //!     let trusted = trust.as_ref().is_none_or(|trust| trust.allows(Purpose::ServerAuth));
 //!     println!("{} bytes, trusted for servers: {trusted}", certificate.len());
 //! }
-//! for (line, reason) in &contents.faults {
-//!     eprintln!("{line:?}: {reason}");
+//! for fault in &contents.faults {
+//!     eprintln!("ca.pem: {fault}");
 //! }
 //! // As long as the stamp is the same, there is no need to read the file again.
 //! assert!(stamp == files::Stamp::at("ca.pem".as_ref()));
@@ -26,7 +26,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub use super::contents::Contents;
+pub use super::contents::{Contents, Fault};
 use super::file::MAX_FILE_BYTES;
 use super::names::{is_hashed_crl_name, is_hashed_name};
 use super::p11kit;
@@ -63,7 +63,7 @@ pub fn read_directory(path: &Path) -> io::Result<Contents> {
         }
         match read(&file) {
             Ok((contents, _)) => out.append(contents),
-            Err(error) => out.faults.push((None, format!("{}: {error}", shown(&file)))),
+            Err(error) => out.faults.push(Fault::new(None, format!("{}: {error}", shown(&file)))),
         }
     }
     Ok(out)
@@ -94,13 +94,22 @@ pub fn read_der(der: &[u8]) -> Contents {
     Contents::of_der(der).readable()
 }
 
-/// Reads a trust policy file of p11-kit, as distributions put them beside their bundles: how many
-/// statements take trust away, and what could not be read, with lines. For a file that is to be
-/// installed there. With `blocklist`, as if it was in a directory of that name, where every
-/// certificate is distrusted.
-pub fn check_p11kit(text: &[u8], blocklist: bool) -> (usize, Vec<(Option<usize>, String)>) {
+/// What a trust policy file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PolicyFile {
+    /// How many statements take trust away.
+    pub statements: usize,
+    /// What could not be read.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads a trust policy file of p11-kit, as distributions put them beside their bundles. For a file
+/// that is to be installed there. With `blocklist`, as if it was in a directory of that name, where
+/// every certificate is distrusted.
+pub fn check_p11kit(text: &[u8], blocklist: bool) -> PolicyFile {
     let policy = p11kit::parse(text, blocklist);
-    (policy.statements.len(), policy.faults)
+    PolicyFile { statements: policy.statements.len(), faults: policy.faults }
 }
 
 fn bounded(file: File) -> io::Result<Vec<u8>> {
@@ -146,13 +155,15 @@ mod tests {
         let (contents, stamp) = read(&path).unwrap();
         assert_eq!(certificates(&contents), [&cert[..]]);
         assert_eq!(contents.crls, [vec![0x30, 0].into()]);
-        let reasons: Vec<_> = contents.faults.iter().map(|(_, reason)| &**reason).collect();
+        let reasons: Vec<_> = contents.faults.iter().map(|fault| &*fault.reason).collect();
         assert_eq!(reasons, ["malformed certificate", "malformed notBefore"]);
         assert_eq!(stamp, Stamp::at(&path));
         assert!(stamp.unwrap().may_repeat(), "it was just written");
         fs::write(&path, "").unwrap();
         assert_ne!(stamp, Stamp::at(&path));
-        assert_eq!(read(&path).unwrap().0.faults, [(None, "is empty".to_owned())]);
+        assert_eq!(read(&path).unwrap().0.faults, [Fault::new(None, "is empty")]);
+        assert_eq!(Fault::new(Some(7), "bad").to_string(), "line 7: bad");
+        assert_eq!(Fault::new(None, "is empty").to_string(), "is empty");
         assert_eq!(Stamp::at(directory.path()), None);
         assert!(read(&directory.path().join("missing")).is_err());
     }

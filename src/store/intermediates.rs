@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use pki_types::CertificateDer;
 
-use super::contents::Contents;
+use super::contents::{Contents, Fault};
 use super::file::{io_reason, read_file};
 use super::source::{Problem, SearchedIntermediates};
 use super::stamp::{Stamp, now};
@@ -164,7 +164,7 @@ impl Reader {
         };
         let contents = contents.readable();
         self.certs.extend(contents.certificates.into_iter().map(|(certificate, _)| certificate));
-        for (line, reason) in contents.faults {
+        for Fault { line, reason } in contents.faults {
             self.problem(path, line, reason);
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::anchor::{AnchorSetBuilder, StoreEntry};
-use super::contents::Contents;
+use super::contents::{Contents, Fault};
 use super::count::Count;
 use super::distrust_files;
 use super::file::{Cause, DANGLING, MAX_BYTES, Unreadable, io_reason, is_missing};
@@ -298,7 +298,8 @@ impl<'a> Loader<'a> {
                 let in_doubt =
                     contents.certificates.is_empty() || (contents.truncated && !was_truncated);
                 let cause = if in_doubt { Cause::Changed } else { Cause::Lasting };
-                let (line, reason) = contents.faults.first().cloned().unwrap_or_default();
+                let fault = contents.faults.first().cloned();
+                let Fault { line, reason } = fault.unwrap_or_else(|| Fault::new(None, ""));
                 (cause, line, reason)
             }
         };
@@ -319,7 +320,7 @@ impl<'a> Loader<'a> {
 
     /// Adds what a file contains to the snapshot.
     fn take(&mut self, path: &Arc<Path>, contents: Contents, count: &mut Count) {
-        for (line, reason) in contents.faults {
+        for Fault { line, reason } in contents.faults {
             self.problem(path, line, reason);
         }
         let more = contents.certificates.len();

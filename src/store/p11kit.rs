@@ -11,6 +11,7 @@ use std::io::BufRead;
 
 use pki_types::CertificateDer;
 
+use super::contents::Fault;
 use super::pem::{self, Item};
 use super::refusal::TrustSettings;
 use crate::cert::der::{self, Reader};
@@ -67,7 +68,7 @@ const ATTACHED: &[(&[u8], Attached)] = &[
 #[derive(Debug, Default)]
 pub(super) struct Policy {
     pub(super) statements: Vec<Statement>,
-    pub(super) faults: Vec<(Option<usize>, String)>,
+    pub(super) faults: Vec<Fault>,
 }
 
 /// Reads a file. All certificates of a `blocklist` are distrusted, whatever else it says.
@@ -98,25 +99,25 @@ pub(super) fn parse(text: &[u8], blocklist: bool) -> Policy {
         if line.starts_with(b"[") {
             if block.take().is_some() {
                 out.faults
-                    .push((Some(line_number), "the PEM block before has no END line".to_owned()));
+                    .push(Fault::new(Some(line_number), "the PEM block before has no END line"));
             }
             finish(object.take(), blocklist, &mut out);
             if line == HEADER {
                 object = Some(Object { line: line_number, ..Object::default() });
             } else {
-                out.faults.push((Some(line_number), "a section of an unknown kind".to_owned()));
+                out.faults.push(Fault::new(Some(line_number), "a section of an unknown kind"));
             }
         } else if line.starts_with(b"-----BEGIN ") {
             block = Some(offset);
         } else if let Some(object) = &mut object {
             if let Err(reason) = object.attribute(line) {
-                out.faults.push((Some(line_number), reason.to_owned()));
+                out.faults.push(Fault::new(Some(line_number), reason));
             }
         }
     }
     if block.is_some() {
         out.faults
-            .push((Some(lines.number), "the PEM block has no END line (truncated?)".to_owned()));
+            .push(Fault::new(Some(lines.number), "the PEM block has no END line (truncated?)"));
     }
     finish(object, blocklist, &mut out);
     out
@@ -268,25 +269,25 @@ fn finish(object: Option<Object<'_>>, blocklist: bool, out: &mut Policy) {
     };
     match result {
         Ok(statement) => out.statements.extend(statement),
-        Err(reason) => out.faults.push((Some(line), reason)),
+        Err(reason) => out.faults.push(Fault::new(Some(line), reason)),
     }
 }
 
 fn certificate(
     object: &Object<'_>,
     blocklist: bool,
-    faults: &mut Vec<(Option<usize>, String)>,
+    faults: &mut Vec<Fault>,
 ) -> Result<Option<Statement>, String> {
     // Whatever is not clearly "false" is taken as distrust: nobody writes it for fun.
     let flag = object.distrusted;
     let is_false = matches!(flag, None | Some(b"false" | b"\"%00\""));
     if !is_false && !matches!(flag, Some(b"true" | b"\"%01\"")) {
-        faults.push((Some(object.line), "x-distrusted is neither 'true' nor 'false'".to_owned()));
+        faults.push(Fault::new(Some(object.line), "x-distrusted is neither 'true' nor 'false'"));
     }
     let distrusted = blocklist || !is_false;
     let server_distrust_after = object.server_distrust_after.map_or(Ok(None), date);
     let server_distrust_after = server_distrust_after.unwrap_or_else(|reason| {
-        faults.push((Some(object.line), format!("nss-server-distrust-after {reason}")));
+        faults.push(Fault::new(Some(object.line), format!("nss-server-distrust-after {reason}")));
         None
     });
     let has_settings = object.has_block("TRUSTED CERTIFICATE");

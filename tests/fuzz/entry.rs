@@ -28,9 +28,8 @@ pub(crate) fn pem(data: &[u8]) -> usize {
 fn check(text: &[u8]) -> usize {
     let lines = text.split(|byte| *byte == b'\n').count();
     let contents = files::read_pem(text);
-    assert!(
-        contents.faults.iter().all(|(line, reason)| *line <= Some(lines) && !reason.is_empty())
-    );
+    let plausible = |fault: &files::Fault| fault.line <= Some(lines) && !fault.reason.is_empty();
+    assert!(contents.faults.iter().all(plausible));
     let good = contents.certificates.len() + contents.crls.len();
     assert!(good + contents.faults.len() <= lines);
     good
@@ -39,12 +38,13 @@ fn check(text: &[u8]) -> usize {
 /// The reader of p11-kit's trust policy files on arbitrary text. Returns how many statements it has.
 pub(crate) fn p11kit(data: &[u8]) -> usize {
     let lines = data.split(|byte| *byte == b'\n').count();
-    let (statements, faults) = files::check_p11kit(data, false);
-    assert!(statements <= lines && faults.len() <= 2 * lines);
-    assert!(faults.iter().all(|(line, reason)| *line <= Some(lines) && !reason.is_empty()));
-    let (blocked, _) = files::check_p11kit(data, true);
-    assert!(statements <= blocked, "a blocklist distrusts more");
-    statements
+    let file = files::check_p11kit(data, false);
+    assert!(file.statements <= lines && file.faults.len() <= 2 * lines);
+    let plausible = |fault: &files::Fault| fault.line <= Some(lines) && !fault.reason.is_empty();
+    assert!(file.faults.iter().all(plausible));
+    let blocked = files::check_p11kit(data, true).statements;
+    assert!(file.statements <= blocked, "a blocklist distrusts more");
+    file.statements
 }
 
 /// The reader of indexes of CRLite caches on arbitrary bytes. Returns how many filters it names.

@@ -132,7 +132,9 @@ fn damage_is_named_and_hides_nothing_else() {
         let lines = damaged.lines().count();
         let policy = parse(format!("{damaged}{whole}").as_bytes(), false);
         assert_eq!(policy.statements, [about(&cert, true, None)], "{damaged}");
-        let [(found, text)] = &policy.faults[..] else { panic!("{damaged}: {:?}", policy.faults) };
+        let [Fault { line: found, reason: text }] = &policy.faults[..] else {
+            panic!("{damaged}: {:?}", policy.faults)
+        };
         assert!(text.starts_with(reason), "{text}");
         assert_eq!(*found, Some(if line == 4 { lines + 1 } else { line }), "{damaged}");
     }
@@ -191,7 +193,7 @@ fn lines_of_any_length() {
             let bad = 2 * (lines.len() + 4) + 2;
             assert_eq!(
                 policy.faults,
-                [(Some(bad), "not 'name: value'".to_owned())],
+                [Fault::new(Some(bad), "not 'name: value'")],
                 "{width} {end:?}"
             );
         }
