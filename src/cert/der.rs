@@ -209,6 +209,18 @@ pub(crate) fn oids(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     elements(list).filter(|element| element.tag == OID).map(|element| element.value)
 }
 
+/// An element, encoded: for tests.
+#[cfg(test)]
+pub(crate) fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
+    let header = match length {
+        [0, short @ ..0x80] => vec![tag, short],
+        [0, long] => vec![tag, 0x81, long],
+        [high, low] => vec![tag, 0x82, high, low],
+    };
+    [&header, contents].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -306,23 +306,14 @@ fn basic_constraints(value: &[u8], critical: bool) -> Result<BasicConstraints, M
 mod tests {
     use super::*;
 
-    fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
-        let header = match length {
-            [0, short @ ..0x80] => vec![tag, short],
-            [0, long] => vec![tag, 0x81, long],
-            [high, low] => vec![tag, 0x82, high, low],
-        };
-        [&header, contents].concat()
-    }
-
     fn fault(oids: &[&[u8]]) -> Option<&'static str> {
         let extension = |oid: &&[u8]| {
-            let fields = [element(der::OID, oid), element(der::OCTET_STRING, &[])].concat();
-            element(der::SEQUENCE, &fields)
+            let fields =
+                [der::element(der::OID, oid), der::element(der::OCTET_STRING, &[])].concat();
+            der::element(der::SEQUENCE, &fields)
         };
         let list: Vec<_> = oids.iter().flat_map(extension).collect();
-        Extensions::parse(&element(der::SEQUENCE, &list)).err().map(|Malformed(what)| what)
+        Extensions::parse(&der::element(der::SEQUENCE, &list)).err().map(|Malformed(what)| what)
     }
 
     #[test]

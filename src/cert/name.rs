@@ -294,11 +294,8 @@ fn string(tag: u8, value: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::der::element;
     use super::*;
-
-    fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-        [&[tag, u8::try_from(contents.len()).unwrap()], contents].concat()
-    }
 
     fn attribute(oid: &[u8], tag: u8, text: &[u8]) -> Vec<u8> {
         element(der::SEQUENCE, &[element(der::OID, oid), element(tag, text)].concat())

@@ -11,6 +11,7 @@ use rcgen::{
 use tempfile::TempDir;
 
 use super::*;
+use crate::cert::der::element;
 use crate::store::locations::{Defaults, DistrustPlaces, Environment};
 use crate::store::snapshot::Handle;
 use crate::store::testing::pem;
@@ -130,11 +131,6 @@ fn object(attributes: &[&str], certificate: &[u8]) -> String {
 fn percent(bytes: &[u8]) -> String {
     let text: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
     format!("\"{text}\"")
-}
-
-/// One DER element.
-fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    [&[tag, u8::try_from(contents.len()).unwrap()], contents].concat()
 }
 
 const LAYOUTS: &[(&str, &str)] = &[
