@@ -16,7 +16,7 @@ use crate::kind::ErrorKind;
 use crate::peer::{self, Anchor, Peer, Verified};
 use crate::policy::{RevocationCheck, RevocationOutcome, UnknownRevocation};
 use crate::settings::Config;
-use crate::text::{escape, shorten};
+use crate::text::shown;
 
 /// `X509_V_ERR_CA_MD_TOO_WEAK`.
 const CA_MD_TOO_WEAK: i32 = 68;
@@ -255,7 +255,7 @@ pub(crate) fn name(cert: &Cert<'_>, config: &Config, peer: &Peer<'_>) -> Result<
 pub(crate) fn misnamed(cert: &Cert<'_>) -> Fault {
     let presented = cert.presented_names();
     let common_name = if presented.is_empty() { cert.common_name() } else { None };
-    let common_name = common_name.map(|name| shorten(escape(&name)));
+    let common_name = common_name.as_deref().map(shown);
     Fault::new(ErrorKind::NameMismatch).at(0).because(Cause::Names { presented, common_name })
 }
 

@@ -23,6 +23,11 @@ pub(crate) fn escape(text: &str) -> String {
 /// no report of several.
 const MAX_SHOWN: usize = 1024;
 
+/// A text from a certificate as it is shown.
+pub(crate) fn shown(text: &str) -> String {
+    shorten(escape(text))
+}
+
 /// A text from a certificate, fit to be shown but for its length.
 pub(crate) fn shorten(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(MAX_SHOWN) {

@@ -57,6 +57,11 @@ def escape(text: str) -> str:
     )
 
 
+def shown(text: str) -> str:
+    """A text from a certificate as it is shown."""
+    return der.shorten(escape(text))
+
+
 def text(name: bytes) -> str:
     """A distinguished name in the style of RFC 4514, most specific part first; never empty."""
     parts = []

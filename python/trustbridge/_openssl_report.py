@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ssl
 
-from ._der import shorten
 from ._errors import add_report, add_words
 from ._kinds import SUMMARIES
-from ._name import escape
+from ._name import escape, shown
 from ._std import StdContext
 from ._times import moment
 
@@ -90,7 +89,7 @@ _SHORT = {
 
 def name_text(name: _Name) -> str:
     parts = [f"{_SHORT.get(key, key)}={value}" for part in reversed(name) for key, value in part]
-    return shorten(escape(", ".join(parts)))
+    return shown(", ".join(parts))
 
 
 def _sent(connection: Any) -> list[dict[str, Any]]:
@@ -117,7 +116,7 @@ def _missing_issuer(sent: list[dict[str, Any]]) -> tuple[int | None, tuple[str, 
         known = next((other for other in others if other not in path), None)
         if known is None or len(path) > _MOST_STEPS:
             url = next(iter(last.get("caIssuers") or ()), None)
-            return len(path) - 1, (name_text(last["issuer"]), url and shorten(escape(url)))
+            return len(path) - 1, (name_text(last["issuer"]), url and shown(url))
         path.append(known)
 
 

@@ -33,7 +33,7 @@ pub(crate) use self::name::{COMMON_NAME, attributes, canonical, name_hash, name_
 use self::name::{DNS_NAME, IP_ADDRESS, ip_text};
 use self::time::Timestamp;
 use crate::policy::Purpose;
-use crate::text::{escape, shorten};
+use crate::text::shown;
 
 /// The key usages of a TLS client, one of which is enough.
 const CLIENT_BITS: u16 = DIGITAL_SIGNATURE | KEY_AGREEMENT;
@@ -293,7 +293,7 @@ impl<'a> Cert<'a> {
     pub(crate) fn presented_names(&self) -> Vec<String> {
         self.alt_names()
             .filter_map(|(tag, value)| match tag {
-                DNS_NAME => Some(shorten(escape(&String::from_utf8_lossy(value)))),
+                DNS_NAME => Some(shown(&String::from_utf8_lossy(value))),
                 IP_ADDRESS => ip_text(value),
                 _ => None,
             })
@@ -337,7 +337,7 @@ impl<'a> Cert<'a> {
             let method = fields.expect(der::OID, "accessMethod").ok()?;
             let location = fields.next()?;
             (method == CA_ISSUERS && location.tag == der::context_primitive(6))
-                .then(|| shorten(escape(&String::from_utf8_lossy(location.value))))
+                .then(|| shown(&String::from_utf8_lossy(location.value)))
         })
     }
 

@@ -148,7 +148,7 @@ class Certificate:
         found = []
         for tag, value in der.elements(self.extensions.subject_alt_name or b""):
             if tag == _DNS_NAME:
-                found.append(der.shorten(name.escape(value.decode("utf-8", "replace"))))
+                found.append(name.shown(value.decode("utf-8", "replace")))
             elif tag == _ADDRESS:
                 address = _address(value)
                 if address is not None:
@@ -186,7 +186,7 @@ class Certificate:
             except ValueError:
                 continue
             if method == _CA_ISSUERS and tag == der.context_primitive(6):
-                return der.shorten(name.escape(location.decode("utf-8", "replace")))
+                return name.shown(location.decode("utf-8", "replace"))
         return None
 
     def weakness(self) -> tuple[str, int] | None:

@@ -197,15 +197,14 @@ def name(question: Question) -> Fault | None:
 
 def misnamed(cert: Certificate) -> Fault:
     """The fault where the end entity is not valid for the peer's name, with the names it has."""
-    from .._der import shorten
-    from .._name import escape
+    from .._name import shown
 
     presented = cert.presented_names()
     common = None if presented else cert.common_name()
     return Fault(
         *("NameMismatch", 0, "Names"),
         presented=presented,
-        common_name=None if common is None else shorten(escape(common)),
+        common_name=None if common is None else shown(common),
     )
 
 
