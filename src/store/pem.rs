@@ -179,8 +179,8 @@ impl Iterator for Blocks<'_> {
     }
 }
 
-#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 /// How much of a text ends with its last END line. After one, no block is open.
+#[cfg_attr(any(windows, target_vendor = "apple"), allow(dead_code))]
 pub(super) fn end_of_blocks(text: &[u8]) -> usize {
     let line_feed = |text: &[u8]| text.iter().rposition(|octet| *octet == b'\n');
     let mut rest = text;
