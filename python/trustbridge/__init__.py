@@ -11,24 +11,20 @@ When the verdict is given depends on the interpreter: see `HANDSHAKE_MODE`. Impo
 ImportError, with the reason, where it cannot be given at all.
 """
 
-from __future__ import annotations
-
 import sys
 
-from . import _select
-from ._sockets import SSLObject, SSLSocket
-from ._version import __version__
+from . import _std as _std  # the classes of `ssl` as they are now, whatever is injected later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from . import _native
+    from . import _native as _native
     from ._context import SSLContext
     from ._export import export_pem
     from ._inject import extract_from_ssl, inject_into_ssl
     from ._native import Certificate, Verified
+    from ._sockets import SSLObject, SSLSocket
     from ._verify import VerificationError, verify
+    from ._version import __version__ as __version__
 
     #: When the verdict is given. "in-handshake": by OpenSSL's own callback, before the client
     #: sends a certificate or a byte of data. "deferred": right after the handshake, before a byte
@@ -37,46 +33,55 @@ if TYPE_CHECKING:
     #: way into the `ssl` module.
     HANDSHAKE_MODE: str
 
-_found, _no_native = _select.find()
-if not TYPE_CHECKING:
-    _native = _found
-    if _found is None and _select.SYSTEM_DECIDES:
-        _native, _no_way = _select.in_python()
-        if _native is None:
-            raise ImportError(
-                f"trustbridge cannot ask this system's verifier: {_no_native}; {_no_way}"
-            )
-if _select.SYSTEM_DECIDES or _select.OPTION in getattr(sys, "_xoptions", {}):
-    # Decided now, because the answer may be ImportError, which comes at import or never.
-    from . import _mode as _mode
+#: Systems whose own verifier gives the verdicts: it has no settings but its own.
+_SYSTEMS_THAT_DECIDE = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
+#: `python -X trustbridge-mode=…`, for the tests.
+_MODE_OPTION = "trustbridge-mode"
 
-# The rest is imported when it is asked for. To decide on the mode takes a context, and the first
-# one of a process is most of what an import would cost: programs that never connect do not pay.
+# The rest is imported when it is asked for, the native module too. To decide on the mode takes a
+# context, and the first one of a process is most of what an import would cost: programs that never
+# connect do not pay.
 
 if not TYPE_CHECKING:  # or every name would be known
 
-    def __getattr__(name: str) -> Any:
-        if name not in __all__:
+    def __getattr__(name):
+        if name not in __all__ and name != "_native":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module: Any
-        from . import _mode
+        if name == "_native":
+            from ._mode import native as value
+        else:
+            value = getattr(_home_of(name), name)
+        globals()[name] = value
+        return value
+
+    def _home_of(name):
+        """The module that has a public name, in this mode."""
+        if name == "__version__":
+            from . import _version
+
+            return _version
+        from . import _mode as mode
 
         if name == "HANDSHAKE_MODE":
-            module = _mode
+            return mode
+        if name in ("SSLObject", "SSLSocket"):
+            from . import _sockets as module
         elif name in ("extract_from_ssl", "inject_into_ssl"):
             from . import _inject as module
-        elif _mode.HANDSHAKE_MODE == _mode.OPENSSL:
-            from . import _openssl as module
+        elif mode.HANDSHAKE_MODE == mode.OPENSSL:
+            if name in ("Certificate", "Verified"):
+                from . import _openssl_report as module
+            else:
+                from . import _openssl as module
         elif name in ("VerificationError", "verify"):
             from . import _verify as module
         elif name == "export_pem":
             from . import _export as module
         elif name in ("Certificate", "Verified"):
-            module = _native
+            module = mode.native
         else:
             from . import _context as module
-        value = globals()[name] = getattr(module, name)
-        return value
+        return module
 
 
 def __dir__() -> list[str]:
@@ -97,3 +102,7 @@ __all__ = [
     "inject_into_ssl",
     "verify",
 ]
+
+if sys.platform in _SYSTEMS_THAT_DECIDE or _MODE_OPTION in getattr(sys, "_xoptions", {}):
+    # Decided now, because the answer may be ImportError, which comes at import or never.
+    from . import _mode as _mode

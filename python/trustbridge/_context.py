@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from . import _certifi, _environment, _native, _select
+from . import _native, _select
 from ._context_base import ContextBase, Mode, c_context
 from ._mode import DEFERRED, HANDSHAKE_MODE
 from ._std import StdContext
@@ -27,6 +27,13 @@ def _mode_for(context: ContextBase) -> Deferred | InHandshake:
     from ._in_handshake import InHandshake
 
     return InHandshake(context)
+
+
+def _apply_variables(trust: _native.Trust) -> None:
+    if _select.reads_variables:
+        from . import _environment
+
+        _environment.apply(trust)
 
 
 def _has_issuers(certfile: Any) -> bool:
@@ -124,7 +131,7 @@ class SSLContext(_Settings):
     def _set_up(self, system_trust: bool, heeds_distrust: bool, asks_revocation: bool) -> None:
         mode = _mode_for(self)
         self._mode, self._trust = mode, mode.trust
-        _environment.apply(mode.trust)
+        _apply_variables(mode.trust)
         mode.trust.system = system_trust
         mode.trust.distribution_distrust = heeds_distrust
         mode.trust.distribution_revocation = asks_revocation
@@ -272,11 +279,13 @@ class SSLContext(_Settings):
     def _load_file(self, cafile: Any) -> bool:
         trust = self._trust
         assert trust is not None
+        from ._certifi import is_bundle
+
         try:
             path = os.fsdecode(cafile)
             if trust.has_file(path):
                 return False
-            bundle = _certifi.is_bundle(path)
+            bundle = is_bundle(path)
             if bundle and trust.system:
                 # Stands for the system's certificates, and is read only once those are given up.
                 if path not in self._bundles:
@@ -319,7 +328,7 @@ class SSLContext(_Settings):
             super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.reload_environment()
-            _environment.apply(self._trust)
+            _apply_variables(self._trust)
             self._default_loaded()
 
     def set_default_verify_paths(self) -> None:
@@ -328,7 +337,7 @@ class SSLContext(_Settings):
             super().set_default_verify_paths()
         if self._trust is not None:
             self._trust.reload_environment()
-            _environment.apply(self._trust)
+            _apply_variables(self._trust)
             self._default_loaded()
 
     def _as_standard(self, trust: _native.Trust) -> StdContext:

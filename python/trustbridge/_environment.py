@@ -10,23 +10,19 @@ import os
 import ssl
 from time import time
 
-from . import _native
+from . import _native, _select
 from ._files import absolute
 from ._privileges import has_raised_privileges
-from ._select import SYSTEM_DECIDES
 from ._std import StdContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Whether the variables are read here.
-replaces_system = SYSTEM_DECIDES
-
 
 def apply(trust: _native.Trust) -> list[str]:
     """Reads the variables, now. Returns each place that one names, and what was found there."""
-    if not replaces_system:
+    if not _select.reads_variables:
         return []
     named = _read()
     trust.replace_system(
@@ -39,13 +35,13 @@ def apply(trust: _native.Trust) -> list[str]:
 
 def read_store() -> _native.Store | NamedStore:
     """What is in the system's store, or in what the variables put in its place."""
-    named = _read() if replaces_system else []
+    named = _read() if _select.reads_variables else []
     return NamedStore(named) if named else _native.read_store()
 
 
 def source_of(verified: _native.Verified) -> str:
     """Where the trust anchor came from: one that a variable names has no other source."""
-    for place in _read() if replaces_system else ():
+    for place in _read() if _select.reads_variables else ():
         if verified.anchor in _certificates_of(place):
             return place.source
     return verified.source

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import sys
 
-from . import _found, _no_native, _select
+from . import _MODE_OPTION, _select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 IN_HANDSHAKE = "in-handshake"
 DEFERRED = "deferred"
 OPENSSL = "openssl"
+
+#: The native module, what stands for it where the system's own verifier decides, or None; and why
+#: the native module is not in use, if it is not.
+native: Any
+native, without_native = _select.find()
+_asks_in_python = native is None and _select.SYSTEM_DECIDES
+if _asks_in_python:
+    native, _no_way = _select.in_python()
+    if native is None:
+        raise ImportError(
+            f"trustbridge cannot ask this system's verifier: {without_native}; {_no_way}"
+        )
 
 # The best first. A name is here only if the whole test-suite passes in that mode.
 _MODES = (IN_HANDSHAKE, DEFERRED)
@@ -20,7 +36,7 @@ def _forced() -> str | None:
     Not an environment variable: whoever controls the environment of a program must not be able
     to choose when its client certificates are sent. No variable sets an -X option.
     """
-    mode = getattr(sys, "_xoptions", {}).get(_select.OPTION)
+    mode = getattr(sys, "_xoptions", {}).get(_MODE_OPTION)
     if mode is not None and mode not in _MODES:
         raise ImportError(f"trustbridge has no mode {mode!r}: {', '.join(_MODES)}")
     return mode
@@ -28,8 +44,8 @@ def _forced() -> str | None:
 
 def _unavailable(mode: str) -> str | None:
     """Why a mode cannot be used here, if it cannot."""
-    if _found is None and (mode == IN_HANDSHAKE or not _select.SYSTEM_DECIDES):
-        return _no_native
+    if native is None or (_asks_in_python and mode == IN_HANDSHAKE):
+        return without_native
     if mode == IN_HANDSHAKE:
         from . import _selftest
 
@@ -62,7 +78,5 @@ def explain(reasons: dict[str, str]) -> str:
 
 #: The mode in use, and why each better one is not.
 HANDSHAKE_MODE, reasons = _decide()
-#: Why the native module is not in use, if it is not.
-without_native = _no_native
 if HANDSHAKE_MODE == OPENSSL:
-    without_native = _no_native or explain(reasons)
+    without_native = without_native or explain(reasons)

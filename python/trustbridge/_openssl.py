@@ -16,12 +16,10 @@ import re
 import ssl
 from _thread import RLock
 
-from . import _certifi, _openssl_distrust, _openssl_intermediates, _openssl_report
 from . import _openssl_store as store
 from ._context_base import PARTIAL_CHAIN, ContextBase, attach
 from ._files import file_identity
 from ._mode import without_native
-from ._openssl_report import Certificate, Verified
 from ._std import StdContext
 from ._verification import Sessions, Verification
 
@@ -31,8 +29,7 @@ if TYPE_CHECKING:
 
     from ._files import _Identity
     from ._openssl_distrust import Distrust
-
-__all__ = ["Certificate", "SSLContext", "VerificationError", "Verified", "export_pem", "verify"]
+    from ._openssl_report import Verified
 
 #: Why this mode is in use.
 reason = without_native
@@ -84,7 +81,10 @@ class SSLContext(ContextBase):
         self._files, self._in_directories, self._given = {}, set(), set()
         self._system_trust, self._heeds_distrust = system_trust, heeds_distrust
         self._sessions = Sessions()
-        self._intermediates = tuple(_openssl_intermediates.from_environment())
+        if os.environ.get("TRUSTBRIDGE_INTERMEDIATES_DIR"):
+            from ._openssl_intermediates import from_environment
+
+            self._intermediates = tuple(from_environment())
         self.verify_flags = super().verify_flags
 
     def _add_intermediates(self, path: str) -> None:
@@ -181,6 +181,10 @@ class SSLContext(ContextBase):
         with self._lock():
             if self._complete:
                 return
+            # Here is time for them, and nothing is to be imported where a program cannot.
+            from . import _openssl_distrust
+            from . import _openssl_report as _openssl_report
+
             if not self._system_trust:
                 for bundle in self._bundles:
                     self._add(bundle, cafile=bundle)
@@ -198,6 +202,8 @@ class SSLContext(ContextBase):
 
     def _read_intermediates(self, distrust: Distrust | None) -> None:
         for directory in self._intermediates:
+            from . import _openssl_intermediates
+
             source = store.Source(f"untrusted intermediates in {directory}")
             found = _openssl_intermediates.read_into(self, directory, source.problems, distrust)
             self._untrusted |= found
@@ -291,7 +297,9 @@ class SSLContext(ContextBase):
         if identity is not None and identity in self._files:
             return os.fsdecode(cafile) in self._bundles
         source = None
-        bundle = identity is not None and _certifi.is_bundle(os.fsdecode(cafile))
+        from ._certifi import is_bundle
+
+        bundle = identity is not None and is_bundle(os.fsdecode(cafile))
         if bundle and (self._system_trust or not self._complete):
             # Stands for the system's certificates, and is read only if those are not trusted.
             self._bundles.append(os.fsdecode(cafile))
@@ -380,6 +388,8 @@ class _Verification(Verification):
             if self.offered is not None and connection.session_reused:
                 self.accepted = self.offered.accepted  # type: ignore[attr-defined]
             elif chain := connection._sslobj.get_verified_chain():
+                from ._openssl_report import Verified
+
                 self.accepted = Verified(chain, self.sources, flags)
         return self.accepted
 
@@ -388,6 +398,8 @@ class _Verification(Verification):
         super().take(session, connection)
 
     def explain(self, error: ssl.SSLCertVerificationError, connection: Any) -> None:
+        from . import _openssl_report
+
         anchors = sum(source.certificates for source in self.sources)
         _openssl_report.explain(error, connection, self.sources, anchors=anchors, reason=reason)
 

@@ -13,8 +13,6 @@ import stat
 from binascii import a2b_base64
 
 from ._files import absolute
-from ._name import escape
-from ._openssl_der import identity
 from ._privileges import has_raised_privileges
 from ._std import StdContext
 
@@ -143,6 +141,8 @@ class Source:
         count = self.certificates
         more = "more " if self.later else ""
         text = f"{self.name} ({count} {more}certificate{'' if count == 1 else 's'})"
+        from ._name import escape
+
         return escape(f"{text} [{self.problems[0]}]" if self.problems else text)
 
 
@@ -214,6 +214,8 @@ def read_file(
 def _distrusted(path: str, pem: bytes, distrust: Distrust) -> tuple[dict[bytes, str], bool]:
     """The certificates of a file that are distrusted and the file that says so, and whether these
     are all: OpenSSL's reader of PEM takes more for a certificate."""
+    from ._openssl_der import identity
+
     found, seen = {}, set()
     for block in re.finditer(_BLOCK, pem):
         try:
@@ -247,6 +249,8 @@ def _salvage(
     Trust settings cannot be given to OpenSSL in this way, so a certificate that has some, anywhere
     in the file, is ignored.
     """
+    from ._openssl_der import identity
+
     pem = pem.removeprefix(_BYTE_ORDER_MARK)
     plain: list[bytes] = []
     with_settings: list[bytes] = []

@@ -16,6 +16,7 @@ import sys
 from _frozen_importlib_external import PathFinder
 from _imp import extension_suffixes
 
+from . import _SYSTEMS_THAT_DECIDE
 from ._version import __version__
 
 TYPE_CHECKING = False
@@ -26,16 +27,13 @@ if TYPE_CHECKING:
 
 #: Folder of the bundle's native modules.
 FOLDER = "native"
-#: Systems whose own verifier gives the verdicts: it has no settings but its own.
-SYSTEMS_THAT_DECIDE = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
-#: Those of them whose verifier Python can ask without the native module, through `ctypes`.
+#: Systems whose own verifier Python can ask without the native module, through `ctypes`.
 ASKED_FROM_PYTHON = ("win32", "darwin", "ios", "tvos", "watchos")
 
-#: Whether this is such a system.
-SYSTEM_DECIDES = sys.platform in SYSTEMS_THAT_DECIDE
-
-#: `python -X trustbridge-mode=…`, for the tests.
-OPTION = "trustbridge-mode"
+#: Whether the verdicts are those of this system's own verifier.
+SYSTEM_DECIDES = sys.platform in _SYSTEMS_THAT_DECIDE
+#: Whether SSL_CERT_FILE and SSL_CERT_DIR are read in Python. On Unix the native module reads them.
+reads_variables = SYSTEM_DECIDES
 
 _MODULE = "_native"
 _SUFFIX = ".pyd" if sys.platform == "win32" else ".abi3.so"
@@ -87,7 +85,7 @@ def load() -> Any:
     check_file(path)
     check_preference(package, path)
     try:
-        native = _import()
+        native = _import(package)
         version = native.__version__
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -125,7 +123,7 @@ def names() -> list[str]:
 
 
 def locate(package_path: MutableSequence[str]) -> str:
-    """The file that `from . import _native` will load. Lets it find the bundle's."""
+    """The file that importing the native module will load. Lets it find the bundle's."""
     wanted = names()
     here = list(package_path)
     for folder in here:
@@ -248,13 +246,13 @@ def _elf_end(file: Any, header: bytes, file_size: int) -> int:
     return end
 
 
-def _import() -> Any:
-    from . import _native
-
-    return _native
+def _import(package: ModuleType) -> Any:
+    # Not as an attribute of the package: to look for that is to come here.
+    name = f"{package.__name__}.{_MODULE}"
+    __import__(name)
+    return sys.modules[name]
 
 
 def _forget(package: ModuleType) -> None:
     sys.modules.pop(f"{package.__name__}.{_MODULE}", None)
-    if hasattr(package, _MODULE):
-        delattr(package, _MODULE)
+    vars(package).pop(_MODULE, None)

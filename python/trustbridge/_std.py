@@ -1,7 +1,5 @@
 """The classes of `ssl` that this package builds on, as they are when it is imported."""
 
-from __future__ import annotations
-
 import ssl
 import sys
 
@@ -10,7 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def _standard_context() -> Any:
+def _standard_context() -> "Any":
     """The standard library's class of contexts, or gevent's, which is made to be built on.
 
     Another copy of this package may have been injected: `python -m trustbridge run` with a

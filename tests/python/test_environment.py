@@ -13,7 +13,7 @@ import trustbridge
 from pki import PAST, Authority
 from servers import exchange_socket
 from trust import make
-from trustbridge import _native
+from trustbridge import _native, _select
 
 needs_native = pytest.mark.skipif(_native is None, reason="the native module is asked")
 
@@ -24,12 +24,10 @@ def elsewhere(request, monkeypatch):
         pytest.skip("without the native module they are read once in a process")
     if request.param == "as on Unix" and sys.platform == "win32":
         pytest.skip("Windows' verifier reads no variables")
-    from trustbridge import _environment as environment
-
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.delenv("SSL_CERT_DIR")
-    monkeypatch.setattr(environment, "replaces_system", request.param == "as elsewhere")
-    return environment.replaces_system
+    monkeypatch.setattr(_select, "reads_variables", request.param == "as elsewhere")
+    return _select.reads_variables
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
@@ -60,7 +58,7 @@ def test_variable_with_a_directory(both, other_ca, system_file, tmp_path, monkey
 def test_empty_variables_count_as_unset(monkeypatch):
     from trustbridge import _environment as environment
 
-    monkeypatch.setattr(environment, "replaces_system", True)
+    monkeypatch.setattr(_select, "reads_variables", True)
     monkeypatch.setenv("SSL_CERT_FILE", "")
     monkeypatch.setenv("SSL_CERT_DIR", "")
     trust = _native.Trust()
@@ -75,7 +73,7 @@ def test_raised_privileges_ignore_the_variables(monkeypatch, other_file, tmp_pat
     from trustbridge import _privileges
     from trustbridge._system import intermediates
 
-    monkeypatch.setattr(environment, "replaces_system", True)
+    monkeypatch.setattr(_select, "reads_variables", True)
     monkeypatch.setenv("SSL_CERT_FILE", other_file)
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     monkeypatch.setenv("TRUSTBRIDGE_INTERMEDIATES_DIR", str(tmp_path))
@@ -158,7 +156,7 @@ def test_store_and_export_show_what_a_variable_names(
     path = tmp_path / "named.pem"
     path.write_bytes(other_ca.pem + expired.pem + intermediate.pem)
     (tmp_path / "certs").mkdir()
-    monkeypatch.setattr(environment, "replaces_system", True)
+    monkeypatch.setattr(_select, "reads_variables", True)
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "certs"))
     monkeypatch.setenv(variable, str(path))
