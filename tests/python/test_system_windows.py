@@ -15,7 +15,7 @@ from trustbridge._system.question import Accepted, Fault, Question, Refused, Roo
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has the calls themselves")
 SERVER, CLIENT = ("1.3.6.1.5.5.7.3.1",), ("1.3.6.1.5.5.7.3.2",)
-LOADED = ("crypt32", "cryptoapi")
+LOADED = ("crypt32", "crypt32_table", "cryptoapi")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ of it is imported on other systems, and `ctypes` only when a chain is first veri
                     every sentence that a user reads
     reading.py, trust.py, verdict.py, verify.py, store.py
                     the native module's classes and functions
-    cryptoapi.py    the engine of Windows
+    cryptoapi.py    the engine of Windows, whose calls are in crypt32.py
     security.py     the engine of Apple systems, whose calls are in security_calls.py
 """
 

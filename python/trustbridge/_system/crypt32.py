@@ -1,24 +1,28 @@
 """The calls of CryptoAPI by way of `ctypes`, with an owner for each handle.
 
 What a call is given is kept in a name until it has returned: `ctypes` holds a pointer to it, and no
-more. A call that fails raises `SystemFailure`. The structures and functions are
-one table, which is why this file is long.
+more. A call that fails raises `SystemFailure`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from ctypes import (
-    POINTER,
-    Structure,
-    byref,
-    c_char_p,
-    c_int32,
-    c_uint32,
-    c_void_p,
-    c_wchar_p,
-    sizeof,
+from ctypes import POINTER, byref, c_char_p, c_void_p, sizeof
+
+from .crypt32_table import (
+    Blob,
+    CertContext,
+    ChainContext,
+    ChainPara,
+    EngineConfig,
+    HttpsPolicy,
+    PolicyPara,
+    PolicyStatus,
+    StrongSign,
+    Usage,
+    UsageMatch,
+    load,
 )
 
 TYPE_CHECKING = False
@@ -53,162 +57,7 @@ class SystemFailure(Exception):
         self.code = code & 0xFFFFFFFF
 
 
-class _CertContext(Structure):
-    _fields_ = [
-        ("dwCertEncodingType", c_uint32),
-        ("pbCertEncoded", c_void_p),
-        ("cbCertEncoded", c_uint32),
-        ("pCertInfo", c_void_p),
-        ("hCertStore", c_void_p),
-    ]
-
-
-class _TrustStatus(Structure):
-    _fields_ = [("dwErrorStatus", c_uint32), ("dwInfoStatus", c_uint32)]
-
-
-class _ChainElement(Structure):  # as far as it is read
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("pCertContext", POINTER(_CertContext)),
-        ("TrustStatus", _TrustStatus),
-    ]
-
-
-class _SimpleChain(Structure):  # as far as it is read
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("TrustStatus", _TrustStatus),
-        ("cElement", c_uint32),
-        ("rgpElement", POINTER(POINTER(_ChainElement))),
-    ]
-
-
-class _ChainContext(Structure):  # as far as it is read
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("TrustStatus", _TrustStatus),
-        ("cChain", c_uint32),
-        ("rgpChain", POINTER(POINTER(_SimpleChain))),
-    ]
-
-
-class _Usage(Structure):
-    _fields_ = [("cUsageIdentifier", c_uint32), ("rgpszUsageIdentifier", POINTER(c_char_p))]
-
-
-class _UsageMatch(Structure):
-    _fields_ = [("dwType", c_uint32), ("Usage", _Usage)]
-
-
-class _StrongSign(Structure):
-    _fields_ = [("cbSize", c_uint32), ("dwInfoChoice", c_uint32), ("pszOID", c_char_p)]
-
-
-class _ChainPara(Structure):
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("RequestedUsage", _UsageMatch),
-        ("RequestedIssuancePolicy", _UsageMatch),
-        ("dwUrlRetrievalTimeout", c_uint32),
-        ("fCheckRevocationFreshnessTime", c_int32),
-        ("dwRevocationFreshnessTime", c_uint32),
-        ("pftCacheResync", c_void_p),
-        ("pStrongSignPara", POINTER(_StrongSign)),
-        ("dwStrongSignFlags", c_uint32),
-    ]
-
-
-class _HttpsPolicy(Structure):
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("dwAuthType", c_uint32),
-        ("fdwChecks", c_uint32),
-        ("pwszServerName", c_wchar_p),
-    ]
-
-
-class _PolicyPara(Structure):
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("dwFlags", c_uint32),
-        ("pvExtraPolicyPara", POINTER(_HttpsPolicy)),
-    ]
-
-
-class _PolicyStatus(Structure):
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("dwError", c_uint32),
-        ("lChainIndex", c_int32),
-        ("lElementIndex", c_int32),
-        ("pvExtraPolicyStatus", c_void_p),
-    ]
-
-
-class _Blob(Structure):
-    _fields_ = [("cbData", c_uint32), ("pbData", c_char_p)]
-
-
-class _EngineConfig(Structure):
-    _fields_ = [
-        ("cbSize", c_uint32),
-        ("hRestrictedRoot", c_void_p),
-        ("hRestrictedTrust", c_void_p),
-        ("hRestrictedOther", c_void_p),
-        ("cAdditionalStore", c_uint32),
-        ("rghAdditionalStore", c_void_p),
-        ("dwFlags", c_uint32),
-        ("dwUrlRetrievalTimeout", c_uint32),
-        ("MaximumCachedCertificates", c_uint32),
-        ("CycleDetectionModulus", c_uint32),
-        ("hExclusiveRoot", c_void_p),
-        ("hExclusiveTrustedPeople", c_void_p),
-        # Came with Windows 8, and Wine refuses it.
-        ("dwExclusiveFlags", c_uint32),
-    ]
-
-
-_DWORD, _POINTER, _BOOL = c_uint32, c_void_p, c_int32
-#: Each function with its result and its arguments.
-_FUNCTIONS: dict[str, tuple[Any, ...]] = {
-    "CertOpenStore": (_POINTER, _POINTER, _DWORD, _POINTER, _DWORD, c_wchar_p),
-    "CertCloseStore": (_BOOL, _POINTER, _DWORD),
-    "CertAddStoreToCollection": (_BOOL, _POINTER, _POINTER, _DWORD, _DWORD),
-    "CertAddEncodedCertificateToStore": (
-        *(_BOOL, _POINTER, _DWORD, c_char_p, _DWORD, _DWORD, _POINTER),
-    ),
-    "CertAddEncodedCRLToStore": (_BOOL, _POINTER, _DWORD, c_char_p, _DWORD, _DWORD, _POINTER),
-    "CertCreateCertificateContext": (_POINTER, _DWORD, c_char_p, _DWORD),
-    "CertSetCertificateContextProperty": (_BOOL, _POINTER, _DWORD, _DWORD, POINTER(_Blob)),
-    "CertFreeCertificateContext": (_BOOL, _POINTER),
-    "CertEnumCertificatesInStore": (POINTER(_CertContext), _POINTER, POINTER(_CertContext)),
-    "CertCreateCertificateChainEngine": (_BOOL, POINTER(_EngineConfig), POINTER(_POINTER)),
-    "CertFreeCertificateChainEngine": (None, _POINTER),
-    "CertGetCertificateChain": (
-        *(_BOOL, _POINTER, _POINTER, _POINTER, _POINTER, POINTER(_ChainPara), _DWORD, _POINTER),
-        POINTER(POINTER(_ChainContext)),
-    ),
-    "CertFreeCertificateChain": (None, POINTER(_ChainContext)),
-    "CertVerifyCertificateChainPolicy": (
-        *(_BOOL, _POINTER, POINTER(_ChainContext), POINTER(_PolicyPara), POINTER(_PolicyStatus)),
-    ),
-}
-
-
-def _load() -> dict[str, Any]:
-    if sys.platform != "win32":
-        raise ImportError("crypt32 is a library of Windows")
-    library = ctypes.WinDLL("crypt32", use_last_error=True)
-    found = {}
-    for name, (result, *arguments) in _FUNCTIONS.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-        found[name] = function
-    return found
-
-
-_call = _load()
+_call = load()
 
 
 def _failure() -> SystemFailure:
@@ -307,7 +156,7 @@ class _Context(_Owned):
 
     def staple(self, response: bytes) -> None:
         """Puts an OCSP response where Windows looks for it. Windows copies it."""
-        blob = _Blob(cbData=len(response), pbData=response)
+        blob = Blob(cbData=len(response), pbData=response)
         set_property = _call["CertSetCertificateContextProperty"]
         _check(set_property(self.value, _OCSP_RESPONSE_PROPERTY, 0, byref(blob)))
 
@@ -323,17 +172,17 @@ class ChainEngine(_Owned):
             # Without the flag only self-signed certificates anchor, with it any CA given. Where the
             # flag is not known such a root stays without effect: refused, not trusted.
             try:
-                handle = self._create(roots, sizeof(_EngineConfig), _EXCLUSIVE_ENABLE_CA_FLAG)
+                handle = self._create(roots, sizeof(EngineConfig), _EXCLUSIVE_ENABLE_CA_FLAG)
             except SystemFailure as failure:
                 if failure.code != E_INVALIDARG:
                     raise
         if handle is None:
-            handle = self._create(roots, _EngineConfig.dwExclusiveFlags.offset, 0)
+            handle = self._create(roots, EngineConfig.dwExclusiveFlags.offset, 0)
         super().__init__(handle, _call["CertFreeCertificateChainEngine"])
 
     @staticmethod
     def _create(roots: Store, size: int, flags: int) -> int | None:
-        config = _EngineConfig(
+        config = EngineConfig(
             cbSize=size,
             dwUrlRetrievalTimeout=_FETCH_TIMEOUT_MS,
             hExclusiveRoot=roots.value,
@@ -380,18 +229,18 @@ class Asked:
     def chain(self, engine: ChainEngine | None, flags: int) -> Chain:
         """The chain as Windows builds it, with an engine or the current user's."""
         usage = (c_char_p * 1)(self._usage.encode("ascii"))
-        strong = _StrongSign(
-            cbSize=sizeof(_StrongSign),
+        strong = StrongSign(
+            cbSize=sizeof(StrongSign),
             dwInfoChoice=_STRONG_SIGN_OID_INFO_CHOICE,
             pszOID=_STRONG_SIGN_OS_1,
         )
-        para = _ChainPara(
-            cbSize=sizeof(_ChainPara),
-            RequestedUsage=_UsageMatch(_USAGE_MATCH_TYPE_AND, _Usage(1, usage)),
+        para = ChainPara(
+            cbSize=sizeof(ChainPara),
+            RequestedUsage=UsageMatch(_USAGE_MATCH_TYPE_AND, Usage(1, usage)),
             dwUrlRetrievalTimeout=_FETCH_TIMEOUT_MS,
             pStrongSignPara=ctypes.pointer(strong),
         )
-        out = POINTER(_ChainContext)()
+        out = POINTER(ChainContext)()
         _check(
             _call["CertGetCertificateChain"](
                 None if engine is None else engine.value,
@@ -408,17 +257,17 @@ class Asked:
 
     def policy(self, chain: Chain, flags: int) -> tuple[int, int | None]:
         """The SSL policy's error code, 0 for none, and the certificate it blames."""
-        https = _HttpsPolicy(
-            cbSize=sizeof(_HttpsPolicy),
+        https = HttpsPolicy(
+            cbSize=sizeof(HttpsPolicy),
             dwAuthType=_AUTHTYPE[self._purpose],
             # Without a name there is nothing to compare; everything else is still checked.
             fdwChecks=_IGNORE_CERT_CN_INVALID if self._name is None else 0,
             pwszServerName=self._name,
         )
-        para = _PolicyPara(
-            cbSize=sizeof(_PolicyPara), dwFlags=flags, pvExtraPolicyPara=ctypes.pointer(https)
+        para = PolicyPara(
+            cbSize=sizeof(PolicyPara), dwFlags=flags, pvExtraPolicyPara=ctypes.pointer(https)
         )
-        status = _PolicyStatus(cbSize=sizeof(_PolicyStatus), lElementIndex=-1)
+        status = PolicyStatus(cbSize=sizeof(PolicyStatus), lElementIndex=-1)
         # FALSE: the policy could not be checked, whatever the status says.
         _check(
             _call["CertVerifyCertificateChainPolicy"](
@@ -457,7 +306,7 @@ class Chain(_Owned):
         return certs, int(whole), bits
 
 
-def _der(context: _CertContext) -> bytes:
+def _der(context: CertContext) -> bytes:
     """A copy of what Windows holds."""
     if not context.pbCertEncoded:
         raise SystemFailure(E_INVALIDARG)
