@@ -16,6 +16,7 @@ from pki import Authority
 from root import in_root
 from servers import Server, server_context
 from trust import accepted, make
+from verdicts import verdict
 
 _DLL = b"crypt32.dll"
 _PE_SIGNATURE, _OPTIONAL_HEADER, _IMPORT_DIRECTORY = 0x3C, 24, 112 + 8
@@ -116,18 +117,11 @@ def in_root_leaf():
         yield authority.leaf("localhost")
 
 
-def verify(leaf, **settings):
-    try:
-        return trustbridge.verify(leaf.chain_der, "localhost", **settings).source
-    except trustbridge.VerificationError as error:
-        return error.kind
-
-
 def test_verifying_does_not_list(in_root_leaf, calls, other_ca, untrusted):
     for _ in range(3):
-        assert verify(in_root_leaf) == "the Windows store ROOT"
-        assert verify(untrusted, extra_roots=[other_ca.der]) == "the extra roots"
-        assert verify(untrusted) == "UnknownIssuer"
+        assert verdict(in_root_leaf) == "the Windows store ROOT"
+        assert verdict(untrusted, extra_roots=[other_ca.der]) == "the extra roots"
+        assert verdict(untrusted) == "UnknownIssuer"
     assert calls.steps == 0
     # To be rejected, ROOT was asked whether it has a first certificate.
     assert calls.looks <= 3

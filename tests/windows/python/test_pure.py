@@ -9,6 +9,7 @@ import subprocess
 import modes
 import pytest
 import trustbridge
+from verdicts import verdict
 
 OWNERS = {
     "CertOpenStore": "CertCloseStore",
@@ -38,26 +39,19 @@ def calls(monkeypatch):
     return count
 
 
-def outcome(leaf, **settings):
-    try:
-        return trustbridge.verify(leaf.chain_der, "localhost", **settings).source
-    except trustbridge.VerificationError as error:
-        return error.kind
-
-
 def test_every_handle_is_freed(calls, monkeypatch, other_ca, untrusted):
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(variable)
     broken = type(other_ca)("no CA of anybody's")
     for _ in range(3):
-        assert outcome(untrusted, extra_roots=[other_ca.der]) == "the extra roots"
-        assert outcome(untrusted, extra_roots=[other_ca.der], system_trust=False) == (
+        assert verdict(untrusted, extra_roots=[other_ca.der]) == "the extra roots"
+        assert verdict(untrusted, extra_roots=[other_ca.der], system_trust=False) == (
             "the extra roots"
         )
-        assert outcome(untrusted) == "UnknownIssuer"
-        assert outcome(untrusted, extra_roots=[broken.der]) == "UnknownIssuer"
+        assert verdict(untrusted) == "UnknownIssuer"
+        assert verdict(untrusted, extra_roots=[broken.der]) == "UnknownIssuer"
         with pytest.raises(ValueError, match="CRL 0"):
-            outcome(untrusted, extra_roots=[other_ca.der], crls=[b"0\0"])
+            verdict(untrusted, extra_roots=[other_ca.der], crls=[b"0\0"])
     gc.collect()
     assert calls["CertGetCertificateChain"] >= 15
     # ROOT is asked for its first certificate only, to see whether there is one, and never listed.
