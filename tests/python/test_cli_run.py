@@ -128,10 +128,14 @@ def test_run_what_is_no_source(tmp_path, source):
     assert "run.py" not in done.stderr
 
 
+#: STATUS_CONTROL_C_EXIT, or death by the signal.
+INTERRUPTED = 0xC000013A if sys.platform == "win32" else -signal.SIGINT
+
+
 def test_run_dies_of_interrupts(tmp_path):
     (tmp_path / "program.py").write_text("raise KeyboardInterrupt")
     done = same(tmp_path, "program.py")
-    assert done.returncode == -signal.SIGINT
+    assert done.returncode == INTERRUPTED
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="-P is new in 3.11")
@@ -156,6 +160,9 @@ def test_run_as_on_windows(tmp_path, monkeypatch):
     here = str(tmp_path).replace("/", "\\")
     for path in ("folder/program.py", "./folder/program.py", "folder\\program.py"):
         assert run._filename(path, windows=True) == f"{here}\\folder\\program.py"
+    for path in ("folder/", "folder\\"):
+        assert run._filename(path, windows=True) == f"{here}\\folder\\"
+    assert run._filename("C:/", windows=True) == "C:\\"
     assert run._status(KeyboardInterrupt(), windows=True) % 2**32 == 0xC000013A
     assert run._status(ValueError(), windows=True) == 1
     assert run._status(KeyboardInterrupt(), windows=False) == 1

@@ -115,7 +115,10 @@ def _filename(path: str, *, windows: bool) -> str:
     if windows:
         import ntpath
 
-        return ntpath.abspath(path)
+        full = ntpath.abspath(path)
+        # The interpreter keeps a separator at the end.
+        is_cut = path.endswith(("/", "\\")) and not full.endswith("\\")
+        return f"{full}\\" if is_cut else full
     # Nothing else is normalised.
     return os.path.join(os.getcwd(), path.removeprefix("./"))
 
