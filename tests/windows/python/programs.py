@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -18,6 +21,9 @@ TESTS = ROOT / "tests" / "python"
 PURE = WORK / "pure"
 #: Seconds.
 LIMIT = 1800
+#: In the environment of a program and of all that it starts.
+_MARK = "TRUSTBRIDGE_TEST_PROGRAM"
+_count = itertools.count()
 
 
 def environment(first: Path | None = None) -> dict[str, str]:
@@ -47,19 +53,32 @@ def wine(*command: object, log: Path, timeout: int = LIMIT, first: Path | None =
 
     Python dies at its start under Wine 8 with a regular file as standard input or output.
     """
+    mark = f"{os.getpid()}-{next(_count)}"
     program = subprocess.Popen(
         [WINE, *map(str, command)],
-        env=environment(first),
+        env=environment(first) | {_MARK: mark},
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
     assert program.stdout is not None
-    timer = threading.Timer(timeout, program.kill)
+    timer = threading.Timer(timeout, _end, (mark, Path(str(command[0])).name))
     timer.start()
     with log.open("wb", buffering=0) as file:
         while data := program.stdout.read1():
             file.write(data)
     timer.cancel()
     return program.wait()
+
+
+def _end(mark: str, name: str) -> None:
+    """Ends a program, and those of its name that it started: they are nobody's children, and each
+    may keep the pipe open that is read. Wine's own are left, which others use too."""
+    for process in Path("/proc").glob("[0-9]*"):
+        # Others may end at any moment, or be somebody else's.
+        with contextlib.suppress(OSError):
+            variables = (process / "environ").read_bytes().split(b"\0")
+            program = (process / "cmdline").read_bytes().partition(b"\0")[0]
+            if f"{_MARK}={mark}".encode() in variables and program.endswith(name.encode()):
+                os.kill(int(process.name), signal.SIGKILL)
