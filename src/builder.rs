@@ -67,7 +67,7 @@ impl Verifier {
 pub struct VerifierBuilder {
     system: Arc<Handle>,
     system_roots: Option<bool>,
-    extra: Vec<(CertificateDer<'static>, Option<TrustSettings>)>,
+    extra: Vec<(CertificateDer<'static>, Option<TrustSettings>, Source)>,
     fallback: Vec<CertificateDer<'static>>,
     pinned: Vec<CertificateDer<'static>>,
     intermediates: Vec<CertificateDer<'static>>,
@@ -115,7 +115,7 @@ impl VerifierBuilder {
         mut self,
         certs: impl IntoIterator<Item = impl Borrow<CertificateDer<'a>>>,
     ) -> Self {
-        self.extra.extend(owned(certs).map(|cert| (cert, None)));
+        self.extra.extend(owned(certs).map(|cert| (cert, None, Source::ExtraRoots)));
         self
     }
 
@@ -123,11 +123,31 @@ impl VerifierBuilder {
     /// for example by [`files::read`](crate::files::read): a certificate whose settings leave the
     /// purpose out is distrusted for it, wherever it stands in a path.
     pub fn extra_roots_with_trust<'a>(
+        self,
+        certs: impl IntoIterator<Item = (impl Borrow<CertificateDer<'a>>, Option<TrustSettings>)>,
+    ) -> Self {
+        self.extra_roots_of(&Source::ExtraRoots, certs)
+    }
+
+    /// As [`extra_roots_with_trust`](Self::extra_roots_with_trust), with a name for where they come from, such as a
+    /// file: verdicts and reports then call them [`Source::Named`]. Of several places with the same
+    /// certificate the first is named.
+    pub fn extra_roots_from<'a>(
+        self,
+        name: impl Into<Arc<str>>,
+        certs: impl IntoIterator<Item = (impl Borrow<CertificateDer<'a>>, Option<TrustSettings>)>,
+    ) -> Self {
+        self.extra_roots_of(&Source::Named(name.into()), certs)
+    }
+
+    fn extra_roots_of<'a>(
         mut self,
+        source: &Source,
         certs: impl IntoIterator<Item = (impl Borrow<CertificateDer<'a>>, Option<TrustSettings>)>,
     ) -> Self {
         let owned = |(cert, trust): (_, Option<TrustSettings>)| {
-            (Borrow::<CertificateDer<'a>>::borrow(&cert).clone().into_owned(), trust)
+            let cert = Borrow::<CertificateDer<'a>>::borrow(&cert).clone().into_owned();
+            (cert, trust, source.clone())
         };
         self.extra.extend(certs.into_iter().map(owned));
         self
@@ -302,7 +322,7 @@ impl VerifierBuilder {
     ///
     /// [`BuildError`] names the setting, and the certificate or CRL by its place.
     pub fn build(self) -> Result<Verifier, BuildError> {
-        let extra: Vec<_> = self.extra.iter().map(|(cert, _)| cert).collect();
+        let extra: Vec<_> = self.extra.iter().map(|(cert, ..)| cert).collect();
         for (given_to, certs) in [
             ("extra_roots", extra),
             ("fallback_roots", self.fallback.iter().collect()),
@@ -364,7 +384,7 @@ impl VerifierBuilder {
 
     pub(crate) fn into_config(self) -> Config {
         let extra = self.extra.into_iter();
-        let extra = extra.map(|(cert, trust)| StoreEntry::new(cert, Source::ExtraRoots, trust));
+        let extra = extra.map(|(cert, trust, source)| StoreEntry::new(cert, source, trust));
         let fallback = self.fallback.into_iter();
         let fallback = fallback.map(|cert| StoreEntry::new(cert, Source::FallbackRoots, None));
         let mut revocation = self.revocation;

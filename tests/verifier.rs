@@ -129,6 +129,22 @@ fn fallback_roots_count_only_without_system_roots() {
 }
 
 #[test]
+fn roots_from_a_place_have_its_name() {
+    let (given, named, other) =
+        (ca("given").self_signed(), ca("named").self_signed(), ca("other").self_signed());
+    let place = Source::Named("the file of somebody".into());
+    let roots = [&named, &given].map(|root| (der(root), None));
+    let verifier = only(&[&given]).extra_roots_from("the file of somebody", roots).build().unwrap();
+    let verified = |root| verify(&verifier, &[&server().issued_by(root)]);
+    assert_eq!(verified(&named).unwrap().anchor.source, place);
+    assert_eq!(verified(&given).unwrap().anchor.source, Source::ExtraRoots, "the first is named");
+    let error = verified(&other).unwrap_err();
+    let searched: Vec<_> = error.searched().iter().map(|it| (&it.source, it.usable)).collect();
+    assert_eq!(searched, [(&Source::ExtraRoots, Some(1)), (&place, Some(1))]);
+    assert!(error.report().contains("- the file of somebody: 1 usable trust anchor"));
+}
+
+#[test]
 fn a_verifier_can_be_cloned_and_shared() {
     fn shareable<T: Clone + Send + Sync + 'static>(_: &T) {}
     let root = ca("root").self_signed();

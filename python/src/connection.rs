@@ -66,12 +66,7 @@ impl Connection {
 
     /// The core's answer for a handshake.
     pub(crate) fn ask(&self, handshake: &Handshake) -> Result<Verified, Rejected> {
-        let mut verified = verify(&self.set, handshake)
-            .map_err(|rejected| rejected.searched(self.set.searched()))?;
-        if let Some(source) = self.set.source(&verified.anchor.certificate) {
-            verified.anchor.source = source;
-        }
-        Ok(verified)
+        verify(&self.set, handshake).map_err(|rejected| rejected.searched(self.set.searched()))
     }
 
     /// The verdict, if there is one yet.

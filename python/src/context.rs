@@ -9,7 +9,6 @@ use std::sync::Arc;
 use pki_types::{CertificateDer, UnixTime};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use trustbridge::Source;
 
 use crate::connection::{Connection, Handshake, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT};
 use crate::environment;
@@ -136,7 +135,7 @@ impl PyTrust {
         searched: Vec<String>,
         sources: Vec<String>,
     ) {
-        let sources = sources.into_iter().map(|source| Some(Source::System(source.into())));
+        let sources = sources.into_iter().map(|source| Some(Arc::from(source)));
         let roots = batches.iter().zip(sources.chain(std::iter::repeat(None))).flat_map(
             |(batch, source)| batch.roots.iter().map(move |root| (root.clone(), source.clone())),
         );

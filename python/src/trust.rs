@@ -1,6 +1,6 @@
 //! What one context trusts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use pki_types::{CertificateDer, UnixTime};
 use trustbridge::files::Stamp;
 use trustbridge::{
-    BuildError, Purpose, Revocation, RevocationCheck, Source, UnknownRevocation, Verifier,
-    VerifierBuilder,
+    BuildError, Purpose, Revocation, RevocationCheck, UnknownRevocation, Verifier, VerifierBuilder,
 };
 
 use crate::environment::Environment;
@@ -71,7 +70,7 @@ pub(crate) struct Set {
 struct Replacement {
     roots: Unique<Root>,
     /// Where each of them came from.
-    sources: HashMap<Arc<CertificateDer<'static>>, Source>,
+    sources: HashMap<Arc<CertificateDer<'static>>, Arc<str>>,
     /// For reports: every place, and what was found there.
     searched: Vec<String>,
 }
@@ -163,14 +162,6 @@ impl Set {
         replacement.map_or(&[], |replacement| &replacement.searched)
     }
 
-    /// Where a trust anchor came from, if not from the system and not from what was loaded.
-    pub(crate) fn source(&self, anchor: &CertificateDer<'static>) -> Option<Source> {
-        let replacement = self.replacement.as_ref().filter(|_| self.system)?;
-        let source = replacement.sources.get(anchor)?;
-        let loaded = self.roots.iter().any(|root| *root.certificate == *anchor);
-        (!loaded).then(|| source.clone())
-    }
-
     /// The certificates added, then those of the system that can be trust anchors of a server at
     /// `time`.
     pub(crate) fn usable_anchors(&self, time: UnixTime) -> Vec<CertificateDer<'static>> {
@@ -189,20 +180,29 @@ impl Set {
         found.to_vec()
     }
 
+    /// The builder with the trust anchors beside the system's, each by the place it came from. What
+    /// was loaded as well has no other.
+    fn with_anchors(&self) -> VerifierBuilder {
+        let replacement = self.replacement.as_ref().filter(|_| self.system);
+        let loaded: HashSet<_> = self.roots.iter().map(|root| &root.certificate).collect();
+        self.anchors().iter().fold(self.builder.clone(), |builder, root| {
+            let place = replacement.and_then(|it| it.sources.get(&root.certificate));
+            let known = [(Arc::clone(&root.certificate), root.trust.clone())];
+            match place.filter(|_| !loaded.contains(&root.certificate)) {
+                Some(place) => builder.extra_roots_from(Arc::clone(place), known),
+                None => builder.extra_roots_with_trust(known),
+            }
+        })
+    }
+
     fn build(&self, variant: Variant) -> Result<Verifier, BuildError> {
         let checks = variant.check != RevocationCheck::Off;
         let revocation = match checks {
             true => Revocation::default().check(variant.check).unknown(UnknownRevocation::Reject),
             false => Revocation::default(),
         };
-        self.builder
-            .clone()
+        self.with_anchors()
             .system_roots(self.asks_system())
-            .extra_roots_with_trust(
-                self.anchors()
-                    .iter()
-                    .map(|root| (Arc::clone(&root.certificate), root.trust.clone())),
-            )
             .revocation(revocation)
             .crls(self.crls.iter().filter(|_| checks).map(|crl| crl.0.clone()))
             .strict(variant.strict)
@@ -360,7 +360,7 @@ impl Trust {
     /// searched. `searched` says for reports what was found where.
     pub(crate) fn replace_system(
         &self,
-        roots: impl IntoIterator<Item = (Root, Option<Source>)>,
+        roots: impl IntoIterator<Item = (Root, Option<Arc<str>>)>,
         searched: Vec<String>,
     ) {
         let replacement = (!searched.is_empty()).then(|| {

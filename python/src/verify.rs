@@ -15,8 +15,8 @@ use crate::verdict::{Rejected, Verdict};
 /// Raises ValueError if an argument cannot be used.
 #[pyfunction]
 #[pyo3(signature = (
-    chain_der, name, *, purpose, time, extra_roots, fallback_roots, system_trust,
-    distribution_distrust, distribution_revocation, intermediates, pinned, crls, revocation,
+    chain_der, name, *, purpose, time, extra_roots, named_roots, fallback_roots,
+    system_trust, distribution_distrust, distribution_revocation, intermediates, pinned, crls, revocation,
     unknown_revocation, ocsp_response, strict, common_name, danger_allow_weak_keys,
     searched
 ))]
@@ -28,6 +28,7 @@ pub(crate) fn verify(
     purpose: &str,
     time: Option<f64>,
     extra_roots: Vec<Vec<u8>>,
+    named_roots: Vec<(String, Vec<Vec<u8>>)>,
     fallback_roots: Vec<Vec<u8>>,
     system_trust: bool,
     distribution_distrust: bool,
@@ -65,6 +66,9 @@ pub(crate) fn verify(
         .strict(strict)
         .danger_match_common_name(common_name)
         .danger_allow_weak_keys(danger_allow_weak_keys);
+    for (name, roots) in named_roots {
+        builder = builder.extra_roots_from(name, certs(roots).map(|root| (root, None)));
+    }
     for pin in certs(pinned) {
         builder = builder.pinned_leaf(pin);
     }

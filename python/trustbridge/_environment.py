@@ -20,31 +20,29 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def apply(trust: _native.Trust) -> list[str]:
-    """Reads the variables, now. Returns each place that one names, and what was found there."""
+def apply(trust: _native.Trust) -> None:
+    """Reads the variables, now."""
     if not _select.reads_variables:
-        return []
+        return
     named = _read()
     trust.replace_system(
         [place.batch for place in named if place.batch],
         list(map(str, named)),
         [place.source for place in named if place.batch],
     )
-    return list(map(str, named))
+
+
+def named_roots() -> tuple[list[tuple[str, list[bytes]]], list[str]]:
+    """The trust anchors of a server in each place that a variable names, in DER, by the place's
+    name; and for reports what was found in each."""
+    named = _read() if _select.reads_variables else []
+    return [(place.source, _certificates_of(place)) for place in named], list(map(str, named))
 
 
 def read_store() -> _native.Store | NamedStore:
     """What is in the system's store, or in what the variables put in its place."""
     named = _read() if _select.reads_variables else []
     return NamedStore(named) if named else _native.read_store()
-
-
-def source_of(verified: _native.Verified) -> str:
-    """Where the trust anchor came from: one that a variable names has no other source."""
-    for place in _read() if _select.reads_variables else ():
-        if verified.anchor in _certificates_of(place):
-            return place.source
-    return verified.source
 
 
 class _Place:

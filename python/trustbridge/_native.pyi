@@ -200,6 +200,7 @@ def verify(
     purpose: str,
     time: float | None,
     extra_roots: list[bytes],
+    named_roots: list[tuple[str, list[bytes]]],
     fallback_roots: list[bytes],
     system_trust: bool,
     distribution_distrust: bool,

@@ -89,20 +89,15 @@ def verify(
             danger_allow_weak_keys=danger_allow_weak_keys,
         )
     time = _seconds(time)
-    extra_roots = list(extra_roots)
-    searched: list[str] = []
-    if system_trust:
-        named = _native.Trust()
-        searched = _environment.apply(named)
-        if searched:
-            system_trust = False
-            extra_roots += named.anchors()
+    named_roots, searched = _environment.named_roots() if system_trust else ([], [])
+    system_trust = system_trust and not searched
     verdict = _native.verify(
         list(chain_der),
         name,
         purpose=purpose,
         time=time,
-        extra_roots=extra_roots,
+        extra_roots=list(extra_roots),
+        named_roots=named_roots,
         fallback_roots=list(fallback_roots),
         system_trust=system_trust,
         distribution_distrust=distribution_distrust,

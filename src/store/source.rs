@@ -18,6 +18,8 @@ pub enum Source {
     System(Arc<str>),
     /// [`extra_roots`](crate::VerifierBuilder::extra_roots).
     ExtraRoots,
+    /// [`extra_roots_from`](crate::VerifierBuilder::extra_roots_from), by the name given there.
+    Named(Arc<str>),
     /// [`fallback_roots`](crate::VerifierBuilder::fallback_roots).
     FallbackRoots,
     /// [`pinned_leaf`](crate::VerifierBuilder::pinned_leaf).
@@ -50,6 +52,7 @@ impl fmt::Display for Source {
                 f.write_str(&crate::text::escape(&path.to_string_lossy()))
             }
             Self::System(name) => f.write_str(name),
+            Self::Named(name) => f.write_str(&crate::text::escape(name)),
             Self::ExtraRoots => f.write_str("the extra roots"),
             Self::FallbackRoots => f.write_str("the fallback roots"),
             Self::PinnedLeaf => f.write_str("the pinned certificates"),

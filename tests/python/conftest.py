@@ -46,6 +46,7 @@ pytest.register_assert_rewrite("parity")
 from parity import leaves, make_world  # noqa: E402, F401
 from servers import Server, server_context  # noqa: E402
 from trust import accepted  # noqa: E402
+from trustbridge import _select  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -91,6 +92,13 @@ def system_ca() -> Authority:
 def system_file() -> str:
     """The file of the tests' system store."""
     return SYSTEM_FILE
+
+
+@pytest.fixture(scope="session")
+def system_source(system_file) -> str:
+    """What verdicts and lists call it: by the variable too, where the system has a store that is
+    no file."""
+    return f"SSL_CERT_FILE {system_file}" if _select.SYSTEM_DECIDES else system_file
 
 
 @pytest.fixture(scope="session")

@@ -141,8 +141,8 @@ def test_real_certifi_is_recognised_unread(both, monkeypatch):
     def refuse(path):
         raise AssertionError(path)
 
-    monkeypatch.setattr(_native, "read_file", refuse)
     context = make()
+    monkeypatch.setattr(_native, "read_file", refuse)
     context.load_verify_locations(certifi.where())
     assert len(context.get_ca_certs()) == 1
 

@@ -26,7 +26,7 @@ def no_port():
 # check
 
 
-def test_trusted(trusted_server, system_file):
+def test_trusted(trusted_server, system_source):
     done = call("check", f"localhost:{trusted_server.port}")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
@@ -41,7 +41,7 @@ def test_trusted(trusted_server, system_file):
         "     issued by CN=trustbridge tests: system root",
         "     valid 2000-01-01 00:00:00 UTC to 2999-01-01 00:00:00 UTC",
         "anchor: CN=trustbridge tests: system root",
-        f"source: {system_file}",
+        f"source: {system_source}",
     ]
 
 
@@ -74,10 +74,10 @@ def test_cafile(untrusted_server, trusted_server, other_file):
     assert call("check", good, "--cafile", other_file, "--only").returncode == 1
 
 
-def test_json(trusted_server, untrusted_server, no_port, localhost, system_file):
+def test_json(trusted_server, untrusted_server, no_port, localhost, system_source):
     done = call("check", "--json", f"localhost:{trusted_server.port}")
     found = json.loads(done.stdout)
-    assert (done.returncode, found["trusted"], found["source"]) == (0, True, system_file)
+    assert (done.returncode, found["trusted"], found["source"]) == (0, True, system_source)
     assert (found["host"], found["port"]) == ("localhost", trusted_server.port)
     assert found["tls"] == "TLSv1.3"
     ders = [ssl.PEM_cert_to_DER_cert(one["pem"]) for one in found["chain"]]

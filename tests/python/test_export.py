@@ -12,11 +12,11 @@ from servers import StdContext
 from test_inject import run
 
 
-def test_export(system_ca, system_file, tmp_path):
+def test_export(system_ca, system_source, tmp_path):
     text = trustbridge.export_pem()
     assert text.isascii()
     assert "# CN=trustbridge tests: system root\n" in text
-    assert f"# from {system_file}\n" in text
+    assert f"# from {system_source}\n" in text
     path = tmp_path / "anchors.pem"
     path.write_text("something before")
     assert trustbridge.export_pem(path) == path.read_text() == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import ssl
 from unittest import mock
 
@@ -10,7 +11,7 @@ import modes
 import pytest
 import trustbridge
 from cryptography import x509
-from pki import DER, Authority
+from pki import DER, UTC, Authority
 from servers import Server, exchange_socket, server_context
 from trustbridge import _native
 
@@ -137,6 +138,19 @@ def test_anchor_has_the_source_it_was_given():
     verified = trust.connection().verify([leaf.der], "localhost", 0, False)
     assert isinstance(verified, _native.Verified)
     assert verified.source == "the extra roots"
+
+
+def test_a_rejection_names_the_place_of_a_variable(other_ca):
+    """And does not say that somebody gave roots to the verifier."""
+    past = datetime.datetime(2001, 1, 1, tzinfo=UTC)
+    expired = Authority("an old root", not_after=past)
+    trust = _native.Trust()
+    batches = [_native.read_der(ca.der) for ca in (expired, other_ca)]
+    trust.replace_system(batches, ["SSL_CERT_FILE a", "SSL_CERT_DIR b"], ["SSL_CERT_FILE a"])
+    report = trust.connection().verify([expired.leaf("a").der], "a", 0, False).report
+    assert "- SSL_CERT_FILE a: 0 usable trust anchors, 1 rejected" in report
+    assert "in SSL_CERT_FILE a: expired on 2001-01-01" in report
+    assert "- the extra roots: 1 usable" in report, "the second has no name"
 
 
 def test_connection_keeps_its_trust_and_its_verdict(other_ca):

@@ -178,6 +178,7 @@ def told(module, chain, name, **settings) -> tuple:
         "purpose": "server",
         "time": TIME,
         "extra_roots": [],
+        "named_roots": [],
         "fallback_roots": [],
         "system_trust": False,
         "distribution_distrust": True,
@@ -406,7 +407,8 @@ def test_the_trust_of_a_connection(monkeypatch, other_ca, system_ca):
 
     def evaluate(it):
         asked.append(it)
-        return question.Accepted(it.chain, "the extra roots")
+        sources = {root.der: root.source for root in it.roots}
+        return question.Accepted(it.chain, sources.get(it.chain[-1], "a store"))
 
     seeing = SimpleNamespace(check_settings=lambda **settings: None, evaluate=evaluate)
     monkeypatch.setattr(ask, "engine", lambda: seeing)
@@ -422,8 +424,11 @@ def test_the_trust_of_a_connection(monkeypatch, other_ca, system_ca):
     first, second = asked
     assert (first.system_trust, second.system_trust) == (True, False)
     assert [root.der for root in first.roots] == []
-    assert [root.der for root in second.roots] == [other_ca.der, system_ca.der]
-    assert (before.verified.source, after.verified.source) == ("the extra roots", "VARIABLE x")
+    assert [(root.der, root.source) for root in second.roots] == [
+        (other_ca.der, "the extra roots"),
+        (system_ca.der, "VARIABLE x"),
+    ]
+    assert (before.verified.source, after.verified.source) == ("a store", "VARIABLE x")
     trust.system = False
     trust.connection().verify(chain, "not a name", 0xC, False)
     assert [root.der for root in asked[-1].roots] == [other_ca.der]

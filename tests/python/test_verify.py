@@ -12,20 +12,29 @@ from pki import DER, UTC, Authority, self_signed
 NOON = datetime.datetime(2024, 6, 1, 12, tzinfo=UTC)
 
 
-def test_trusted(localhost, system_ca, system_file):
+def test_trusted(localhost, system_ca, system_source):
     verified = trustbridge.verify(localhost.chain_der, "localhost")
     assert isinstance(verified, trustbridge.Verified)
     assert verified.chain == [*localhost.chain_der, system_ca.der]
     assert verified.anchor == system_ca.der
-    assert verified.source == system_file
+    assert verified.source == system_source
     assert verified.revocation == "off"
     lines = str(verified).splitlines()
     assert lines[0] == "  0: CN=a server of the tests"
     assert lines[1] == "     issued by CN=trustbridge tests: issuing CA"
     assert lines[2] == "     valid 2000-01-01 00:00:00 UTC to 2999-01-01 00:00:00 UTC"
-    assert lines[-2:] == ["anchor: CN=trustbridge tests: system root", f"source: {system_file}"]
+    assert lines[-2:] == ["anchor: CN=trustbridge tests: system root", f"source: {system_source}"]
     with pytest.raises(AttributeError):
         verified.source = "elsewhere"
+
+
+def test_a_rejection_names_the_store(untrusted, other_ca, system_source):
+    with pytest.raises(trustbridge.VerificationError) as caught:
+        trustbridge.verify(untrusted.chain_der, "localhost")
+    assert f"  - {system_source}: 1 usable trust anchor" in caught.value.report
+    assert "the extra roots" not in caught.value.report
+    both = trustbridge.verify(untrusted.chain_der, "localhost", extra_roots=[other_ca.der])
+    assert both.source == "the extra roots"
 
 
 def test_refused(untrusted):

@@ -66,10 +66,9 @@ def check(parsed: argparse.Namespace) -> int:
         print(f"no connection to {shown}: {words(error)}", file=sys.stderr)
         return NO_CONNECTION
     assert verified is not None
-    from .. import _environment
     from .._times import moment
 
-    source, until = _environment.source_of(verified), verified.revocation_until
+    source, until = verified.source, verified.revocation_until
     if parsed.json:
         answer.update(
             trusted=True,

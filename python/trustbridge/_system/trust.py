@@ -58,24 +58,22 @@ class _Set:
         self.directories = directories
         self.replacement = replacement if system else None
         self.asks_system = system and replacement is None
-        self.loaded = frozenset(der for der, _ in roots)
         others: Any = () if system else certifi
+        # Of what was loaded as well, the first is named.
+        sources = dict.fromkeys((der for der, _ in roots), _EXTRA_ROOTS)
         if self.replacement is not None:
             others = self.replacement.roots
+            sources = {**self.replacement.sources, **sources}
         found = dict.fromkeys((*roots, *others))
-        self.roots = spread(Root(der, _EXTRA_ROOTS, trust) for der, trust in found)
+        self.roots = spread(
+            Root(der, sources.get(der, _EXTRA_ROOTS), trust) for der, trust in found
+        )
         self.crls = crls
         #: What the engine keeps for the next connection: with CRLs and without.
         self.prepared: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
     def searched(self) -> list[str]:
         return [] if self.replacement is None else self.replacement.searched
-
-    def source(self, anchor: bytes) -> str | None:
-        """Where a trust anchor came from, if not from the system and not from what was loaded."""
-        if self.replacement is None or anchor in self.loaded:
-            return None
-        return self.replacement.sources.get(anchor)
 
 
 def spread(roots: Any) -> list[Root]:
@@ -285,8 +283,6 @@ class Connection:
         except Exception as error:  # the system's functions are missing, or memory is
             verdict = Failure(f"certificate could not be checked: {type(error).__name__}: {error}")
         if isinstance(verdict, Verified):
-            source = self._set.source(verdict.anchor)
-            verdict.source = verdict.source if source is None else source
             self.verified, self.failure = verdict, None
         else:
             with_searched(verdict, self._set.searched())

@@ -34,6 +34,7 @@ def verify(
     purpose: str,
     time: float | None,
     extra_roots: list[bytes],
+    named_roots: list[tuple[str, list[bytes]]],
     fallback_roots: list[bytes],
     system_trust: bool,
     distribution_distrust: bool,
@@ -72,6 +73,8 @@ def verify(
     if danger_allow_weak_keys:
         raise BadSetting("danger_allow_weak_keys: the system's verifier cannot accept weak keys")
     _check_certificates("extra_roots", _bytes("extra_roots", extra_roots))
+    for place, roots in named_roots:
+        _check_certificates(place, _bytes("named_roots", roots))
     _check_certificates("fallback_roots", _bytes("fallback_roots", fallback_roots))
     _check_certificates("pinned_leaf", _bytes("pinned", pinned))
     _check_certificates("intermediates", _bytes("intermediates", intermediates))
@@ -81,8 +84,8 @@ def verify(
     settings: dict[str, Any] = {
         "purpose": purpose,
         "system_trust": system_trust,
-        "roots": _roots(extra_roots, "the extra roots"),
-        "fallback": _roots(fallback_roots, "the fallback roots"),
+        "roots": _roots([("the extra roots", extra_roots), *named_roots]),
+        "fallback": _roots([("the fallback roots", fallback_roots)]),
         "intermediates": intermediates,
         "pinned": pinned,
         "crls": crls,
@@ -113,8 +116,13 @@ def _check_certificates(setting: str, certificates: list[bytes]) -> None:
             raise BadSetting(text) from None
 
 
-def _roots(certificates: list[bytes], source: str) -> list[Root]:
-    return [Root(der, source) for der in dict.fromkeys(certificates)]
+def _roots(places: list[tuple[str, list[bytes]]]) -> list[Root]:
+    """Of several places with the same certificate the first is named."""
+    found: dict[bytes, str] = {}
+    for source, certificates in places:
+        for der in certificates:
+            found.setdefault(der, source)
+    return [Root(der, source) for der, source in found.items()]
 
 
 def _seconds(time: float) -> float:
