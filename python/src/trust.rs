@@ -75,6 +75,19 @@ struct Replacement {
     searched: Vec<String>,
 }
 
+impl Replacement {
+    fn are_alike(one: Option<&Self>, other: Option<&Self>) -> bool {
+        match (one, other) {
+            (Some(one), Some(other)) => {
+                one.searched == other.searched
+                    && *one.roots == *other.roots
+                    && one.sources == other.sources
+            }
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
 /// What a connection can ask for beyond what the context trusts.
 #[derive(Clone, Copy)]
 pub(crate) struct Variant {
@@ -125,8 +138,7 @@ impl Set {
 
     /// Whether both trust the same. Lists are compared by being one: those of a file are.
     fn is_like(&self, other: &Self) -> bool {
-        self.replacement.is_none()
-            && other.replacement.is_none()
+        Replacement::are_alike(self.replacement.as_deref(), other.replacement.as_deref())
             && self.system == other.system
             && self.heeds_distrust == other.heeds_distrust
             && self.weak_keys == other.weak_keys
