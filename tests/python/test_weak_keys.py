@@ -101,6 +101,8 @@ def test_where_it_cannot_be_set(monkeypatch):
         trustbridge.SSLContext(ssl.PROTOCOL_TLS_SERVER, danger_allow_weak_keys=True)
     server = trustbridge.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.danger_allow_weak_keys = False
+    monkeypatch.setattr(_select, "SYSTEM_DECIDES", False)
+    monkeypatch.setattr(_context_base, "SYSTEM_DECIDES", False)
     with pytest.raises(ValueError, match=r"^danger_allow_weak_keys: OpenSSL mode"):
         _openssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT, danger_allow_weak_keys=True)
     monkeypatch.setattr(_select, "SYSTEM_DECIDES", True)

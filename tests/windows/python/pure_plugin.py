@@ -15,7 +15,6 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        key = f"{item.path.name}::{item.name.partition('[')[0]}"
-        reason = differences.WITHOUT_NATIVE.get(key)
+        reason = differences.reason_without_native(item.path.name, item.name)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
