@@ -13,6 +13,7 @@ _CRL = "Wine 8 finds what a CRL revokes, but takes none it has not fetched for a
 _FETCHED = "Windows fetches a missing intermediate itself: docs/platforms.md"
 _COMMON_NAME = "Windows' verifier has no switch for common names"
 _PROFILE = "Windows' verifier has one profile, strict or not"
+_OPENSSL = "it runs OpenSSL's own program, which the interpreter does not bring"
 _WEAK_KEYS = "Windows' verifier has no switch for weak keys"
 _PLACE = "what a variable names is read in Python: it is called by the variable and its path"
 
@@ -23,9 +24,12 @@ WINE: dict[str, str] = {
     "test_context.py::test_crl_flags": _CRL,
     "test_handshake.py::test_name_is_checked_as_the_connection_asks": _ADDRESS,
     "test_native.py::test_crls_from_memory": _CRL,
+    "test_parity_attributes.py::test_attribute[revocation-trusted]": _CRL,
+    "test_parity_handshake.py::test_handshake[names-trusted]": _ADDRESS,
     "test_settings.py::test_partial_chains_are_always_allowed": (
         "Wine 8 lacks the flag with which a CA that did not sign itself is an anchor"
     ),
+    "test_staple.py::test_a_server_has_nothing_to_staple": _CRL,
     "test_verified.py::test_requested_revocation": _CRL,
     "test_verify.py::test_arguments_that_allow": _ADDRESS,
     "test_verify.py::test_revocation": _CRL,
@@ -47,8 +51,23 @@ WINDOWS: dict[str, str] = {
         "there is no relative path from one drive to another"
     ),
     "test_handshake.py::test_common_name_only_if_asked_for": _COMMON_NAME,
+    "test_parity_attributes.py::test_attribute[assignments": _COMMON_NAME,
+    "test_selftest.py::test_a_mode_that_was_asked_for_needs_the_native_module": (
+        "Windows' verifier is asked without the native module too"
+    ),
+    "test_selftest.py::test_neither_mode_still_verifies": "OpenSSL mode is for Unix",
+    "test_selftest.py::test_words_without_openssl": (
+        "its program takes OpenSSL's functions from the interpreter itself"
+    ),
     "test_settings.py::test_common_name_acts": _COMMON_NAME,
     "test_settings.py::test_strict_acts": _PROFILE,
+    "test_staple.py::test_a_certificate_that_needs_a_response": _OPENSSL,
+    "test_staple.py::test_a_context_changes_its_mind": _OPENSSL,
+    "test_staple.py::test_nobody_asks_without_a_reason": _OPENSSL,
+    "test_staple.py::test_objects_are_refused_alike": _OPENSSL,
+    "test_staple.py::test_other_faults_come_first": _OPENSSL,
+    "test_staple.py::test_responses": _OPENSSL,
+    "test_staple.py::test_verify_takes_a_response": _OPENSSL,
     "test_verified.py::test_a_session_is_resumed_under_its_own_settings[common names": _COMMON_NAME,
     "test_weak_keys.py::test_a_session_is_not_resumed_once_it_is_off": _WEAK_KEYS,
     "test_weak_keys.py::test_a_weak_key_is_accepted_where_that_is_set": _WEAK_KEYS,

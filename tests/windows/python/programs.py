@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+from typing import IO
 
 from interpreter import HERE, ROOT, WORK
 
@@ -24,6 +25,8 @@ LIMIT = 1800
 #: In the environment of a program and of all that it starts.
 _MARK = "TRUSTBRIDGE_TEST_PROGRAM"
 _count = itertools.count()
+#: Seconds for what is still in the pipe of a program that has ended.
+_DRAIN = 5
 
 
 def environment(first: Path | None = None) -> dict[str, str]:
@@ -62,14 +65,22 @@ def wine(*command: object, log: Path, timeout: int = LIMIT, first: Path | None =
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert program.stdout is not None
-    timer = threading.Timer(timeout, _end, (mark, Path(str(command[0])).name))
-    timer.start()
+    reader = threading.Thread(target=_copy, args=(program.stdout, log), daemon=True)
+    reader.start()
+    try:
+        status = program.wait(timeout)
+    except subprocess.TimeoutExpired:
+        _end(mark, Path(str(command[0])).name)
+        status = program.wait()
+    # Wine's server keeps the pipe open if this program was the one that started it.
+    reader.join(_DRAIN)
+    return status
+
+
+def _copy(pipe: IO[bytes], log: Path) -> None:
     with log.open("wb", buffering=0) as file:
-        while data := program.stdout.read1():
+        while data := os.read(pipe.fileno(), 1 << 16):
             file.write(data)
-    timer.cancel()
-    return program.wait()
 
 
 def _end(mark: str, name: str) -> None:
