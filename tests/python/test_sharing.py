@@ -28,6 +28,21 @@ def test_contexts_with_the_same_trust_share_it(monkeypatch, other_file):
     assert not connection(third).same_trust(connection(make()))
 
 
+def test_what_replaces_the_system_is_shared(system_ca, other_ca):
+    """As the variables do on systems whose own verifier knows none."""
+
+    def connected(ca=system_ca, searched="FILE a (1)", source="FILE a"):
+        trust = _native.Trust()
+        trust.replace_system([_native.read_der(ca.der)], [searched], [source])
+        return trust.connection()
+
+    first = connected()
+    assert first.same_trust(connected())
+    assert not first.same_trust(_native.Trust().connection())
+    for other in ({"ca": other_ca}, {"searched": "FILE a (2)"}, {"source": "FILE b"}):
+        assert not first.same_trust(connected(**other)), other
+
+
 def test_nothing_grows_with_the_number_of_loads():
     context = make()
     for _ in range(3):

@@ -14,6 +14,7 @@ _FETCHED = "Windows fetches a missing intermediate itself: docs/platforms.md"
 _COMMON_NAME = "Windows' verifier has no switch for common names"
 _PROFILE = "Windows' verifier has one profile, strict or not"
 _OPENSSL = "it runs OpenSSL's own program, which the interpreter does not bring"
+_OWN_TRUST = "each context has its own; only what engines keep would be saved"
 _WEAK_KEYS = "Windows' verifier has no switch for weak keys"
 _PLACE = "what a variable names is read in Python: it is called by the variable and its path"
 
@@ -78,7 +79,8 @@ WINDOWS: dict[str, str] = {
 
 #: What is otherwise where there is no native module.
 WITHOUT_NATIVE: dict[str, str] = {
-    "test_sharing.py::test_contexts_with_the_same_trust_share_it": "each context has its own",
+    "test_sharing.py::test_contexts_with_the_same_trust_share_it": _OWN_TRUST,
+    "test_sharing.py::test_what_replaces_the_system_is_shared": _OWN_TRUST,
     "test_verify.py::test_clients_that_are_servers": "for the native module alone",
 }
 
