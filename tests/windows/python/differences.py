@@ -53,6 +53,7 @@ WINDOWS: dict[str, str] = {
     ),
     "test_handshake.py::test_common_name_only_if_asked_for": _COMMON_NAME,
     "test_parity_attributes.py::test_attribute[assignments": _COMMON_NAME,
+    "test_respect_cafile.py::test_what_is_loaded_need_not_be_usable": _OPENSSL,
     "test_selftest.py::test_a_mode_that_was_asked_for_needs_the_native_module": (
         "Windows' verifier is asked without the native module too"
     ),
