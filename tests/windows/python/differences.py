@@ -1,8 +1,8 @@
 """Tests of tests/python that end otherwise under Wine, and why. An unexpected success fails.
 
 A key is a file and the name of a test in it, which stands for all its parameters; or its name with
-the beginning of some parameters, which stands for those. `WINE` is what
-Wine 8 does otherwise than Windows; `WINDOWS` what is otherwise on Windows than on Unix.
+the beginning of some parameters, which stands for those. `WINE` is what Wine 8 does otherwise than
+Windows; `WINDOWS` what is otherwise on Windows than on Unix.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ _CRL = "Wine 8 finds what a CRL revokes, but takes none it has not fetched for a
 _FETCHED = "Windows fetches a missing intermediate itself: docs/platforms.md"
 _COMMON_NAME = "Windows' verifier has no switch for common names"
 _PROFILE = "Windows' verifier has one profile, strict or not"
-_OPENSSL = "it runs OpenSSL's own program, which the interpreter does not bring"
+_OPENSSL = "OpenSSL's own program"
+_MYPY = "mypy: what it finds is the same on every system"
 _OWN_TRUST = "each context has its own; only what engines keep would be saved"
 _WEAK_KEYS = "Windows' verifier has no switch for weak keys"
 _PLACE = "what a variable names is read in Python: it is called by the variable and its path"
@@ -53,7 +54,6 @@ WINDOWS: dict[str, str] = {
     ),
     "test_handshake.py::test_common_name_only_if_asked_for": _COMMON_NAME,
     "test_parity_attributes.py::test_attribute[assignments": _COMMON_NAME,
-    "test_respect_cafile.py::test_what_is_loaded_need_not_be_usable": _OPENSSL,
     "test_selftest.py::test_a_mode_that_was_asked_for_needs_the_native_module": (
         "Windows' verifier is asked without the native module too"
     ),
@@ -63,6 +63,21 @@ WINDOWS: dict[str, str] = {
     ),
     "test_settings.py::test_common_name_acts": _COMMON_NAME,
     "test_settings.py::test_strict_acts": _PROFILE,
+    "test_verified.py::test_a_session_is_resumed_under_its_own_settings[common names": _COMMON_NAME,
+    "test_weak_keys.py::test_a_session_is_not_resumed_once_it_is_off": _WEAK_KEYS,
+    "test_weak_keys.py::test_a_weak_key_is_accepted_where_that_is_set": _WEAK_KEYS,
+    "test_weak_keys.py::test_an_expired_certificate_stays_expired": _WEAK_KEYS,
+    "test_weak_keys.py::test_the_argument": _WEAK_KEYS,
+    "test_weak_keys.py::test_verify": _WEAK_KEYS,
+}
+
+#: What the tests run and the interpreters here do not bring.
+MISSING: dict[str, str] = {
+    "test_docs.py::test_examples_are_typed": _MYPY,
+    "test_docs.py::test_mistakes_are_found": _MYPY,
+    "test_docs.py::test_stubs_equal_the_binary": _MYPY,
+    "test_docs.py::test_users_code_is_typed": _MYPY,
+    "test_respect_cafile.py::test_what_is_loaded_need_not_be_usable": _OPENSSL,
     "test_staple.py::test_a_certificate_that_needs_a_response": _OPENSSL,
     "test_staple.py::test_a_context_changes_its_mind": _OPENSSL,
     "test_staple.py::test_nobody_asks_without_a_reason": _OPENSSL,
@@ -70,12 +85,6 @@ WINDOWS: dict[str, str] = {
     "test_staple.py::test_other_faults_come_first": _OPENSSL,
     "test_staple.py::test_responses": _OPENSSL,
     "test_staple.py::test_verify_takes_a_response": _OPENSSL,
-    "test_verified.py::test_a_session_is_resumed_under_its_own_settings[common names": _COMMON_NAME,
-    "test_weak_keys.py::test_a_session_is_not_resumed_once_it_is_off": _WEAK_KEYS,
-    "test_weak_keys.py::test_a_weak_key_is_accepted_where_that_is_set": _WEAK_KEYS,
-    "test_weak_keys.py::test_an_expired_certificate_stays_expired": _WEAK_KEYS,
-    "test_weak_keys.py::test_the_argument": _WEAK_KEYS,
-    "test_weak_keys.py::test_verify": _WEAK_KEYS,
 }
 
 #: What is otherwise where there is no native module.
@@ -87,7 +96,7 @@ WITHOUT_NATIVE: dict[str, str] = {
 
 
 def reason(file: str, name: str) -> str | None:
-    return _find(WINE | WINDOWS, file, name)
+    return _find(WINE | WINDOWS | MISSING, file, name)
 
 
 def reason_without_native(file: str, name: str) -> str | None:
