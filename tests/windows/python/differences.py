@@ -25,6 +25,7 @@ WINE: dict[str, str] = {
     "test_cli.py::test_address": _ADDRESS,
     "test_context.py::test_crl_flags": _CRL,
     "test_handshake.py::test_name_is_checked_as_the_connection_asks": _ADDRESS,
+    "test_loading.py::test_newer_crl_takes_effect": _CRL,
     "test_native.py::test_crls_from_memory": _CRL,
     "test_parity_attributes.py::test_attribute[revocation-trusted]": _CRL,
     "test_parity_handshake.py::test_handshake[names-trusted]": _ADDRESS,
