@@ -108,7 +108,7 @@ class Guard:
 
     def do_handshake(self) -> None:
         if self._verification.failure is not None:
-            raise refused(self._verification.failure, self._raw.server_hostname)
+            raise self._refused(self._verification.failure)
         self._raw.do_handshake()
         if not self._accepted:
             self._settle()
@@ -203,7 +203,7 @@ class Guard:
         """Gives the verdict now if the handshake is complete: an interrupt may have come
         between the two."""
         if self._verification.failure is not None:
-            raise refused(self._verification.failure, self._raw.server_hostname)
+            raise self._refused(self._verification.failure)
         if not self._accepted and self._raw.version() is not None:
             self._settle()
 
@@ -263,7 +263,10 @@ class Guard:
                 _socket.socket.shutdown(sock, _socket.SHUT_RDWR)
             except (OSError, TypeError):
                 pass  # gone already, or not a socket
-        raise refused(failure, self._raw.server_hostname)
+        raise self._refused(failure)
+
+    def _refused(self, failure: _native.Failure) -> ssl.SSLCertVerificationError:
+        return refused(failure, self._raw.server_hostname)
 
 
 class _Certificate:
