@@ -5,6 +5,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pki_types::{CertificateDer, ServerName, UnixTime};
 use trustbridge::{Crl, Peer, Revocation, RevocationCheck, Verifier, VerifierBuilder, files};
 use trustbridge_bench::{anonymous_kib, print, print_values};
@@ -239,19 +241,8 @@ fn threads(root: &Node, chain: &[CertificateDer<'_>]) {
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in der.chunks(48) {
-        for group in line.chunks(3) {
-            let bits = group.iter().fold(0_u32, |bits, &byte| (bits << 8) | u32::from(byte));
-            let bits = bits << (8 * (3 - group.len()));
-            for place in 0..4 {
-                let value = (bits >> (18 - 6 * place)) & 63;
-                let padding = place > group.len();
-                text.push(if padding { '=' } else { char::from(ALPHABET[value as usize]) });
-            }
-        }
-        text.push('\n');
-    }
-    text + "-----END " + label + "-----\n"
+    let base64 = STANDARD.encode(der);
+    let lines = base64.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let body: Vec<_> = lines.collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", body.join("\n"))
 }
