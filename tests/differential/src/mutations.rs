@@ -22,6 +22,7 @@ pub const ALL: &[(&str, Mutation)] = &[
     ("self-issued", self_issued),
     ("self-issued", self_issued),
     ("self-issued and constrained", self_issued_and_constrained),
+    ("self-issued and limited", self_issued_and_limited),
     ("key usage", key_usage),
     ("key usage", key_usage),
     ("extended key usage", extended_key_usage),
@@ -261,16 +262,31 @@ fn self_issued(world: &mut World<'_>) {
 
 /// A CA constrains names to those of the end entity; its own is not among them.
 fn self_issued_and_constrained(world: &mut World<'_>) {
-    self_issued(world);
-    let place = (1..world.chain.len()).find(|&place| {
-        let (cert, below) = (&world.chain[place], &world.chain[place - 1]);
-        cert.subject == below.subject
-    });
-    let Some(place) = place else { return };
+    let Some(place) = place_of_self_issued(world) else { return };
     let base = der::sequence(&[der::context(4, &world.chain[0].subject.der())]);
     let subtrees = world.random.below(2) as u8;
     let value = der::sequence(&[der::context(subtrees, &base)]);
-    world.chain[place].set(oid::NAME_CONSTRAINTS, true, value);
+    world.chain[place + 1].set(oid::NAME_CONSTRAINTS, true, value);
+}
+
+/// A CA allows as many intermediates as are below it, or one less.
+fn self_issued_and_limited(world: &mut World<'_>) {
+    let Some(place) = place_of_self_issued(world) else { return };
+    let limited = place + 1 + world.random.below(world.chain.len() - place - 1);
+    let below = &world.chain[1..limited];
+    let counted = below.iter().filter(|cert| cert.subject != cert.issuer).count();
+    let length = counted.saturating_sub(world.random.below(2)) as i64;
+    let value = der::sequence(&[der::boolean(0xff), der::integer(length)]);
+    world.chain[limited].set(oid::BASIC_CONSTRAINTS, true, value);
+}
+
+/// Makes one, and finds it or another.
+fn place_of_self_issued(world: &mut World<'_>) -> Option<usize> {
+    self_issued(world);
+    (1..world.chain.len() - 1).find(|&place| {
+        let (cert, above) = (&world.chain[place], &world.chain[place + 1]);
+        cert.subject == above.subject
+    })
 }
 
 fn key_usage(world: &mut World<'_>) {
