@@ -79,7 +79,14 @@ class NamedStore:
         return []
 
     def problems(self) -> list[str]:
-        return [f"{place.source}: {place.problem}" for place in self._named if place.problem]
+        found = []
+        for place in self._named:
+            if place.problem:
+                found.append(f"{place.source}: {place.problem}")
+            # What else lies in a directory does no harm.
+            elif place.variable != "SSL_CERT_DIR" and place.batch and not place.batch.clean:
+                found.append(f"{place.source}: a part of it cannot be read")
+        return found
 
 
 def _read() -> list[_Place]:

@@ -62,7 +62,8 @@ def test_empty_variables_count_as_unset(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "")
     monkeypatch.setenv("SSL_CERT_DIR", "")
     trust = _native.Trust()
-    assert environment.apply(trust) == []
+    environment.apply(trust)
+    assert environment.named_roots() == ([], [])
     assert trust.system
 
 
@@ -79,7 +80,7 @@ def test_raised_privileges_ignore_the_variables(monkeypatch, other_file, tmp_pat
     monkeypatch.setenv("TRUSTBRIDGE_INTERMEDIATES_DIR", str(tmp_path))
 
     def named():
-        return len(environment.apply(_native.Trust())), len(intermediates.from_environment())
+        return len(environment.named_roots()[1]), len(intermediates.from_environment())
 
     assert named() == (2, 1)
     for name in ("geteuid", "getegid"):
@@ -171,6 +172,13 @@ def test_store_and_export_show_what_a_variable_names(
     assert text.count("BEGIN CERTIFICATE") == 2
     assert f"# CN=trustbridge tests: other root\n# from {source}\n" in text
     assert "# CN=issued, and named\n" in text
+    assert "Problems" not in shown
+    (tmp_path / "certs" / "README").write_text("about this directory")
+    path.write_bytes(other_ca.pem + expired.pem[:100])
+    assert main(["store"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0] == "usable trust anchors: 1 of 1 certificate"
+    assert shown.endswith(f"Problems:\n  {source}: a part of it cannot be read\n")
     monkeypatch.setenv(variable, str(tmp_path / "missing"))
     assert main(["store"]) == 1
     shown = capsys.readouterr().out
