@@ -46,7 +46,6 @@ pytest.register_assert_rewrite("parity")
 from parity import leaves, make_world  # noqa: E402, F401
 from servers import Server, server_context  # noqa: E402
 from trust import accepted  # noqa: E402
-from trustbridge import _select  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -98,6 +97,8 @@ def system_file() -> str:
 def system_source(system_file) -> str:
     """What verdicts and lists call it: by the variable too, where the system has a store that is
     no file."""
+    from trustbridge import _select  # once the mode is decided
+
     return f"SSL_CERT_FILE {system_file}" if _select.SYSTEM_DECIDES else system_file
 
 

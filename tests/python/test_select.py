@@ -357,7 +357,7 @@ def fifo(path):
 
 
 BROKEN = {
-    "empty": (truncated(0), "not an ELF file"),
+    "empty": (truncated(0), "cut off" if _select.SYSTEM_DECIDES else "not an ELF file"),
     "ELF header only": (lambda path: path.write_bytes(path.read_bytes()[:64]), "cut off"),
     "half an ELF header": (lambda path: path.write_bytes(path.read_bytes()[:30]), "ELF file"),
     "an eighth": (truncated(0.125), "cut off"),
@@ -384,8 +384,8 @@ BROKEN = {
 
 if _select.SYSTEM_DECIDES:
     # The format is another, and the loaders of these systems look for themselves.
-    whole = {case: BROKEN[case] for case in ("directory", "missing", "renamed")}
-    cut = {case: (BROKEN[case][0], "cannot be loaded") for case in ("empty", "half", "text")}
+    whole = {case: BROKEN[case] for case in ("directory", "empty", "missing", "renamed")}
+    cut = {case: (BROKEN[case][0], "cannot be loaded") for case in ("half", "text")}
     BROKEN = {**whole, **cut}
 
 
