@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 
 from ._errors import add_report, add_words
+from ._frozen import Frozen
 from ._kinds import SUMMARIES
 from ._name import escape, shown
 from ._std import StdContext
@@ -203,7 +204,7 @@ def _report(
     return "\n".join(lines)
 
 
-class Certificate:
+class Certificate(Frozen):
     """A certificate of a chain that was accepted."""
 
     def __init__(self, certificate: Any) -> None:
@@ -220,7 +221,7 @@ class Certificate:
         return f"{self.subject}\n     issued by {self.issuer}\n     valid {valid}"
 
 
-class Verified:
+class Verified(Frozen):
     """A chain that OpenSSL has accepted. `str()` is the path for humans, on several lines."""
 
     def __init__(self, chain: Sequence[Any], sources: Sequence[_Searched], flags: int) -> None:

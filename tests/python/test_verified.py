@@ -60,6 +60,10 @@ def test_sockets_and_objects_keep_what_was_accepted(context, trusted_server, loc
         "     valid 2000-01-01 00:00:00 UTC to 2999-01-01 00:00:00 UTC",
     ]
     assert "anchor: CN=trustbridge tests: system root" in lines
+    for one, names in ((verified, ("source", "chain", "crlite")), (end_entity, ("subject",))):
+        for name in names:
+            with pytest.raises(AttributeError):
+                setattr(one, name, "another")
 
 
 def test_the_source(context, trusted_server, untrusted_server, other_file, system_file):

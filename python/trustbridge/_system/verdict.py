@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._frozen import Frozen
 from .._kinds import MESSAGES, UNSPECIFIED
 from . import report
 from .certificate import read
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _X509_V_ERR_UNSPECIFIED = 1
 
 
-class Certificate:
+class Certificate(Frozen):
     """A certificate of a verified chain."""
 
     __slots__ = ("der", "issuer", "not_after", "not_before", "subject")
@@ -32,7 +33,7 @@ class Certificate:
         return f"<trustbridge.Certificate: {self.subject}>"
 
 
-class Verified:
+class Verified(Frozen):
     """A chain that is trusted. `str()` is the path for humans, on several lines."""
 
     __slots__ = ("_chain", "revocation", "revocation_requested", "source")

@@ -92,7 +92,6 @@ MISSING: dict[str, str] = {
 WITHOUT_NATIVE: dict[str, str] = {
     "test_sharing.py::test_contexts_with_the_same_trust_share_it": _OWN_TRUST,
     "test_sharing.py::test_what_replaces_the_system_is_shared": _OWN_TRUST,
-    "test_verify.py::test_trusted": "the attributes of a verdict can be set",
     "test_verify.py::test_clients_that_are_servers": "for the native module alone",
 }
 
