@@ -1,6 +1,7 @@
 """Rules for the bills of materials."""
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import Any
 import tomllib
 
 from .. import sbom
-from ..base import RELEASE, unpack
+from ..base import RELEASE, Failure, unpack
+from ..build import prune_lock
 from ..linked import lock_checksums
 from .dist import Dist, Problems, rule
 
@@ -128,6 +130,12 @@ def sbom_is_the_source(dist: Dist) -> Problems:
     for path, (package, more) in listing.items():
         with tempfile.TemporaryDirectory() as scratch:
             unpack(path, Path(scratch))
+            source = Path(scratch, f"trustbridge-{dist.version}")
+            try:
+                prune_lock(source, Path("cargo"), dict(os.environ))
+            except Failure as failure:
+                yield f"{path.name}: {failure}"
+                continue
             done = subprocess.run(
                 [
                     "cargo",
@@ -147,7 +155,7 @@ def sbom_is_the_source(dist: Dist) -> Problems:
                     "{p}",
                     *more,
                 ],
-                cwd=Path(scratch, f"trustbridge-{dist.version}"),
+                cwd=source,
                 capture_output=True,
                 text=True,
             )
