@@ -129,9 +129,9 @@ impl VerifierBuilder {
         self.extra_roots_of(&Source::ExtraRoots, certs)
     }
 
-    /// As [`extra_roots_with_trust`](Self::extra_roots_with_trust), with a name for where they come from, such as a
-    /// file: verdicts and reports then call them [`Source::Named`]. Of several places with the same
-    /// certificate the first is named.
+    /// As [`extra_roots_with_trust`](Self::extra_roots_with_trust), with a name for where they come
+    /// from, such as a file: verdicts and reports then call them [`Source::Named`]. Of several
+    /// places with the same certificate the first is named.
     pub fn extra_roots_from<'a>(
         self,
         name: impl Into<Arc<str>>,

@@ -195,11 +195,15 @@ impl Set {
     /// The builder with the trust anchors beside the system's, each by the place it came from. What
     /// was loaded as well has no other.
     fn with_anchors(&self) -> VerifierBuilder {
-        let replacement = self.replacement.as_ref().filter(|_| self.system);
+        let anchors = self.anchors();
+        let with_settings = |root: &Root| (Arc::clone(&root.certificate), root.trust.clone());
+        let Some(replacement) = self.replacement.as_ref().filter(|_| self.system) else {
+            return self.builder.clone().extra_roots_with_trust(anchors.iter().map(with_settings));
+        };
         let loaded: HashSet<_> = self.roots.iter().map(|root| &root.certificate).collect();
-        self.anchors().iter().fold(self.builder.clone(), |builder, root| {
-            let place = replacement.and_then(|it| it.sources.get(&root.certificate));
-            let known = [(Arc::clone(&root.certificate), root.trust.clone())];
+        anchors.iter().fold(self.builder.clone(), |builder, root| {
+            let place = replacement.sources.get(&root.certificate);
+            let known = [with_settings(root)];
             match place.filter(|_| !loaded.contains(&root.certificate)) {
                 Some(place) => builder.extra_roots_from(Arc::clone(place), known),
                 None => builder.extra_roots_with_trust(known),

@@ -15,10 +15,9 @@ use crate::verdict::{Rejected, Verdict};
 /// Raises ValueError if an argument cannot be used.
 #[pyfunction]
 #[pyo3(signature = (
-    chain_der, name, *, purpose, time, extra_roots, named_roots, fallback_roots,
-    system_trust, distribution_distrust, distribution_revocation, intermediates, pinned, crls, revocation,
-    unknown_revocation, ocsp_response, strict, common_name, danger_allow_weak_keys,
-    searched
+    chain_der, name, *, purpose, time, extra_roots, named_roots, fallback_roots, system_trust,
+    distribution_distrust, distribution_revocation, intermediates, pinned, crls, revocation,
+    unknown_revocation, ocsp_response, strict, common_name, danger_allow_weak_keys, searched
 ))]
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn verify(
