@@ -67,25 +67,13 @@ pub(crate) struct Set {
 
 /// What takes the place of the system's trust anchors: roots from environment variables, on
 /// systems whose own verifier knows no such variables.
+#[derive(PartialEq)]
 struct Replacement {
     roots: Unique<Root>,
     /// Where each of them came from.
     sources: HashMap<Arc<CertificateDer<'static>>, Arc<str>>,
     /// For reports: every place, and what was found there.
     searched: Vec<String>,
-}
-
-impl Replacement {
-    fn are_alike(one: Option<&Self>, other: Option<&Self>) -> bool {
-        match (one, other) {
-            (Some(one), Some(other)) => {
-                one.searched == other.searched
-                    && *one.roots == *other.roots
-                    && one.sources == other.sources
-            }
-            (one, other) => one.is_none() && other.is_none(),
-        }
-    }
 }
 
 /// What a connection can ask for beyond what the context trusts.
@@ -138,8 +126,7 @@ impl Set {
 
     /// Whether both trust the same. Lists are compared by being one: those of a file are.
     fn is_like(&self, other: &Self) -> bool {
-        Replacement::are_alike(self.replacement.as_deref(), other.replacement.as_deref())
-            && self.system == other.system
+        self.system == other.system
             && self.heeds_distrust == other.heeds_distrust
             && self.weak_keys == other.weak_keys
             && self.asks_revocation == other.asks_revocation
@@ -150,6 +137,7 @@ impl Set {
             && self.certifi.is(&other.certifi)
             && self.crls.is(&other.crls)
             && self.variables == other.variables
+            && self.replacement == other.replacement
     }
 
     /// The trust anchors beside the system's.

@@ -38,6 +38,12 @@ impl<T> Unique<T> {
     }
 }
 
+impl<T: PartialEq> PartialEq for Unique<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other) || **self == **other
+    }
+}
+
 impl<T: Clone + Eq + Hash> Unique<T> {
     pub(crate) fn add(&mut self, item: &T) {
         if !self.list.seen.contains(item) {
