@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 #: Systems whose own verifier gives the verdicts: it has no settings but its own.
 _SYSTEMS_THAT_DECIDE = ("win32", "cygwin", "darwin", "ios", "tvos", "watchos")
+_SYSTEM_DECIDES = sys.platform in _SYSTEMS_THAT_DECIDE
 #: `python -X trustbridge-mode=…`, for the tests.
 _MODE_OPTION = "trustbridge-mode"
 
@@ -103,6 +104,6 @@ __all__ = [
     "verify",
 ]
 
-if sys.platform in _SYSTEMS_THAT_DECIDE or _MODE_OPTION in getattr(sys, "_xoptions", {}):
+if _SYSTEM_DECIDES or _MODE_OPTION in getattr(sys, "_xoptions", {}):
     # Decided now, because the answer may be ImportError, which comes at import or never.
     from . import _mode as _mode

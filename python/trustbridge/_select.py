@@ -16,7 +16,7 @@ import sys
 from _frozen_importlib_external import PathFinder
 from _imp import extension_suffixes
 
-from . import _SYSTEMS_THAT_DECIDE
+from . import _SYSTEM_DECIDES
 from ._version import __version__
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ FOLDER = "native"
 ASKED_FROM_PYTHON = ("win32", "darwin", "ios", "tvos", "watchos")
 
 #: Whether the verdicts are those of this system's own verifier.
-SYSTEM_DECIDES = sys.platform in _SYSTEMS_THAT_DECIDE
+SYSTEM_DECIDES = _SYSTEM_DECIDES
 #: Whether SSL_CERT_FILE and SSL_CERT_DIR are read in Python. On Unix the native module reads them.
 reads_variables = SYSTEM_DECIDES
 
