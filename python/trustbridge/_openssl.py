@@ -81,7 +81,7 @@ class SSLContext(ContextBase):
         self._files, self._in_directories, self._given = {}, set(), set()
         self._system_trust, self._heeds_distrust = system_trust, heeds_distrust
         self._sessions = Sessions()
-        if os.environ.get("TRUSTBRIDGE_INTERMEDIATES_DIR"):
+        if os.environ.get(store.INTERMEDIATES_VARIABLE):
             from ._openssl_intermediates import from_environment
 
             self._intermediates = tuple(from_environment())

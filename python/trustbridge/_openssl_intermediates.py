@@ -14,6 +14,7 @@ import stat
 from binascii import a2b_base64
 
 from ._files import absolute
+from ._openssl_store import INTERMEDIATES_VARIABLE
 from ._privileges import has_raised_privileges
 from ._std import StdContext
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from ._openssl_distrust import Distrust
 
-VARIABLE = "TRUSTBRIDGE_INTERMEDIATES_DIR"
 # The bounds of the core, src/store/intermediates.rs.
 _MAX_FILES, _MAX_FILE_BYTES, _MAX_BYTES = 1_000, 1 << 20, 16 << 20
 _BLOCK = rb"(?m)^-----BEGIN CERTIFICATE-----[ \t\r]*\n([^-]*)^-----END CERTIFICATE-----"
@@ -32,7 +32,7 @@ _BLOCK = rb"(?m)^-----BEGIN CERTIFICATE-----[ \t\r]*\n([^-]*)^-----END CERTIFICA
 
 def from_environment() -> list[str]:
     """The directory that the variable names, if any."""
-    value = os.environ.get(VARIABLE)
+    value = os.environ.get(INTERMEDIATES_VARIABLE)
     return [absolute(value)] if value and not has_raised_privileges() else []
 
 

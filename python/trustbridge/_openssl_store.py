@@ -58,6 +58,9 @@ DIRECTORIES = (
 #: What names another store than the system's default.
 VARIABLES = ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "SSL_CERT_DIR")
 
+#: Names a directory of untrusted intermediates.
+INTERMEDIATES_VARIABLE = "TRUSTBRIDGE_INTERMEDIATES_DIR"
+
 _MAX_FILE_BYTES = 256 << 20
 # Compiled when they are used: that takes longer than the rest of the import.
 HASHED = r"(?a:[0-9a-f]{8}\.[0-9]+)"
