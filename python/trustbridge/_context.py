@@ -30,6 +30,7 @@ def _mode_for(context: ContextBase) -> Deferred | InHandshake:
 
 
 def _apply_variables(trust: _native.Trust) -> None:
+    # On Unix there is nothing to import it for.
     if _select.reads_variables:
         from . import _environment
 
@@ -279,12 +280,12 @@ class SSLContext(_Settings):
     def _load_file(self, cafile: Any) -> bool:
         trust = self._trust
         assert trust is not None
-        from ._certifi import is_bundle
-
         try:
             path = os.fsdecode(cafile)
             if trust.has_file(path):
                 return False
+            from ._certifi import is_bundle
+
             bundle = is_bundle(path)
             if bundle and trust.system:
                 # Stands for the system's certificates, and is read only once those are given up.
@@ -326,15 +327,16 @@ class SSLContext(_Settings):
             raise TypeError(purpose)
         elif self._completed is not None:
             super().set_default_verify_paths()
-        if self._trust is not None:
-            self._trust.reload_environment()
-            _apply_variables(self._trust)
-            self._default_loaded()
+        self._look_again()
 
     def set_default_verify_paths(self) -> None:
         """Costs nothing on clients, which trust the system from the beginning."""
         if self._trust is None or self._standard_too or self._completed is not None:
             super().set_default_verify_paths()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Reads the variables again, for a context that asks for the default certificates."""
         if self._trust is not None:
             self._trust.reload_environment()
             _apply_variables(self._trust)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 def apply(trust: _native.Trust) -> None:
     """Reads the variables, now."""
-    if not _select.reads_variables:
-        return
     named = _read()
     trust.replace_system(
         [place.batch for place in named if place.batch],
@@ -35,13 +33,13 @@ def apply(trust: _native.Trust) -> None:
 def named_roots() -> tuple[list[tuple[str, list[bytes]]], list[str]]:
     """The trust anchors of a server in each place that a variable names, in DER, by the place's
     name; and for reports what was found in each."""
-    named = _read() if _select.reads_variables else []
+    named = _read()
     return [(place.source, _certificates_of(place)) for place in named], list(map(str, named))
 
 
 def read_store() -> _native.Store | NamedStore:
     """What is in the system's store, or in what the variables put in its place."""
-    named = _read() if _select.reads_variables else []
+    named = _read()
     return NamedStore(named) if named else _native.read_store()
 
 
@@ -90,8 +88,8 @@ class NamedStore:
 
 
 def _read() -> list[_Place]:
-    """What each variable names; nothing in a program with raised privileges."""
-    if has_raised_privileges():
+    """What each variable names; nothing on Unix, nor in a program with raised privileges."""
+    if not _select.reads_variables or has_raised_privileges():
         return []
     found = []
     for variable in ("SSL_CERT_FILE", "NIX_SSL_CERT_FILE"):
