@@ -212,3 +212,48 @@ fn names_survive_mutations() {
         entry::names(&random.mutate(&valid));
     }
 }
+
+/// Each target has seeds, or it would begin with nothing; CI runs every target with them.
+#[cfg(unix)]
+#[test]
+fn seeds_survive() {
+    let targets: &[(&str, fn(&[u8]))] = &[
+        ("crl", |seed| {
+            entry::crl(seed);
+        }),
+        #[cfg(feature = "crlite")]
+        ("crlite", |seed| {
+            entry::crlite(seed);
+        }),
+        ("names", |seed| {
+            entry::names(seed);
+        }),
+        ("p11kit", |seed| {
+            entry::p11kit(seed);
+        }),
+        ("pem", |seed| {
+            entry::pem(seed);
+        }),
+        ("verify", |seed| {
+            entry::verify(seed);
+        }),
+    ];
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let files = |of: &str| {
+        let entries = std::fs::read_dir(folder.join(of)).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    let built = files("fuzz_targets");
+    for target in built {
+        let target = target.file_stem().unwrap().to_str().unwrap();
+        let seeds = files(&format!("seeds/{target}"));
+        assert!(!seeds.is_empty(), "{target}");
+        if target == "crlite" && !cfg!(feature = "crlite") {
+            continue;
+        }
+        let (_, run) = targets.iter().find(|(name, _)| *name == target).unwrap();
+        for seed in seeds {
+            run(&std::fs::read(seed).unwrap());
+        }
+    }
+}
