@@ -23,10 +23,11 @@ use pki_types::SignatureVerificationAlgorithm;
 use crate::algorithms::same_algorithm;
 use crate::hashing::mixed;
 
-const SETS: usize = 128;
-const WAYS: usize = 4;
+const SETS: usize = 64;
+/// So many that the certificates of one long chain hardly ever crowd each other out of a set.
+const WAYS: usize = 8;
 /// Most bytes in one set: in all, room for 256 certificates of 4 KiB, and of usual ones for 512.
-const SET_BYTES: usize = 8 << 10;
+const SET_BYTES: usize = 16 << 10;
 /// Most bytes of one signature with all that belongs to it.
 const MAX_BYTES: usize = 4 << 10;
 
