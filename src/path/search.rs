@@ -143,8 +143,8 @@ struct Attempt<'g, 'a> {
 /// How a part of the walk ended.
 enum End<'g, 'a> {
     Accepted(Path<'g, 'a>, RevocationOutcome),
-    /// A link was found to be none: distances have changed.
-    Link,
+    /// A link from this node was found to be none: distances may have changed.
+    Link(usize),
     /// All has been tried.
     Exhausted,
     /// A bound was met, or enough is known.
@@ -211,13 +211,29 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     fn walk(&mut self) -> End<'g, 'a> {
         let Some(leaf) = self.node(0) else { return End::Exhausted };
+        let mut distances = self.distances();
         loop {
-            let distances = self.distances();
             match self.extend(&mut vec![(0, leaf)], &distances) {
-                End::Link => {}
+                End::Link(number) if self.is_as_near(number, &distances) => {}
+                End::Link(_) => distances = self.distances(),
                 end => return end,
             }
         }
+    }
+
+    /// Whether a node that has lost a link has another that leads as straight to a trust anchor. Then
+    /// no distance has changed.
+    fn is_as_near(&self, number: usize, distances: &[usize]) -> bool {
+        let (Some(node), Some(&distance)) = (self.node(number), distances.get(number)) else {
+            return false;
+        };
+        let Some(above) = distance.checked_sub(1) else {
+            return self.anchors(number, node).next().is_some();
+        };
+        node.issuers.iter().any(|&issuer| {
+            distances.get(issuer) == Some(&above)
+                && self.node(issuer).is_some_and(|issuer| self.may_link(number, issuer.key))
+        })
     }
 
     fn node(&self, number: usize) -> Option<&'g Node<'a>> {
@@ -327,9 +343,9 @@ impl<'g, 'a> Walk<'g, 'a> {
         };
         match verdict {
             Ok(revocation) => End::Accepted(path, revocation),
-            Err(Rejected::Link(fault)) => {
+            Err(Rejected::Link(number, fault)) => {
                 self.fail(fault, &path);
-                End::Link
+                End::Link(number)
             }
             Err(Rejected::Path(fault)) => {
                 self.fail(fault, &path);
