@@ -10,8 +10,8 @@ use super::der::{self, Malformed, Reader, octets, sequence};
 pub(crate) enum Key {
     /// Length of the modulus in bits.
     Rsa(usize),
-    /// P-256, P-384 or P-521.
-    Ec,
+    /// P-256, P-384 or P-521: octets of a coordinate.
+    Ec(usize),
     /// Another curve, or one written out.
     OtherCurve,
     /// Removed from TLS 1.3 and from OpenSSL's default groups of signatures.
@@ -48,7 +48,7 @@ impl Key {
         match self {
             Self::Rsa(bits) if bits < MIN_RSA_BITS => Some(Weakness::Short { bits }),
             Self::Dsa | Self::OtherCurve | Self::Unknown => Some(Weakness::Kind),
-            Self::Rsa(_) | Self::Ec | Self::Other => None,
+            Self::Rsa(_) | Self::Ec(_) | Self::Other => None,
         }
     }
 
@@ -97,8 +97,8 @@ impl Key {
                     _ => return Ok(Self::OtherCurve),
                 };
                 match key {
-                    [4 | 6 | 7, point @ ..] if point.len() == 2 * size => Self::Ec,
-                    [2 | 3, point @ ..] if point.len() == size => Self::Ec,
+                    [4 | 6 | 7, point @ ..] if point.len() == 2 * size => Self::Ec(size),
+                    [2 | 3, point @ ..] if point.len() == size => Self::Ec(size),
                     _ => Self::Unknown,
                 }
             }

@@ -3,7 +3,7 @@
 //! ([`memo`](crate::memo)), but costs the budget as much, so that no verdict depends on what the
 //! process has seen before.
 //!
-//! Tests: the table in `tests/cases` (hostile chains), `tests/verifier.rs`.
+//! Tests: below, the table in `tests/cases` (hostile chains), `tests/verifier.rs`.
 
 use std::collections::HashSet;
 
@@ -18,6 +18,9 @@ use crate::settings::Config;
 /// What one verification may spend on signatures, in the units of [`cost`]: about as many
 /// microseconds. Enough for 100 intermediates with P-384.
 pub(super) const BUDGET: u32 = 24_000;
+/// What of it may go to signatures that turn out wrong. Anyone can make those, while a good one
+/// needs a CA's key: enough for 33 with P-521, and for all that a peer can send with P-256.
+const WRONG_BUDGET: u32 = 15_000;
 
 /// What is known about a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,7 @@ pub(super) struct Signatures<'a> {
     remembers: bool,
     fills: bool,
     spent: u32,
+    spent_on_wrong: u32,
     /// By the numbers of the certificate and of the key.
     memo: QuickMap<(usize, usize), Link>,
 }
@@ -64,6 +68,7 @@ impl<'a> Signatures<'a> {
             remembers,
             fills: remembers,
             spent: 0,
+            spent_on_wrong: 0,
             memo: QuickMap::default(),
         }
     }
@@ -115,7 +120,7 @@ impl<'a> Signatures<'a> {
         of: Of,
     ) -> Result<Link, Exhausted> {
         let Ok((key_algorithm, key)) = split_spki(spki) else { return Ok(Link::Unsupported) };
-        let charged = of != Of::Known;
+        let price = if of == Of::Known { 0 } else { cost(spki) };
         let weak = if of == Of::Certificate { self.weak } else { &[] };
         let matching = self.algorithms.iter().chain(weak).filter(|candidate| {
             candidate.signature_alg_id().as_ref() == algorithm
@@ -123,8 +128,8 @@ impl<'a> Signatures<'a> {
         });
         let mut link = Link::Unsupported;
         for &algorithm in matching {
-            self.spent = self.spent.saturating_add(if charged { cost(spki) } else { 0 });
-            if charged && self.spent > BUDGET {
+            self.spent = self.spent.saturating_add(price);
+            if price > 0 && (self.spent > BUDGET || self.spent_on_wrong > WRONG_BUDGET) {
                 return Err(Exhausted);
             }
             let signed = Signed { algorithm, spki, message, signature };
@@ -138,7 +143,10 @@ impl<'a> Signatures<'a> {
                     }
                     return Ok(Link::Good);
                 }
-                Err(_) => link = Link::Wrong,
+                Err(_) => {
+                    self.spent_on_wrong = self.spent_on_wrong.saturating_add(price);
+                    link = Link::Wrong;
+                }
             }
         }
         Ok(link)
@@ -190,17 +198,72 @@ fn cost(spki: &[u8]) -> u32 {
             let kilobits = u32::try_from(bits.div_ceil(1024)).unwrap_or(u32::MAX);
             kilobits.saturating_mul(kilobits).saturating_mul(6).max(30)
         }
-        Key::Ec => match spki.len() {
-            0..=95 => 70,
-            96..=125 => 230,
-            _ => 450,
-        },
-        // Of the others only the keys of ML-DSA are long.
+        // By the curve and not by the length of the key: a compressed point costs even more.
+        Key::Ec(..=32) => 70,
+        Key::Ec(..=48) => 230,
+        Key::Ec(_) => 450,
+        // Of the others only the keys of ML-DSA are long, and only Ed25519's are short.
         _ => match spki.len() {
-            0..=1311 => 100,
+            0..=63 => 60,
+            64..=1311 => 100,
             1312..=1951 => 130,
             1952..=2591 => 200,
             _ => 300,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pki_types::{AlgorithmIdentifier, InvalidSignature, alg_id};
+
+    use super::*;
+    use crate::cert::der::element;
+
+    /// Finds every signature of P-521 good, or none.
+    #[derive(Debug)]
+    struct Fixed<const ACCEPTS: bool>;
+
+    impl<const ACCEPTS: bool> SignatureVerificationAlgorithm for Fixed<ACCEPTS> {
+        fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+            alg_id::ECDSA_P521
+        }
+
+        fn signature_alg_id(&self) -> AlgorithmIdentifier {
+            alg_id::ECDSA_SHA512
+        }
+
+        fn verify_signature(&self, _: &[u8], _: &[u8], _: &[u8]) -> Result<(), InvalidSignature> {
+            if ACCEPTS { Ok(()) } else { Err(InvalidSignature) }
+        }
+    }
+
+    /// How many signatures are verified before the budget ends, and what each is found to be.
+    fn verified(algorithm: &'static dyn SignatureVerificationAlgorithm, point: &[u8]) -> Vec<Link> {
+        let algorithms: Provider = [algorithm].into();
+        let mut signatures = Signatures {
+            algorithms: &algorithms,
+            weak: &[],
+            remembers: false,
+            fills: false,
+            spent: 0,
+            spent_on_wrong: 0,
+            memo: QuickMap::default(),
+        };
+        let (key, of) = (alg_id::ECDSA_P521, alg_id::ECDSA_SHA512);
+        let point = [&[0], point].concat(); // no unused bits
+        let spki = [element(0x30, &key), element(0x03, &point)].concat();
+        let judge = move || signatures.judge(&spki, &of, b"", b"", Of::Certificate).ok();
+        std::iter::from_fn(judge).take(1_000).collect()
+    }
+
+    #[test]
+    fn wrong_signatures_end_sooner_than_good_ones() {
+        let (uncompressed, compressed) =
+            ([&[4][..], &[0; 132]].concat(), [&[2][..], &[0; 66]].concat());
+        for point in [uncompressed, compressed] {
+            assert_eq!(verified(&Fixed::<false>, &point), vec![Link::Wrong; 34]);
+            assert_eq!(verified(&Fixed::<true>, &point), vec![Link::Good; 53]);
+        }
     }
 }
