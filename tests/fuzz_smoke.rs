@@ -213,11 +213,15 @@ fn names_survive_mutations() {
     }
 }
 
+/// A fuzz target and its name.
+#[cfg(unix)]
+type Target<'a> = (&'a str, fn(&[u8]));
+
 /// Each target has seeds, or it would begin with nothing; CI runs every target with them.
 #[cfg(unix)]
 #[test]
 fn seeds_survive() {
-    let targets: &[(&str, fn(&[u8]))] = &[
+    let targets: &[Target<'_>] = &[
         ("crl", |seed| {
             entry::crl(seed);
         }),
