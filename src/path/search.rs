@@ -343,7 +343,9 @@ impl<'g, 'a> Walk<'g, 'a> {
         };
         match verdict {
             Ok(revocation) => End::Accepted(path, revocation),
-            Err(Rejected::Link(number, fault)) => {
+            Err(Rejected::Link(fault)) => {
+                let below = path.nodes.get(fault.depth.unwrap_or_default());
+                let number = below.map_or(0, |(number, _)| *number);
                 self.fail(fault, &path);
                 End::Link(number)
             }

@@ -52,8 +52,8 @@ impl<'g, 'a> Path<'g, 'a> {
 
 /// Why a path is not accepted.
 pub(super) enum Rejected {
-    /// The link from this node is none; other paths are to be found without it.
-    Link(usize, Fault),
+    /// The link from the node at the fault's depth is none; other paths are to be found without it.
+    Link(Fault),
     /// Something else is wrong with it.
     Path(Fault),
     /// The work has met its bound.
@@ -151,7 +151,7 @@ impl<'g, 'a> Validation<'g, 'a> {
                 Link::Wrong => Fault::new(ErrorKind::BadSignature),
                 Link::Unsupported => checks::unsupported_signature(&node.cert, Some(issuer.1)),
             };
-            return Err(Rejected::Link(number, fault.at(depth)));
+            return Err(Rejected::Link(fault.at(depth)));
         }
         Ok(())
     }
