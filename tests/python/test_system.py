@@ -456,6 +456,8 @@ def test_a_set_is_made_without_the_lock(monkeypatch, other_ca):
     assert [root.der for root in made[1].roots] == [other_ca.der]
 
 
+# Threads of servers of other tests may not have ended.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_the_child_of_a_fork_waits_for_no_thread():
     trust = _system.Trust()
