@@ -56,6 +56,21 @@ impl Dispute<'_> {
         }
     }
 
+    /// Whether the end entity has an internationalized e-mail address, and a certificate an address
+    /// that begins like this among its names or constraints.
+    fn has_mailboxes(&self, beginning: &[u8]) -> bool {
+        const SMTP_UTF8_MAILBOX: &[u8] = &[6, 8, 0x2b, 6, 1, 5, 5, 7, 8, 9];
+        let Scenario { chain, known, store, .. } = self.scenario;
+        let stored = store.iter().map(|entry| &entry.der);
+        let begins = |part: &[u8]| part[0] == 0x81 && part[2..].starts_with(beginning);
+        chain[0].windows(SMTP_UTF8_MAILBOX.len()).any(|part| part == SMTP_UTF8_MAILBOX)
+            && chain
+                .iter()
+                .chain(known)
+                .chain(stored)
+                .any(|der| der.windows(beginning.len() + 2).any(begins))
+    }
+
     fn path(&self) -> Vec<X509> {
         let chain = self.ours.as_ref().map_or(&[][..], |verified| &verified.chain);
         chain.iter().map(|cert| X509::from_der(cert).unwrap()).collect()
@@ -130,6 +145,24 @@ pub const OPENSSL: &[Difference] = &[
                 }
             }
         },
+    ),
+    (
+        "domains of internationalized mailboxes",
+        "a constraint with a leading dot holds the mailboxes of a domain (RFC 9598); OpenSSL never \
+         finds them in it",
+        |dispute| {
+            let constrained = match (dispute.ours, dispute.theirs) {
+                (Ok(_), Err(error)) => error.contains("permitted subtree violation"),
+                (Err(error), _) => error.to_string().contains("exclude its rfc822Name"),
+                _ => false,
+            };
+            constrained && dispute.has_mailboxes(b".")
+        },
+    ),
+    (
+        "A-labels beside internationalized mailboxes",
+        "a constraint with an A-label is not converted; whoever has such a mailbox is refused",
+        |dispute| dispute.refused(ErrorKind::NameConstraints) && dispute.has_mailboxes(b"xn--"),
     ),
     (
         "malformed and trusted",
@@ -262,6 +295,7 @@ pub const WEBPKI: &[Lenient] = &[
             let constraints = [
                 "name constraints",
                 "names and constraints",
+                "other names and constraints",
                 "cross-sign",
                 "self-issued and constrained",
             ];

@@ -38,6 +38,7 @@ pub const ALL: &[(&str, Mutation)] = &[
     ("name constraints", name_constraints),
     ("names and constraints", names_and_constraints),
     ("names and constraints", names_and_constraints),
+    ("other names and constraints", other_names_and_constraints),
     ("policies", policies),
     ("other extension", other_extension),
     ("other extension", other_extension),
@@ -66,6 +67,7 @@ pub const ALL: &[(&str, Mutation)] = &[
     ("trust settings", trust_settings),
     ("trust settings", trust_settings),
     ("trust settings that overrule", overruling_settings),
+    ("rejected under another certificate", rejected_elsewhere),
     ("sent", sent),
     ("sent", sent),
     ("cross-sign", cross_sign),
@@ -536,6 +538,37 @@ fn names_and_constraints(world: &mut World<'_>) {
     }
 }
 
+/// An internationalized e-mail address, whose constraints are those of addresses (RFC 8398), or a
+/// name of another type, which cannot be compared with any constraint.
+fn other_names_and_constraints(world: &mut World<'_>) {
+    let other = |kind: &[u64], text: &[u8]| {
+        let value = der::context(0, &der::element(0x0c, text));
+        der::context(0, &[der::oid(kind), value].concat())
+    };
+    let types: &[&[u64]] = &[&[1, 3, 6, 1, 5, 5, 7, 8, 9], &[2, 999, 3], &[2, 999, 4]];
+    let kind = if world.random.percent(60) { types[0] } else { world.random.choose(types) };
+    let base = match world.random.below(10) {
+        0..6 => {
+            let hosts: &[&[u8]] = &[
+                b"host.example",
+                b"HOST.example",
+                b".example",
+                b"other.example",
+                b"xn--a.example",
+            ];
+            der::context_primitive(1, world.random.choose(hosts))
+        }
+        6..9 => other(world.random.choose(types), b"text"),
+        _ => der::context_primitive(2, b"host.example"),
+    };
+    let host = der::context_primitive(2, b"host.example");
+    let names = der::sequence(&[other(kind, b"\xc3\xbc@host.example"), host]);
+    world.chain[0].set(oid::SUBJECT_ALT_NAME, false, names);
+    let place = world.any_ca();
+    let subtrees = der::context(world.random.below(2) as u8, &der::sequence(&[base]));
+    world.chain[place].set(oid::NAME_CONSTRAINTS, true, der::sequence(&[subtrees]));
+}
+
 fn policies(world: &mut World<'_>) {
     let place = world.any();
     let policy = der::oid(&[2, 999, 5]);
@@ -803,6 +836,33 @@ fn trust_settings(world: &mut World<'_>) {
         let which = world.random.below(count);
         world.stored[which].1 = trust;
     }
+}
+
+/// The store rejects a key of the chain, in a certificate that is not the chain's.
+fn rejected_elsewhere(world: &mut World<'_>) {
+    let place = world.any();
+    let mut cert = world.chain[place].clone();
+    match world.random.below(4) {
+        0 => cert.serial = vec![79],
+        1 => {
+            cert.serial = vec![80];
+            let mut subject = cert.subject.clone();
+            respell(world, &mut subject);
+            cert.subject = subject;
+        }
+        2 => {
+            let key = world.random.below(PLAIN);
+            cert = ca(&cert.subject, cert.key, &name("other root"), key);
+        }
+        // As it was before.
+        _ => {
+            cert.validity.1 = der::time(NOW - DAY);
+            cert.remove(oid::NAME_CONSTRAINTS);
+        }
+    }
+    let rejected = world.random.choose::<&[u64]>(&[&[1], &[2], &[4], &[0], &[1, 2]]).to_vec();
+    world.also_stored.push((cert, Some(Trust { trusted: None, rejected })));
+    world.shuffled |= world.random.percent(30);
 }
 
 /// An anchor, or an end entity in the store, whose own purposes are others than its settings'.

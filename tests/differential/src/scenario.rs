@@ -55,6 +55,12 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// Whether the purpose is among the rejected ones.
+    pub fn rejects(&self, purpose: Purpose) -> bool {
+        let last = if purpose == Purpose::Server { 1 } else { 2 };
+        self.rejected.contains(&last) || self.rejected.contains(&0)
+    }
+
     /// The `CertAux` that follows a certificate in a `TRUSTED CERTIFICATE` block.
     pub fn der(&self) -> Vec<u8> {
         let list = |purposes: &[u64]| -> Vec<u8> {

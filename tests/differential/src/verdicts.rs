@@ -266,3 +266,22 @@ pub fn second(scenario: &Scenario, path: &[CertificateDer<'_>]) -> Result<(), we
         None => Ok(()),
     }
 }
+
+/// Whether the store rejects a certificate of the path, under that certificate or another one of
+/// the same subject and key. OpenSSL heeds what it comes across; the core heeds all of it.
+pub fn is_rejected(scenario: &Scenario, path: &[CertificateDer<'_>], files: &mut Files) -> bool {
+    let rejects =
+        |entry: &&Entry| entry.trust.as_ref().is_some_and(|trust| trust.rejects(scenario.purpose));
+    let rejected = scenario.store.iter().filter(rejects);
+    let rejected: Vec<_> = rejected.filter_map(|entry| files.certificate(&entry.der)).collect();
+    let mut path = path.iter().filter_map(|der| files.certificate(der));
+    !rejected.is_empty()
+        && path.any(|cert| {
+            rejected.iter().any(|other| {
+                let same = cert.subject_name().try_cmp(other.subject_name());
+                let keys = (cert.public_key(), other.public_key());
+                same.is_ok_and(|order| order.is_eq())
+                    && matches!(keys, (Ok(key), Ok(other)) if key.public_eq(&other))
+            })
+        })
+}

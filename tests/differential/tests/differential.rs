@@ -81,6 +81,10 @@ impl Tally {
             }
         }
         let Ok(verified) = &ours else { return };
+        if verdicts::is_rejected(scenario, &verified.chain, files) {
+            let said = "accepted; the store rejects a key of the path";
+            self.unlisted(number, scenario, said, said);
+        }
         if verified.chain.len() < 2 {
             return;
         }
