@@ -129,7 +129,7 @@ def test_no_directory(server, tmp_path):
     assert error.kind == "UnknownIssuer"
     words = {os.strerror(errno.ENOENT)}
     if sys.platform == "win32":  # a file or a path cannot be found, in the system's own words
-        words = {ctypes.FormatError(code) for code in (2, 3)}
+        words = {ctypes.FormatError(code).rstrip(". ") for code in (2, 3)}
     assert any(text in error.report for text in words)
     assert str(tmp_path / "missing") in error.report
 

@@ -14,6 +14,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -368,6 +369,19 @@ def test_directories(tmp_path):
     for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(OSError):
             _system.read_file(path)
+
+
+def test_a_file_takes_no_more_memory_than_it_is_long(system_ca, tmp_path):
+    """And not that of the largest that is allowed."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(system_ca.pem * 200)
+    tracemalloc.start()
+    try:
+        assert len(_system.read_file(path)) == 200
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * path.stat().st_size
 
 
 # Trust ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from .certificate import read, subject_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import IO
 
     #: Purposes trusted (None: all that are not rejected) and rejected, dotted.
     TrustSettings = tuple[tuple[str, ...] | None, tuple[str, ...]]
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Stamp = tuple[int, int, int]
 
 _MOST_BYTES = 256 << 20
+_PIECE = 64 << 10
 _BEGIN, _END, _HYPHENS = b"-----BEGIN ", b"-----END ", b"-----"
 _MARK = b"\xef\xbb\xbf"
 _CERTIFICATE, _TRUSTED, _CRL = b"CERTIFICATE", b"TRUSTED CERTIFICATE", b"X509 CRL"
@@ -72,7 +74,7 @@ def read_file(path: str | PathLike[str]) -> Batch:
     try:
         stamp = stamp_of(name)
         with open(name, "rb") as file:
-            text = file.read(_MOST_BYTES + 1)
+            text = _content(file)
     except OSError as error:
         raise OSError(f"{error.strerror} (os error {error.errno})") from None
     if len(text) > _MOST_BYTES:
@@ -81,6 +83,16 @@ def read_file(path: str | PathLike[str]) -> Batch:
     batch.repeatable = stamp is not None
     batch.file = None if stamp is None else (name, stamp)
     return batch
+
+
+def _content(file: IO[bytes]) -> bytes:
+    """All of a file, or more than is allowed of it. In pieces: one read of the most that is allowed
+    would begin by taking that much memory."""
+    pieces, size = [], 0
+    while size <= _MOST_BYTES and (piece := file.read(_PIECE)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
 
 
 def read_directory(path: str | PathLike[str]) -> Batch:
