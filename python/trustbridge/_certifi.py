@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from ._files import _Identity
 
-#: What is known of a path, for each state of the file there: the bundles it was compared with, and
-#: whether it is one.
-_known: dict[tuple[str, _Identity], tuple[frozenset[_Identity], bool]] = {}
+#: What is known of a path, for each state of the file there: the bundles it was compared with, None
+#: where its place says it, and whether it is one.
+_known: dict[tuple[str, _Identity], tuple[frozenset[_Identity] | None, bool]] = {}
 _MAX_KNOWN = 256
 #: The bundles found, and the state of the interpreter in which they were.
 _found: tuple[Any, list[str]] | None = None
@@ -32,17 +32,19 @@ def is_bundle(path: str) -> bool:
     identity = file_identity(path)
     if identity is None:
         return False
+    known = _known.get((path, identity))
+    if known is not None and known[0] is None:
+        return known[1]
     bundles = {}
     for bundle in _installed():
         found = file_identity(bundle)
         if found is not None:
             bundles[found] = bundle
-    compared = frozenset(bundles)
-    known = _known.get((path, identity))
+    compared: frozenset[_Identity] | None = frozenset(bundles)
     if known is not None and known[0] == compared:
         return known[1]
     if _in_package(path) or _in_package(os.path.realpath(path)):
-        same = _has_certificate(path)
+        compared, same = None, _has_certificate(path)
     else:
         same = identity in bundles or any(
             other[0] == identity[0] and _equal(path, bundle) for other, bundle in bundles.items()
