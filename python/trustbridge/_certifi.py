@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from time import monotonic
 
 from ._files import file_identity
 
@@ -20,6 +21,10 @@ _known: dict[tuple[str, _Identity], tuple[frozenset[_Identity] | None, bool]] = 
 _MAX_KNOWN = 256
 #: The bundles found, and the state of the interpreter in which they were.
 _found: tuple[Any, list[str]] | None = None
+#: Those bundles, when they were last looked at, and their states then: each look costs
+#: microseconds, and whoever replaces a bundle does not load it in the same instant.
+_looked: tuple[list[str], float, dict[_Identity, str]] | None = None
+_FRESH_SECONDS = 0.5
 
 
 def is_bundle(path: str) -> bool:
@@ -35,11 +40,7 @@ def is_bundle(path: str) -> bool:
     known = _known.get((path, identity))
     if known is not None and known[0] is None:
         return known[1]
-    bundles = {}
-    for bundle in _installed():
-        found = file_identity(bundle)
-        if found is not None:
-            bundles[found] = bundle
+    bundles = _identities()
     compared: frozenset[_Identity] | None = frozenset(bundles)
     if known is not None and known[0] == compared:
         return known[1]
@@ -63,6 +64,16 @@ def _installed() -> list[str]:
     if _found is None or _found[0] != state:
         _found = state, [bundle for bundle in _bundles() if os.path.isfile(bundle)]
     return _found[1]
+
+
+def _identities() -> dict[_Identity, str]:
+    """The bundles that are there, by what tells their states apart."""
+    global _looked
+    installed, now = _installed(), monotonic()
+    if _looked is None or _looked[0] is not installed or now - _looked[1] > _FRESH_SECONDS:
+        found = ((file_identity(bundle), bundle) for bundle in installed)
+        _looked = installed, now, {identity: bundle for identity, bundle in found if identity}
+    return _looked[2]
 
 
 def _in_package(path: str) -> bool:
