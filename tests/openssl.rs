@@ -10,6 +10,10 @@ use std::process::Command;
 use base64::Engine as _;
 use trustbridge_cases::{Case, Check, Engine, Expect, Purpose};
 
+/// Releases of OpenSSL 3.0 part here: 3.0.19 takes a delta CRL for a complete one, 3.0.22 finds no
+/// CRL in it.
+const NO_CRL_SINCE: [&str; 1] = ["crl-delta"];
+
 #[test]
 fn openssl_agrees() {
     let dir = tempfile::tempdir().unwrap();
@@ -28,6 +32,9 @@ fn openssl_agrees() {
         if case.or_server && !trusted {
             let case = Case { purpose: Purpose::Server, ..case.clone() };
             (trusted, output) = openssl_verify(&case, dir.path());
+        }
+        if NO_CRL_SINCE.contains(&&*case.name) && output.contains("unable to get certificate CRL") {
+            continue;
         }
         let expected = matches!(case.expected(Engine::OpenSsl), Expect::Trusted(_));
         if trusted != expected {
