@@ -193,7 +193,11 @@ fn sets_end_as_with_openssl() {
     assert!(accepted * 8 > asked, "too few are accepted: what can go wrong hides the rest");
     // Where the core is stricter by design, OpenSSL's verdict alone would not miss it.
     if sets >= 400 {
-        for reason in STRICTER.iter().map(|(_, reason)| *reason).chain([OTHER_KEY]) {
+        // Since some release after 3.0.19 OpenSSL takes no delta CRL for a complete one, so that those
+        // need not differ.
+        let stricter = STRICTER.iter().map(|(_, reason)| *reason);
+        let stricter = stricter.filter(|reason| !reason.contains("delta CRL"));
+        for reason in stricter.chain([OTHER_KEY]) {
             assert!(differences.contains_key(reason), "no verdict differs any more: {reason}");
         }
     }
