@@ -57,8 +57,7 @@ pub struct Trust {
 impl Trust {
     /// Whether the purpose is among the rejected ones.
     pub fn rejects(&self, purpose: Purpose) -> bool {
-        let last = if purpose == Purpose::Server { 1 } else { 2 };
-        self.rejected.contains(&last) || self.rejected.contains(&0)
+        self.rejected.contains(&purpose.last_arc()) || self.rejected.contains(&0)
     }
 
     /// The `CertAux` that follows a certificate in a `TRUSTED CERTIFICATE` block.
@@ -90,6 +89,16 @@ pub enum Purpose {
     Server,
     /// A TLS client.
     Client,
+}
+
+impl Purpose {
+    /// The last arc of its object identifier, below id-kp (RFC 5280 section 4.2.1.12).
+    fn last_arc(self) -> u64 {
+        match self {
+            Self::Server => 1,
+            Self::Client => 2,
+        }
+    }
 }
 
 /// 2027-01-15 08:00:00 UTC.
@@ -197,11 +206,10 @@ pub fn end_entity(key: usize, issuer: &Name, signer: usize, purpose: Purpose) ->
     cert.remove(oid::BASIC_CONSTRAINTS);
     cert.remove(oid::SUBJECT_KEY_ID);
     cert.set(oid::KEY_USAGE, true, der::element(3, &[7, 0x80]));
-    let last = if purpose == Purpose::Server { 1 } else { 2 };
     cert.set(
         oid::EXTENDED_KEY_USAGE,
         false,
-        der::sequence(&[der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, last])]),
+        der::sequence(&[der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, purpose.last_arc()])]),
     );
     let names =
         [der::context_primitive(2, b"host.example"), der::context_primitive(7, &[192, 0, 2, 1])];
