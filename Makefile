@@ -89,7 +89,7 @@ lint-clippy: setup
 test-rust: setup
 	$(CLEAN) cargo test --locked $(CRATES) --exclude trustbridge-python
 	$(CLEAN) cargo test --locked --features crlite --test crlite
-	$(CLEAN) cargo test --locked --features crlite --test fuzz_smoke crlite
+	$(CLEAN) cargo test --locked --features crlite --test fuzz_smoke -- crlite seeds_survive
 	$(CLEAN) scripts/check-providers
 	$(CLEAN) scripts/check-package
 
