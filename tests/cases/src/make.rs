@@ -90,6 +90,13 @@ impl Spec {
         self
     }
 
+    /// Another name: an internationalized e-mail address (SmtpUTF8Mailbox, RFC 9598).
+    pub fn mailbox(mut self, address: &str) -> Self {
+        let kind = vec![1, 3, 6, 1, 5, 5, 7, 8, 9];
+        self.params.subject_alt_names.push(SanType::OtherName((kind, address.into())));
+        self
+    }
+
     /// The only attribute of the subject.
     pub fn common_name(mut self, name: &str) -> Self {
         let mut subject = DistinguishedName::new();
@@ -162,6 +169,18 @@ impl Spec {
     /// DNS subtrees that name constraints exclude.
     pub fn excluded(mut self, names: &[&str]) -> Self {
         self.constraints().excluded_subtrees = subtrees(names);
+        self
+    }
+
+    /// The e-mail addresses that name constraints permit.
+    pub fn permitted_mailboxes(mut self, base: &str) -> Self {
+        self.constraints().permitted_subtrees = vec![GeneralSubtree::Rfc822Name(base.to_owned())];
+        self
+    }
+
+    /// The e-mail addresses that name constraints exclude.
+    pub fn excluded_mailboxes(mut self, base: &str) -> Self {
+        self.constraints().excluded_subtrees = vec![GeneralSubtree::Rfc822Name(base.to_owned())];
         self
     }
 

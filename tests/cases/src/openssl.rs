@@ -26,6 +26,21 @@ pub(crate) const OPENSSL_DIFFERS: &[(&str, Expect, &str)] = &[
         "OpenSSL counts notAfter as past; RFC 5280 section 4.1.2.5 includes it",
     ),
     (
+        "mailbox-permitted-by-domain",
+        Expect::Refused("NameConstraints"),
+        "OpenSSL finds no internationalized mailbox in a constraint with a leading dot",
+    ),
+    (
+        "mailbox-excluded-by-domain",
+        Expect::Trusted(3),
+        "OpenSSL finds no internationalized mailbox in a constraint with a leading dot",
+    ),
+    (
+        "mailbox-beside-a-label",
+        Expect::Trusted(3),
+        "OpenSSL converts the A-label of the constraint; here whoever has such a mailbox is refused",
+    ),
+    (
         "crl-unknown-allowed",
         Expect::Refused("RevocationUnknown"),
         "OpenSSL cannot allow an unknown status",

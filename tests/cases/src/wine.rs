@@ -13,6 +13,7 @@ const NO_REASON: &str = "Windows does not say why it knows no revocation status"
 const EXTENSION: &str = "Wine 8 does not know this extension";
 const ENCODING: &str = "Wine 8 does not read this encoding";
 const DIRECTORY: &str = "Wine 8 does not compare directory names with name constraints";
+const MAILBOX: &str = "Wine 8 finds no internationalized mailbox in what name constraints permit";
 const ONE_CRL: &str = "Wine 8 asks one of several CRLs of an issuer";
 const ADDRESS: &str = "Wine 8 does not compare IP addresses with subject alternative names";
 
@@ -101,6 +102,8 @@ pub(crate) const WINE_DIFFERS: &[(&str, Expect, &str)] = &[
         Refused("NameConstraints"),
         "Wine 8 applies name constraints to self-issued intermediates",
     ),
+    ("mailbox-permitted", Refused("NameConstraints"), MAILBOX),
+    ("mailbox-permitted-by-domain", Refused("NameConstraints"), MAILBOX),
     ("crl-newer-revokes-first", Refused("RevocationUnknown"), ONE_CRL),
     ("crl-older-revokes", Refused("RevocationUnknown"), ONE_CRL),
     ("crl-outdated-before-good", Refused("RevocationUnknown"), OFFLINE),
