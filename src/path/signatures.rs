@@ -19,8 +19,8 @@ use crate::settings::Config;
 /// microseconds. Enough for 100 intermediates with P-384.
 pub(super) const BUDGET: u32 = 24_000;
 /// What of it may go to signatures that turn out wrong. Anyone can make those, while a good one
-/// needs a CA's key: enough for 33 with P-521, and for all that a peer can send with P-256.
-const WRONG_BUDGET: u32 = 15_000;
+/// needs a CA's key: enough for 30 with P-521, and for all that a peer can send with P-256.
+const WRONG_BUDGET: u32 = 13_500;
 
 /// What is known about a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +204,7 @@ fn cost(spki: &[u8]) -> u32 {
         Key::Ec(_) => 450,
         // Of the others only the keys of ML-DSA are long, and only Ed25519's are short.
         _ => match spki.len() {
-            0..=63 => 60,
+            0..=63 => 90,
             64..=1311 => 100,
             1312..=1951 => 130,
             1952..=2591 => 200,
@@ -262,7 +262,7 @@ mod tests {
         let (uncompressed, compressed) =
             ([&[4][..], &[0; 132]].concat(), [&[2][..], &[0; 66]].concat());
         for point in [uncompressed, compressed] {
-            assert_eq!(verified(&Fixed::<false>, &point), vec![Link::Wrong; 34]);
+            assert_eq!(verified(&Fixed::<false>, &point), vec![Link::Wrong; 31]);
             assert_eq!(verified(&Fixed::<true>, &point), vec![Link::Good; 53]);
         }
     }
