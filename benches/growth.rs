@@ -43,17 +43,31 @@ fn verify(verifier: &Verifier, chain: &[CertificateDer<'_>]) {
     black_box(verdict.expect("trusted"));
 }
 
-/// The median of several runs, the first of which warms up.
-fn time(bench: &str, size: usize, mut run: impl FnMut()) {
-    run();
-    let mut times = Vec::new();
+/// What to time at each size.
+type Sizes<'a> = Vec<(usize, Box<dyn FnMut() + 'a>)>;
+
+/// Times every size in turns, so that a machine that changes its speed changes no exponent, and prints
+/// the medians. Each is run once before it is timed: the larger ones leave caches cold.
+fn time(bench: &str, mut sizes: Sizes<'_>) {
+    let mut times = vec![Vec::new(); sizes.len()];
     let begun = Instant::now();
-    while times.len() < 5 || (times.len() < 101 && begun.elapsed() < Duration::from_millis(300)) {
-        let start = Instant::now();
-        run();
-        times.push(start.elapsed());
+    let limit = Duration::from_millis(300) * u32::try_from(sizes.len()).expect("a few");
+    for round in 0..102 {
+        if round > 5 && begun.elapsed() > limit {
+            break;
+        }
+        for ((_, run), times) in sizes.iter_mut().zip(&mut times) {
+            run();
+            let start = Instant::now();
+            run();
+            if round > 0 {
+                times.push(start.elapsed()); // the first round warms up
+            }
+        }
     }
-    print(&format!("growth: {bench}"), &size.to_string(), times);
+    for ((size, _), times) in sizes.iter().zip(times) {
+        print(&format!("growth: {bench}"), &size.to_string(), times);
+    }
 }
 
 /// Copies of a CA certificate whose names differ in six digits. Nobody verifies a trust anchor's own
@@ -76,36 +90,52 @@ fn many(count: usize) -> Vec<CertificateDer<'static>> {
 }
 
 fn anchors(root: &Node, chain: &[CertificateDer<'_>]) {
+    let stranger = [der(&server().issued_by(&ca("nobody").self_signed()))];
+    let stranger = &stranger;
+    let [mut reading, mut building, mut known, mut unknown] = [(); 4].map(|()| Sizes::new());
     for size in [10, 100, 1_000, 10_000, 100_000] {
         let others = many(size);
         let pem: String = others.iter().map(|cert| pem("CERTIFICATE", cert)).collect();
-        time("anchors, reading PEM", size, || {
-            assert_eq!(files::read_pem(pem.as_bytes()).certificates.len(), size);
-        });
+        reading.push((
+            size,
+            Box::new(move || {
+                assert_eq!(files::read_pem(pem.as_bytes()).certificates.len(), size);
+            }),
+        ));
         let builder = only(&[root]).extra_roots(&others);
         let verifier = builder.clone().build().expect("a verifier");
-        time("anchors, building a verifier", size, || {
-            black_box(builder.clone().build().expect("a verifier"));
-        });
-        time("anchors, verification", size, || verify(&verifier, chain));
-        let stranger = server().issued_by(&ca("nobody").self_signed());
-        let stranger = [der(&stranger)];
-        time("anchors, unknown issuer", size, || {
-            black_box(verifier.verify(&Peer::new(&stranger, None)).expect_err("no root"));
-        });
+        let same = verifier.clone();
+        building.push((
+            size,
+            Box::new(move || {
+                black_box(builder.clone().build().expect("a verifier"));
+            }),
+        ));
+        known.push((size, Box::new(move || verify(&verifier, chain))));
+        unknown.push((
+            size,
+            Box::new(move || {
+                black_box(same.verify(&Peer::new(stranger, None)).expect_err("no root"));
+            }),
+        ));
     }
+    time("anchors, reading PEM", reading);
+    time("anchors, building a verifier", building);
+    time("anchors, verification", known);
+    time("anchors, unknown issuer", unknown);
 }
 
 fn intermediates(root: &Node, issuing: &Node, chain: &[CertificateDer<'_>]) {
+    let verifier = &only(&[root]).build().expect("a verifier");
+    let [mut known, mut beside, mut in_path] = [(); 3].map(|()| Sizes::new());
     for size in [10, 100, 1_000, 10_000] {
         let verifier = only(&[root]).intermediates(many(size)).build().expect("a verifier");
-        time("intermediates known", size, || verify(&verifier, chain));
+        known.push((size, Box::new(move || verify(&verifier, chain))));
     }
-    let verifier = only(&[root]).build().expect("a verifier");
     for size in [1, 3, 10, 30, 90] {
         let mut sent = chain.to_vec();
         sent.extend((0..size).map(|_| der(&ca("another").issued_by(issuing))));
-        time("intermediates sent", size, || verify(&verifier, &sent));
+        beside.push((size, Box::new(move || verify(verifier, &sent))));
     }
     for size in [1, 3, 10, 30, 90] {
         let mut path = vec![ca("ca 0").issued_by(root)];
@@ -115,54 +145,66 @@ fn intermediates(root: &Node, issuing: &Node, chain: &[CertificateDer<'_>]) {
         }
         let leaf = server().issued_by(&path[size - 1]);
         let sent: Vec<_> = [&leaf].into_iter().chain(&path).map(der).collect();
-        time("intermediates in the path", size, || verify(&verifier, &sent));
+        in_path.push((size, Box::new(move || verify(verifier, &sent))));
     }
+    time("intermediates known", known);
+    time("intermediates sent", beside);
+    time("intermediates in the path", in_path);
 }
 
 /// Certificates of the issuer's name and key that lead nowhere.
 fn dead_ends(root: &Node) {
-    let verifier = only(&[root]).build().expect("a verifier");
+    let verifier = &only(&[root]).build().expect("a verifier");
     let stranger = ca("root").no_authority_key_id().self_signed();
     let issuing = ca("issuing").no_authority_key_id().issued_by(root);
     let leaf = server().no_authority_key_id().issued_by(&issuing);
+    let mut sizes = Sizes::new();
     for size in [1, 3, 10, 30, 90] {
         let mut sent = vec![der(&leaf)];
         let dead = |_| ca("issuing").no_authority_key_id().issued_by(&stranger);
         sent.extend((0..size).map(dead).map(|node| der(&node)));
         sent.push(der(&issuing));
-        time("dead ends", size, || verify(&verifier, &sent));
+        sizes.push((size, Box::new(move || verify(verifier, &sent))));
     }
+    time("dead ends", sizes);
 }
 
+/// The signatures of the two largest sizes are not remembered, as the certificates are too large:
+/// between smaller ones and those lies a signature.
 fn names(root: &Node) {
-    let verifier = only(&[root]).build().expect("a verifier");
-    for size in [10, 100, 1_000] {
-        let mut names: Vec<_> = (0..size).map(|number| format!("{number}.example.com")).collect();
-        names.push("example.com".to_owned());
-        let names: Vec<_> = names.iter().map(|name| &**name).collect();
-        let leaf = server().names(&names).issued_by(root);
-        let sent = [der(&leaf)];
-        time("names", size, || verify(&verifier, &sent));
+    let verifier = &only(&[root]).build().expect("a verifier");
+    let [mut names, mut constraints] = [(); 2].map(|()| Sizes::new());
+    for size in [10, 100, 1_000, 10_000] {
+        let several: Vec<_> = (0..size).map(|number| format!("{number}.example.com")).collect();
+        let several: Vec<_> = several.iter().map(|name| &**name).chain(["example.com"]).collect();
+        let sent = [der(&server().names(&several).issued_by(root))];
+        names.push((size, Box::new(move || verify(verifier, &sent))));
         let excluded: Vec<_> = (0..size).map(|number| format!("{number}.example.org")).collect();
         let excluded: Vec<_> = excluded.iter().map(|name| &**name).collect();
         let constrained = ca("constrained").excluded(&excluded).issued_by(root);
-        let leaf = server().issued_by(&constrained);
-        let sent = [der(&leaf), der(&constrained)];
-        time("name constraints", size, || verify(&verifier, &sent));
+        let sent = [der(&server().issued_by(&constrained)), der(&constrained)];
+        constraints.push((size, Box::new(move || verify(verifier, &sent))));
     }
+    time("names", names);
+    time("name constraints", constraints);
 }
 
 fn crls(root: &Node, issuing: &Node, chain: &[CertificateDer<'_>]) {
-    for size in [100, 1_000, 10_000, 100_000, LARGEST_CRL] {
+    let [mut reading, mut checking] = [(); 2].map(|()| Sizes::new());
+    for size in [SMALLEST_CRL, 1_000, 10_000, 100_000, LARGEST_CRL] {
         let list = crl(issuing, size);
-        time("CRL entries, reading", size, || {
-            assert!(Crl::new(black_box(list.clone())).problem().is_none());
-        });
-        let verifier = heeding(root, Crl::new(list));
-        time("CRL entries, verification", size, || verify(&verifier, chain));
+        let verifier = heeding(root, Crl::new(list.clone()));
+        reading.push((
+            size,
+            Box::new(move || assert!(Crl::new(black_box(list.clone())).problem().is_none())),
+        ));
+        checking.push((size, Box::new(move || verify(&verifier, chain))));
     }
+    time("CRL entries, reading", reading);
+    time("CRL entries, verification", checking);
 }
 
+const SMALLEST_CRL: usize = 100;
 const LARGEST_CRL: usize = 1_000_000;
 
 fn crl(issuing: &Node, size: usize) -> Vec<u8> {
