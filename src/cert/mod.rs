@@ -379,6 +379,19 @@ fn version(fields: &mut Reader<'_>) -> Result<u8, Malformed> {
 
 /// The subject (contents of the Name) of a certificate, with as little reading as possible.
 pub(crate) fn subject_of(der: &[u8]) -> Option<&[u8]> {
+    from_subject(der)?.expect(der::SEQUENCE, "").ok()
+}
+
+/// Subject and key (contents of the SubjectPublicKeyInfo) of a certificate that may be malformed
+/// elsewhere, and so unfit to be trusted: what the store says against it holds all the same.
+pub(crate) fn subject_and_key_of(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut fields = from_subject(der)?;
+    let subject = fields.expect(der::SEQUENCE, "").ok()?;
+    Some((subject, fields.expect(der::SEQUENCE, "").ok()?))
+}
+
+/// The fields of a certificate from its subject on.
+fn from_subject(der: &[u8]) -> Option<Reader<'_>> {
     let mut outer = Reader::new(der);
     let mut cert = Reader::new(outer.expect(der::SEQUENCE, "").ok()?);
     let mut fields = Reader::new(cert.expect(der::SEQUENCE, "").ok()?);
@@ -386,5 +399,5 @@ pub(crate) fn subject_of(der: &[u8]) -> Option<&[u8]> {
     for _ in 0..4 {
         fields.next()?; // serialNumber, signature, issuer, validity
     }
-    fields.expect(der::SEQUENCE, "").ok()
+    Some(fields)
 }

@@ -195,7 +195,7 @@ impl<'a> Builder<'_, 'a> {
         let known = self.graph.nodes.iter().position(|node| same_certificate(&node.cert, cert));
         known.unwrap_or_else(|| {
             let Given { config, time, sets, .. } = *self.given;
-            let flaw = match distrusting(sets, cert, config.purpose) {
+            let flaw = match distrusting(sets, cert.der, config.purpose) {
                 Some(entry) => Some(Fault::distrusted(entry)),
                 None => match blocked_by(sets, cert, config.purpose) {
                     Some(source) => Some(Fault::blocked(cert, source)),
@@ -226,7 +226,7 @@ impl<'a> Builder<'_, 'a> {
         let Given { config, time, sets, .. } = *self.given;
         let number = Cert::parse(entry.certificate()).ok().map(|cert| {
             // Another entry may reject what this one has without trust settings.
-            let judged = distrusting(sets, &cert, config.purpose).unwrap_or(entry);
+            let judged = distrusting(sets, cert.der, config.purpose).unwrap_or(entry);
             let issued = self.given.leaf.not_before;
             let refusal = judged
                 .vet_with(config.purpose, time, config.weak_keys)

@@ -73,7 +73,7 @@ impl<'a> Search<'a> {
     pub(crate) fn run(&mut self) -> Result<Verified, Box<Failure>> {
         let Self { config, leaf, peer, .. } = *self;
         // A rejection in the store has the last word, before anything is searched.
-        if let Some(entry) = distrusting(&self.sets, leaf, config.purpose) {
+        if let Some(entry) = distrusting(&self.sets, leaf.der, config.purpose) {
             return Err(Fault::distrusted(entry).at(0).into());
         }
         if let Some(source) = blocked_by(&self.sets, leaf, config.purpose) {

@@ -12,7 +12,7 @@ use crate::store::{Refusal, distrusting};
 
 /// The end entity, before anything is asked: a rejection has the last word.
 pub(super) fn check_leaf(config: &Config, leaf: &Cert<'_>) -> Result<(), Box<Failure>> {
-    match distrusting(&[&config.extra], leaf, config.purpose) {
+    match distrusting(&[&config.extra], leaf.der, config.purpose) {
         Some(entry) => Err(Fault::distrusted(entry).at(0).into()),
         None => Ok(()),
     }
@@ -28,9 +28,7 @@ pub(super) fn check_chain(
 ) -> Result<(), Box<Failure>> {
     let last = chain.len().saturating_sub(1);
     for (depth, der) in chain.iter().enumerate() {
-        // What cannot be read has no name to reject it by.
-        let Ok(cert) = Cert::parse(der) else { continue };
-        let Some(entry) = distrusting(&[&config.extra], &cert, config.purpose) else { continue };
+        let Some(entry) = distrusting(&[&config.extra], der, config.purpose) else { continue };
         let rejected = entry.distrust(config.purpose) == Some(Refusal::Rejected);
         if rejected || !system_anchor || depth != last {
             let path = chain.iter().map_while(|der| Cert::parse(der).ok());

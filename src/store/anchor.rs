@@ -340,8 +340,8 @@ impl Index {
     /// A rejection holds for every entry with the same subject and key.
     fn spread_rejections(&mut self) {
         let identity = |entry: &StoreEntry| {
-            let cert = Cert::parse(&entry.certificate).ok()?;
-            Some((cert::canonical(cert.subject)?, cert.spki.to_vec()))
+            let (subject, key) = cert::subject_and_key_of(&entry.certificate)?;
+            Some((cert::canonical(subject)?, key.to_vec()))
         };
         // Only the purposes that somebody can ask for: the work does not grow with those that the
         // settings list.
@@ -426,15 +426,16 @@ pub(crate) fn blocked_by<'s>(
 /// where no entry says otherwise.
 pub(crate) fn distrusting<'s>(
     sets: &[&'s AnchorSet],
-    cert: &Cert<'_>,
+    der: &[u8],
     purpose: Purpose,
 ) -> Option<&'s StoreEntry> {
     if sets.iter().all(|set| !set.index.any_settings) {
         return None;
     }
+    let (subject, key) = cert::subject_and_key_of(der)?;
     let (mut other_purposes, mut otherwise) = (None, false);
-    for entry in sets.iter().flat_map(|set| set.with_name(cert.subject_hash, cert.subject)) {
-        if !Cert::parse(&entry.certificate).is_ok_and(|other| other.spki == cert.spki) {
+    for entry in sets.iter().flat_map(|set| set.with_subject(subject)) {
+        if cert::subject_and_key_of(&entry.certificate).is_none_or(|(_, other)| other != key) {
             continue;
         }
         match entry.distrust(purpose) {

@@ -422,6 +422,18 @@ def test_what_the_settings_reject_is_rejected_in_any_path(
     assert accepted or (found.kind, found.fault.depth) == ("Distrusted", depth)
 
 
+def test_a_certificate_that_only_the_system_can_read_is_rejected_too(system, root):
+    issuing = ca("issuing", root)
+    leaf = server(issuing)
+    true = bytes((0x30, 3, 1, 1, 0xFF))  # basicConstraints
+    malformed = issuing.der.replace(true, bytes((0x30, 3, 1, 2, 0xFF)))
+    assert malformed != issuing.der
+    question = ask(leaf, issuing)
+    question.roots = [Root(issuing.der, EXTRA, (None, SETTINGS[1][1]))]
+    found = verdict(system, question, Answer(True, None, (leaf.der, malformed, root.der)))
+    assert (found.kind, found.fault.depth) == ("Distrusted", 1)
+
+
 def test_another_certificate_is_not_the_leaf(system, whole):
     sent = self_signed("example.com", ca=False)
     refused = verdict(system, ask(sent, roots=[whole]), refuses(NOT_TRUSTED, sent))

@@ -221,12 +221,27 @@ def read(encoded: bytes) -> Certificate | None:
 
 def subject_of(encoded: bytes) -> bytes:
     """The subject (contents of the Name), with as little reading as possible."""
+    return _from_subject(encoded).expect(der.SEQUENCE, "certificate")
+
+
+def subject_and_key_of(encoded: bytes) -> tuple[bytes, bytes] | None:
+    """Subject and key (contents of the SubjectPublicKeyInfo) of a certificate that may be malformed
+    elsewhere; None if these cannot be read."""
+    try:
+        fields = _from_subject(encoded)
+        return fields.expect(der.SEQUENCE, ""), fields.expect(der.SEQUENCE, "")
+    except ValueError:
+        return None
+
+
+def _from_subject(encoded: bytes) -> der.Reader:
+    """The fields of a certificate from its subject on."""
     outer = der.Reader(encoded)
     fields = der.Reader(der.Reader(outer.expect(der.SEQUENCE, "")).expect(der.SEQUENCE, ""))
     fields.optional(der.context(0), "")
     for _ in range(4):  # serialNumber, signature, issuer, validity
         fields.next("")
-    return fields.expect(der.SEQUENCE, "certificate")
+    return fields
 
 
 def without_dot(peer: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._name import same
 from .algorithms import MERKLE_TREE
-from .certificate import Certificate, read
+from .certificate import Certificate, read, subject_and_key_of
 from .extensions import ANY_USAGE, CLIENT_AUTH, KEY_CERT_SIGN, SERVER_AUTH
 from .key import SHORT
 from .purpose import SERVER
@@ -274,16 +274,19 @@ def distrust(root: Root, purpose: str) -> Refusal | None:
     return None
 
 
-def distrusting(roots: Sequence[Root], cert: Certificate, purpose: str) -> Root | None:
+def distrusting(roots: Sequence[Root], encoded: bytes, purpose: str) -> Root | None:
     """The root whose trust settings say that this subject and key must not be trusted for the
     purpose, under whatever certificate: one that rejects it, or else one that lists other purposes
     only, where no root says otherwise."""
     if all(root.trust is None for root in roots):
         return None
+    wanted = subject_and_key_of(encoded)
+    if wanted is None:
+        return None
     other_purposes, otherwise = None, False
     for root in roots:
-        known = read(root.der)
-        if known is None or known.spki != cert.spki or not same(known.subject, cert.subject):
+        known = subject_and_key_of(root.der)
+        if known is None or known[1] != wanted[1] or not same(known[0], wanted[0]):
             continue
         refused = distrust(root, purpose)
         if refused is None:
@@ -298,7 +301,7 @@ def distrusting(roots: Sequence[Root], cert: Certificate, purpose: str) -> Root 
 def rejected_leaf(question: Question) -> Refused | None:
     """The end entity, before anything is asked: a rejection by the caller's trust settings has the
     last word."""
-    root = distrusting(question.roots, question.leaf, question.purpose)
+    root = distrusting(question.roots, question.leaf.der, question.purpose)
     return None if root is None else Refused(_rejected(root, 0))
 
 
@@ -310,8 +313,7 @@ def rejected_in(question: Question, chain: Sequence[bytes], system_anchor: bool)
         leave the purpose out do not overrule the system, as they overrule no other entry of a store
     """
     for depth, der in enumerate(chain):
-        cert = read(der)
-        root = None if cert is None else distrusting(question.roots, cert, question.purpose)
+        root = distrusting(question.roots, der, question.purpose)
         refused = None if root is None else distrust(root, question.purpose)
         if root is None or refused is None:
             continue

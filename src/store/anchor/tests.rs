@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::StoreEntry;
 use crate::store::files;
 use crate::store::testing::pem;
-use crate::{ErrorKind, Peer, Purpose, Source, Verifier, VerifyError};
+use crate::{ErrorKind, Peer, Purpose, Source, Verifier, VerifierBuilder, VerifyError};
 
 const HOST: &str = "server.test";
 
@@ -65,11 +65,12 @@ impl Pki {
     fn verify(&self, store: &Path) -> Result<(), VerifyError> {
         let (contents, _) = files::read(store).unwrap();
         assert_eq!(contents.faults, []);
-        let verifier = Verifier::builder()
-            .system_roots(false)
-            .extra_roots_with_trust(contents.certificates)
-            .build()
-            .unwrap();
+        let builder = Verifier::builder().system_roots(false);
+        self.verify_by(builder.extra_roots_with_trust(contents.certificates))
+    }
+
+    fn verify_by(&self, builder: VerifierBuilder) -> Result<(), VerifyError> {
+        let verifier = builder.build().unwrap();
         let chain = [(&*self.leaf).into(), (&*self.intermediate).into()];
         verifier.verify(&Peer::new(&chain, Some(ServerName::try_from(HOST).unwrap()))).map(|_| ())
     }
@@ -153,6 +154,41 @@ fn a_rejection_holds_for_the_key_whatever_is_read_first() {
     pki.verify(&path).unwrap();
     fs::write(&path, plain.clone() + &pki.block("respelled -addreject serverAuth")).unwrap();
     assert_eq!(pki.verify(&path).unwrap_err().kind(), ErrorKind::Distrusted);
+}
+
+/// A certificate that cannot be read trusts nothing, but what is said against it is read: of a root,
+/// and of an intermediate that the peer sends in a form that can be read.
+#[test]
+fn a_rejection_holds_for_the_key_of_a_malformed_certificate() {
+    let pki = pki(&[]);
+    let constraints: &[u8] = &[0x30, 3, 1, 1, 0xff]; // cA TRUE
+    for name in ["root", "intermediate"] {
+        let (contents, _) = files::read(&pki.directory.path().join(name)).unwrap();
+        let mut der = contents.certificates[0].0.to_vec();
+        let at = (0..der.len()).find(|&at| der[at..].starts_with(constraints)).unwrap();
+        der[at + 3] = 2; // one byte more than there is
+        fs::write(pki.directory.path().join("malformed"), pem("CERTIFICATE", &der)).unwrap();
+        // A list of other purposes counts where nothing says otherwise.
+        let listed = (name == "intermediate").then_some(ErrorKind::Distrusted);
+        for (settings, expected) in [
+            ("-addreject serverAuth", Some(ErrorKind::Distrusted)),
+            ("-addreject clientAuth", None),
+            ("-addtrust clientAuth", listed),
+        ] {
+            let (root, malformed) =
+                (pki.block("root"), pki.block(&format!("malformed {settings}")));
+            for blocks in [root.clone() + &malformed, malformed + &root] {
+                // What was read at a path once is not read again so soon.
+                let directory = TempDir::new().unwrap();
+                let path = directory.path().join("store");
+                fs::write(&path, blocks).unwrap();
+                let variable = |name: &str| (name == "SSL_CERT_FILE").then(|| path.clone().into());
+                let verdict = pki.verify_by(Verifier::builder_with_env(variable));
+                let verdict = verdict.map_err(|error| error.kind());
+                assert_eq!(verdict.err(), expected, "{name} {settings}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -589,6 +589,26 @@ fn what_the_settings_reject_is_rejected_in_any_path() {
 }
 
 #[test]
+fn a_certificate_that_only_the_system_can_read_is_rejected_too() {
+    let root = ca("root");
+    let issuing = issued(ca_params("issuing"), &root);
+    let leaf = server(&issuing);
+    let server = "1.3.6.1.5.5.7.3.1".to_owned();
+    let rejects = TrustSettings { trusted: None, rejected: vec![server] };
+    let extra = [(issuing.der.clone(), Some(rejects))];
+    let config = Verifier::builder().extra_roots_with_trust(extra).into_config();
+    let mut answer = trusts(&[&leaf, &issuing, &root]);
+    let mut der = issuing.der.to_vec();
+    let constraints: &[u8] = &[0x30, 3, 1, 1, 0xff]; // cA TRUE
+    let at = (0..der.len()).find(|&at| der[at..].starts_with(constraints)).unwrap();
+    der[at + 3] = 2; // one byte more than there is
+    answer.chain[1] = der.into();
+    let (verdict, _) = run(&config, &[&leaf, &issuing], vec![answer]);
+    let error = verdict.unwrap_err();
+    assert_eq!((error.kind(), error.depth()), (ErrorKind::Distrusted, Some(1)));
+}
+
+#[test]
 fn another_certificate_of_the_same_key_is_not_the_leaf() {
     let given = self_signed(server_params(NOW - DAY, NOW + DAY));
     let params = server_params(NOW - DAY, NOW + 2 * DAY);
