@@ -842,7 +842,7 @@ fn trust_settings(world: &mut World<'_>) {
 fn rejected_elsewhere(world: &mut World<'_>) {
     let place = world.any();
     let mut cert = world.chain[place].clone();
-    match world.random.below(4) {
+    match world.random.below(5) {
         0 => cert.serial = vec![79],
         1 => {
             cert.serial = vec![80];
@@ -855,10 +855,12 @@ fn rejected_elsewhere(world: &mut World<'_>) {
             cert = ca(&cert.subject, cert.key, &name("other root"), key);
         }
         // As it was before.
-        _ => {
+        3 => {
             cert.validity.1 = der::time(NOW - DAY);
             cert.remove(oid::NAME_CONSTRAINTS);
         }
+        // One that is malformed.
+        _ => cert.set(oid::BASIC_CONSTRAINTS, true, vec![0x30, 3, 1, 2, 0xff]),
     }
     let rejected = world.random.choose::<&[u64]>(&[&[1], &[2], &[4], &[0], &[1, 2]]).to_vec();
     world.also_stored.push((cert, Some(Trust { trusted: None, rejected })));
