@@ -33,7 +33,7 @@ mod snapshot;
 mod source;
 mod system;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod watch;
 #[cfg(not(any(windows, target_vendor = "apple")))]

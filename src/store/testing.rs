@@ -36,3 +36,12 @@ pub(crate) fn issue(ca: &str, host: &str) -> (Vec<u8>, Vec<u8>) {
     let leaf = leaf.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
     (root, leaf.der().to_vec())
 }
+
+/// A CA's certificate as it is, but for its basicConstraints, which cannot be read.
+pub(crate) fn malformed(ca: &[u8]) -> Vec<u8> {
+    const CONSTRAINTS: &[u8] = &[0x30, 3, 1, 1, 0xff]; // cA TRUE
+    let mut der = ca.to_vec();
+    let at = (0..der.len()).find(|&at| der[at..].starts_with(CONSTRAINTS)).unwrap();
+    der[at + 3] = 2; // one byte more than there is
+    der
+}

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::StoreEntry;
 use crate::store::files;
-use crate::store::testing::pem;
+use crate::store::testing::{malformed, pem};
 use crate::{ErrorKind, Peer, Purpose, Source, Verifier, VerifierBuilder, VerifyError};
 
 const HOST: &str = "server.test";
@@ -161,12 +161,9 @@ fn a_rejection_holds_for_the_key_whatever_is_read_first() {
 #[test]
 fn a_rejection_holds_for_the_key_of_a_malformed_certificate() {
     let pki = pki(&[]);
-    let constraints: &[u8] = &[0x30, 3, 1, 1, 0xff]; // cA TRUE
     for name in ["root", "intermediate"] {
         let (contents, _) = files::read(&pki.directory.path().join(name)).unwrap();
-        let mut der = contents.certificates[0].0.to_vec();
-        let at = (0..der.len()).find(|&at| der[at..].starts_with(constraints)).unwrap();
-        der[at + 3] = 2; // one byte more than there is
+        let der = malformed(&contents.certificates[0].0);
         fs::write(pki.directory.path().join("malformed"), pem("CERTIFICATE", &der)).unwrap();
         // A list of other purposes counts where nothing says otherwise.
         let listed = (name == "intermediate").then_some(ErrorKind::Distrusted);

@@ -16,6 +16,7 @@ use crate::cert::time::Timestamp;
 use crate::complete::complete;
 use crate::error::{Parts, VerifyError};
 use crate::fault::AppleRule;
+use crate::store::testing::malformed;
 use crate::store::{Refusal, TrustSettings};
 use crate::verifier::Verifier;
 
@@ -598,11 +599,7 @@ fn a_certificate_that_only_the_system_can_read_is_rejected_too() {
     let extra = [(issuing.der.clone(), Some(rejects))];
     let config = Verifier::builder().extra_roots_with_trust(extra).into_config();
     let mut answer = trusts(&[&leaf, &issuing, &root]);
-    let mut der = issuing.der.to_vec();
-    let constraints: &[u8] = &[0x30, 3, 1, 1, 0xff]; // cA TRUE
-    let at = (0..der.len()).find(|&at| der[at..].starts_with(constraints)).unwrap();
-    der[at + 3] = 2; // one byte more than there is
-    answer.chain[1] = der.into();
+    answer.chain[1] = malformed(&issuing.der).into();
     let (verdict, _) = run(&config, &[&leaf, &issuing], vec![answer]);
     let error = verdict.unwrap_err();
     assert_eq!((error.kind(), error.depth()), (ErrorKind::Distrusted, Some(1)));
