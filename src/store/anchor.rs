@@ -429,10 +429,8 @@ pub(crate) fn distrusting<'s>(
     der: &[u8],
     purpose: Purpose,
 ) -> Option<&'s StoreEntry> {
-    if sets.iter().all(|set| !set.index.any_settings) {
-        return None;
-    }
-    let (subject, key) = cert::subject_and_key_of(der)?;
+    let any_settings = sets.iter().any(|set| set.index.any_settings);
+    let (subject, key) = any_settings.then(|| cert::subject_and_key_of(der))??;
     let (mut other_purposes, mut otherwise) = (None, false);
     for entry in sets.iter().flat_map(|set| set.with_subject(subject)) {
         if cert::subject_and_key_of(&entry.certificate).is_none_or(|(_, other)| other != key) {

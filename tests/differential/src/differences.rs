@@ -159,12 +159,10 @@ pub const OPENSSL: &[Difference] = &[
         "domains of internationalized mailboxes",
         "a constraint with a leading dot holds the mailboxes of a domain (RFC 9598); OpenSSL never \
          finds them in it",
-        |dispute| {
-            match (dispute.ours, dispute.theirs) {
-                (Ok(_), Err(error)) => dispute.domain_of_mailboxes(error),
-                // What is reported may be wrong with another path.
-                _ => dispute.refused(ErrorKind::NameConstraints) && dispute.has_mailboxes(b"."),
-            }
+        |dispute| match (dispute.ours, dispute.theirs) {
+            (Ok(_), Err(error)) => dispute.domain_of_mailboxes(error),
+            // What is reported may be wrong with another path.
+            _ => dispute.refused(ErrorKind::NameConstraints) && dispute.has_mailboxes(b"."),
         },
     ),
     (
