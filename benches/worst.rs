@@ -1,14 +1,14 @@
-//! Hostile chains of at most 64 KiB, beside OpenSSL's time for the same: those of `worst.txt`. With
+//! Hostile chains of at most 64 KiB, beside OpenSSL's time for the same: those of
+//! `tests/differential/worst.txt`. With
 //! minutes in `TRUSTBRIDGE_BENCH_SEARCH`, searches for worse ones first, and keeps them there.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, fs};
 
 use trustbridge_bench::{print, print_values};
-use trustbridge_differential::hostile::{Recipe, pool};
+use trustbridge_differential::hostile::{self, Recipe, pool};
 use trustbridge_differential::keys::Pool;
 use trustbridge_differential::random::Random;
 use trustbridge_differential::verdicts::{self, Files, OpenSsl, certificates, peer, verifier};
@@ -18,7 +18,7 @@ type Kept = BTreeMap<String, Recipe>;
 
 fn main() {
     let pool = pool();
-    let mut kept = read();
+    let mut kept = hostile::worst();
     if let Ok(minutes) = env::var("TRUSTBRIDGE_BENCH_SEARCH") {
         let minutes: f64 = minutes.parse().expect("minutes");
         search(&mut kept, Duration::from_secs_f64(minutes * 60.0), &pool);
@@ -45,27 +45,12 @@ fn main() {
     print_values("hostile chains, good paths not found", "trustbridge", "chains", lost);
 }
 
-fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("worst.txt")
-}
-
-fn read() -> Kept {
-    let text = fs::read_to_string(file()).expect("worst.txt");
-    text.lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
-        .map(|line| {
-            let (title, recipe) = line.split_once(": ").expect("title: recipe");
-            (title.to_owned(), recipe.parse().expect("a recipe"))
-        })
-        .collect()
-}
-
 fn write(kept: &Kept) {
-    let old = fs::read_to_string(file()).expect("worst.txt");
+    let old = fs::read_to_string(hostile::WORST).expect("worst.txt");
     let comments = old.lines().filter(|line| line.starts_with('#')).map(str::to_owned);
     let recipes = kept.iter().map(|(title, recipe)| format!("{title}: {recipe}"));
     let lines: Vec<_> = comments.chain(recipes).collect();
-    fs::write(file(), lines.join("\n") + "\n").expect("worst.txt");
+    fs::write(hostile::WORST, lines.join("\n") + "\n").expect("worst.txt");
 }
 
 struct Times {

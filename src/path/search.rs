@@ -10,6 +10,7 @@
 
 mod order;
 
+use self::order::Order;
 use super::graph::{Given, Graph, MAX_LINKS, Node};
 use super::signatures::Link;
 use super::validate::{Path, Rejected, Validation};
@@ -143,7 +144,7 @@ struct Attempt<'g, 'a> {
 /// How a part of the walk ended.
 enum End<'g, 'a> {
     Accepted(Path<'g, 'a>, RevocationOutcome),
-    /// A link from this node was found to be none: distances may have changed.
+    /// A link from this node was found to be none.
     Link(usize),
     /// All has been tried.
     Exhausted,
@@ -211,11 +212,10 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     fn walk(&mut self) -> End<'g, 'a> {
         let Some(leaf) = self.node(0) else { return End::Exhausted };
-        let mut distances = self.distances();
+        let mut order = self.order();
         loop {
-            match self.extend(&mut vec![(0, leaf)], &distances) {
-                End::Link(number) if self.is_as_near(number, &distances) => {}
-                End::Link(_) => distances = self.distances(),
+            match self.extend(&mut vec![(0, leaf)], &order) {
+                End::Link(number) => order = self.order_without(number, order),
                 end => return end,
             }
         }
@@ -245,11 +245,7 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 
     /// Tries every path that begins with this one, the shortest first.
-    fn extend(
-        &mut self,
-        path: &mut Vec<(usize, &'g Node<'a>)>,
-        distances: &[usize],
-    ) -> End<'g, 'a> {
+    fn extend(&mut self, path: &mut Vec<(usize, &'g Node<'a>)>, order: &Order) -> End<'g, 'a> {
         let Some(&(number, head)) = path.last() else { return End::Exhausted };
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -259,7 +255,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
         // Trust anchors first: a root that the store has ends the path, even where the peer sends
         // a cross-certificate of it that leads elsewhere (OpenSSL's X509_V_FLAG_TRUSTED_FIRST).
-        for anchor in self.anchors(number, head).collect::<Vec<_>>() {
+        for anchor in self.anchors_in(order, number, head) {
             let Some(anchored) = self.graph.anchors.get(anchor) else { continue };
             let complete = Path { nodes: path.clone(), anchor: (anchor, anchored) };
             match self.complete(complete) {
@@ -270,16 +266,15 @@ impl<'g, 'a> Walk<'g, 'a> {
         if path.len() > MAX_INTERMEDIATES || !self.may_be_issued(head) {
             return End::Exhausted;
         }
-        let distance = |number: &usize| distances.get(*number).copied().unwrap_or(usize::MAX);
         let mut issuers = head.issuers.clone();
-        issuers.sort_by_key(distance);
-        for issuer in issuers.into_iter().filter(|issuer| distance(issuer) < usize::MAX) {
+        issuers.sort_by_key(|&issuer| order.rank(issuer));
+        for issuer in issuers.into_iter().filter(|&issuer| order.is_reached(issuer)) {
             let Some(node) = self.node(issuer) else { continue };
             if !self.may_link(number, node.key) || has(path, node) {
                 continue;
             }
             path.push((issuer, node));
-            let end = self.extend(path, distances);
+            let end = self.extend(path, order);
             path.pop();
             match end {
                 End::Exhausted => {}

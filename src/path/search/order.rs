@@ -1,54 +1,128 @@
-//! In which order a walk tries what may have issued a certificate.
+//! In which order a walk tries what may have issued a certificate: the shortest way to a trust anchor
+//! first. Once a signature was wrong, among ways of one length that which costs least to refute, so
+//! that as many as can be are tried before the budget for signatures ends.
 //!
 //! Tests: the table in `tests/cases` (hostile chains).
 
 use std::collections::VecDeque;
 
-use super::Walk;
+use super::{Node, Walk};
+use crate::path::signatures::cost;
 
-impl Walk<'_, '_> {
-    /// For each node, the certificates between it and the next trust anchor over links that are not
-    /// known to be none; `usize::MAX` where none is to be reached.
-    pub(super) fn distances(&self) -> Vec<usize> {
+/// What is known of each node, by its number.
+pub(super) struct Order {
+    /// The certificates between it and the next trust anchor over links that are not known to be
+    /// none; `usize::MAX` where none is to be reached.
+    distances: Vec<usize>,
+    /// What it costs to refute it as the issuer of something. Empty until a signature was wrong.
+    prices: Vec<u32>,
+}
+
+impl Order {
+    pub(super) fn is_reached(&self, number: usize) -> bool {
+        self.distance(number) < usize::MAX
+    }
+
+    /// What candidates are sorted by.
+    pub(super) fn rank(&self, number: usize) -> (usize, u32) {
+        (self.distance(number), self.prices.get(number).copied().unwrap_or_default())
+    }
+
+    fn distance(&self, number: usize) -> usize {
+        self.distances.get(number).copied().unwrap_or(usize::MAX)
+    }
+}
+
+impl<'g, 'a> Walk<'g, 'a> {
+    /// The order while no signature was wrong.
+    pub(super) fn order(&self) -> Order {
+        self.measured(&[])
+    }
+
+    /// The order once a link from this node was found to be none.
+    pub(super) fn order_without(&self, number: usize, mut order: Order) -> Order {
+        if !self.is_as_near(number, &order) {
+            return self.measured(&self.prices());
+        }
+        match order.prices.get_mut(number) {
+            Some(price) => *price = self.price(number),
+            None => return self.measured(&self.prices()),
+        }
+        order
+    }
+
+    /// Distances, and the least price of a node that leads straight to a trust anchor, for those
+    /// above which it stands.
+    fn measured(&self, prices: &[u32]) -> Order {
         let nodes = &self.graph.nodes;
-        let mut distances = vec![usize::MAX; nodes.len()];
+        let mut order = Order { distances: vec![usize::MAX; nodes.len()], prices: prices.to_vec() };
         let mut queue = VecDeque::new();
-        for (number, distance) in distances.iter_mut().enumerate() {
+        for (number, distance) in order.distances.iter_mut().enumerate() {
             if self.node(number).is_some_and(|node| self.anchors(number, node).next().is_some()) {
                 *distance = 0;
                 queue.push_back(number);
             }
         }
         while let Some(number) = queue.pop_front() {
-            let (Some(node), Some(&distance)) = (self.node(number), distances.get(number)) else {
-                continue;
-            };
+            let Some(node) = self.node(number) else { continue };
+            let (distance, price) = order.rank(number);
             for &below in &node.issued {
-                let reached = self.node(below).is_some_and(|node| self.may_be_issued(node))
+                let may = self.node(below).is_some_and(|node| self.may_be_issued(node))
                     && self.may_link(below, node.key);
-                match distances.get_mut(below) {
-                    Some(known) if reached && *known == usize::MAX => {
-                        *known = distance + 1;
-                        queue.push_back(below);
-                    }
-                    _ => {}
+                let Some(known) = order.distances.get_mut(below).filter(|_| may) else { continue };
+                let is_new = *known == usize::MAX;
+                if is_new {
+                    *known = distance + 1;
+                    queue.push_back(below);
+                }
+                if let Some(least) = order.prices.get_mut(below).filter(|_| *known == distance + 1)
+                {
+                    *least = if is_new { price } else { price.min(*least) };
                 }
             }
         }
-        distances
+        order
+    }
+
+    fn prices(&self) -> Vec<u32> {
+        (0..self.graph.nodes.len()).map(|number| self.price(number)).collect()
+    }
+
+    /// What the signatures cost that are to be verified before it is known that no trust anchor has
+    /// issued a node.
+    fn price(&self, number: usize) -> u32 {
+        let anchors = self.node(number).map(|node| self.anchors(number, node));
+        let prices = anchors.into_iter().flatten().map(|anchor| self.price_of_anchor(anchor));
+        prices.fold(0, u32::saturating_add)
+    }
+
+    fn price_of_anchor(&self, anchor: usize) -> u32 {
+        self.graph.anchors.get(anchor).map_or(0, |anchor| cost(anchor.cert.spki))
+    }
+
+    /// The trust anchors that may have issued a node, in their order.
+    pub(super) fn anchors_in(
+        &self,
+        order: &Order,
+        number: usize,
+        node: &'g Node<'a>,
+    ) -> Vec<usize> {
+        let mut anchors: Vec<_> = self.anchors(number, node).collect();
+        if !order.prices.is_empty() {
+            anchors.sort_by_key(|&anchor| self.price_of_anchor(anchor));
+        }
+        anchors
     }
 
     /// Whether a node that has lost a link has another that leads as straight to a trust anchor. Then
     /// no distance has changed.
-    pub(super) fn is_as_near(&self, number: usize, distances: &[usize]) -> bool {
-        let (Some(node), Some(&distance)) = (self.node(number), distances.get(number)) else {
-            return false;
-        };
-        let Some(above) = distance.checked_sub(1) else {
+    fn is_as_near(&self, number: usize, order: &Order) -> bool {
+        let Some(node) = self.node(number) else { return false };
+        let Some(above) = order.distance(number).checked_sub(1) else {
             return self.anchors(number, node).next().is_some();
         };
         node.issuers.iter().any(|&issuer| {
-            distances.get(issuer) == Some(&above)
+            order.distance(issuer) == above
                 && self.node(issuer).is_some_and(|issuer| self.may_link(number, issuer.key))
         })
     }

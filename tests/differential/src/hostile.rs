@@ -1,8 +1,9 @@
 //! Chains that are made to be dear: meshes of CAs, forgeries, dead ends, constraints and roots that
 //! cannot be used, drawn from a few numbers each. `benches/` times them, and searches for worse.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::{fmt, fs};
 
 use crate::certificate::{Certificate, Name};
 use crate::der;
@@ -22,6 +23,21 @@ const GOOD: usize = KEYS - 1;
 /// Keys of every kind.
 pub fn pool() -> Pool {
     Pool::of(KINDS.into_iter().flat_map(|kind| std::iter::repeat_n(kind, KEYS)))
+}
+
+/// The file of the worst recipes that are known.
+pub const WORST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/worst.txt");
+
+/// What [`WORST`] holds, by title.
+pub fn worst() -> BTreeMap<String, Recipe> {
+    let text = fs::read_to_string(WORST).expect("worst.txt");
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            let (title, recipe) = line.split_once(": ").expect("title: recipe");
+            (title.to_owned(), recipe.parse().expect("a recipe"))
+        })
+        .collect()
 }
 
 /// The fields of a recipe: name, least and most.
