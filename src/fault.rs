@@ -56,6 +56,11 @@ impl Fault {
         Some(Self::new(kind).because(Cause::AnchorRefused { subject, source, refusal }))
     }
 
+    /// The budget of one verification is spent.
+    pub(crate) fn too_much_work() -> Self {
+        Self::new(ErrorKind::ChainTooComplex).because(Cause::TooMuchWork)
+    }
+
     /// The store rejects the certificate, whoever issued it.
     pub(crate) fn distrusted(entry: &StoreEntry) -> Self {
         let (subject, source) = (entry.subject(), entry.source().clone());
@@ -86,11 +91,11 @@ pub(crate) enum Cause {
         sent: usize,
         limit: usize,
     },
-    TooManySteps {
+    TooManyLinks {
         limit: usize,
     },
-    /// Of signatures, by what they cost.
-    TooManySignatures,
+    /// Signatures and steps, by what they cost.
+    TooMuchWork,
     /// The verifier has no signature algorithms.
     NoAlgorithms,
 

@@ -494,3 +494,23 @@ fn thousands_of_known_intermediates() {
     let verifier = only(&[&root]).intermediates(known).build().unwrap();
     assert_eq!(verify(&verifier, &[&leaf]).unwrap().chain.len(), 3);
 }
+
+/// Two certificates for each CA of a long path make more paths than anyone can try, and the root's
+/// constraint forbids all of them.
+#[test]
+fn paths_without_number() {
+    let root = ca("root").permitted(&["example.org"]).self_signed();
+    let mut cas: Vec<[Node; 2]> = Vec::new();
+    for level in 0..45 {
+        let above = cas.last().map_or(&root, |[above, _]| above);
+        let spec = || ca(&format!("CA {level}")).excluded(&["example.net"]);
+        let one = spec().issued_by(above);
+        let other = spec().issued_for(&one, above);
+        cas.push([one, other]);
+    }
+    let leaf = cas.last().map(|[above, _]| server().issued_by(above)).unwrap();
+    let chain: Vec<_> = std::iter::once(&leaf).chain(cas.iter().flatten()).collect();
+    let error = refused(only(&[&root]), &chain);
+    assert_eq!(error.kind(), ErrorKind::ChainTooComplex);
+    assert!(error.to_string().contains("longer to verify than is allowed"), "{error}");
+}

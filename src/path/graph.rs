@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use pki_types::{CertificateDer, UnixTime};
 
-use crate::cert::Cert;
+use crate::cert::{Cert, same_name};
 use crate::checks;
 use crate::fault::Fault;
 use crate::hashing::QuickMap;
@@ -27,6 +27,8 @@ pub(super) struct Graph<'a> {
     pub(super) strangers: Vec<&'a StoreEntry>,
     /// Whether there were more than [`MAX_LINKS`].
     pub(super) cut: bool,
+    /// How many of these pairs there are.
+    pub(super) links: usize,
 }
 
 /// A certificate that is not trusted by itself.
@@ -34,6 +36,8 @@ pub(super) struct Node<'a> {
     pub(super) cert: Cert<'a>,
     /// The number of its key: equal keys have equal numbers.
     pub(super) key: usize,
+    /// The number of the first node with the same name and key: in a path that CA is the same.
+    pub(super) ca: usize,
     pub(super) self_issued: bool,
     /// Whether it looks self-signed. Then it is trusted itself or not at all: what else has its
     /// name only explains a rejection.
@@ -68,15 +72,19 @@ pub(super) struct Given<'g, 'a> {
 
 impl<'a> Graph<'a> {
     pub(super) fn new(given: &Given<'_, 'a>) -> Self {
-        let graph =
-            Self { nodes: Vec::new(), anchors: Vec::new(), strangers: Vec::new(), cut: false };
+        let graph = Self {
+            nodes: Vec::new(),
+            anchors: Vec::new(),
+            strangers: Vec::new(),
+            cut: false,
+            links: 0,
+        };
         let mut builder = Builder {
             given,
             graph,
             pool: Vec::new(),
             keys: QuickMap::with_capacity_and_hasher(USUAL, Default::default()),
             known_entries: QuickMap::default(),
-            links: 0,
         };
         builder.build();
         builder.graph
@@ -107,7 +115,6 @@ struct Builder<'g, 'a> {
     pool: Vec<Sent<'a>>,
     keys: QuickMap<Spki<'a>, usize>,
     known_entries: QuickMap<*const StoreEntry, Option<usize>>,
-    links: usize,
 }
 
 impl<'a> Builder<'_, 'a> {
@@ -128,9 +135,16 @@ impl<'a> Builder<'_, 'a> {
     }
 
     fn add(&mut self, cert: Cert<'a>, flaw: Option<Fault>) -> usize {
-        let number = self.keys.len();
+        let (number, key) = (self.graph.nodes.len(), self.keys.len());
+        let key = *self.keys.entry(Spki(cert.spki)).or_insert(key);
+        let same = |node: &Node<'_>| {
+            node.key == key
+                && node.cert.subject_hash == cert.subject_hash
+                && same_name(node.cert.subject, cert.subject)
+        };
         let node = Node {
-            key: *self.keys.entry(Spki(cert.spki)).or_insert(number),
+            key,
+            ca: self.graph.nodes.iter().position(same).unwrap_or(number),
             self_issued: cert.is_self_issued(),
             self_signed: cert.is_self_signed(),
             flaw,
@@ -140,7 +154,7 @@ impl<'a> Builder<'_, 'a> {
             cert,
         };
         self.graph.nodes.push(node);
-        self.graph.nodes.len() - 1
+        number
     }
 
     /// Finds everything that may have issued a node.
@@ -185,8 +199,8 @@ impl<'a> Builder<'_, 'a> {
 
     /// Counts a link; `false` once there are too many.
     fn count(&mut self) -> bool {
-        self.links += 1;
-        self.graph.cut = self.links > MAX_LINKS;
+        self.graph.links += 1;
+        self.graph.cut = self.graph.links > MAX_LINKS;
         !self.graph.cut
     }
 

@@ -2,9 +2,9 @@
 //! to a trust anchor is taken first, and what fails of it is left out of the next (RFC 5280 section
 //! 6.1 takes the path as given; RFC 4158 describes how to find one).
 //!
-//! The work is bounded by links, by steps and by the price of all signatures, whatever the peer
-//! sends; the number of intermediates is only bounded by [`MAX_INTERMEDIATES`]. Where a bound is met,
-//! that is the fault.
+//! The work is bounded by links and by one budget for signatures, steps and names, whatever the peer sends;
+//! the number of intermediates is only bounded by [`MAX_INTERMEDIATES`]. Where a bound is met, that is
+//! the fault.
 //!
 //! Tests: the table in `tests/cases`, `tests/verifier.rs`, `tests/openssl.rs`.
 
@@ -12,9 +12,9 @@ mod order;
 
 use self::order::Order;
 use super::graph::{Given, Graph, MAX_LINKS, Node};
-use super::signatures::Link;
+use super::signatures::{Exhausted, Link};
 use super::validate::{Path, Rejected, Validation};
-use crate::cert::{Cert, same_name};
+use crate::cert::Cert;
 use crate::checks;
 use crate::fault::{Cause, Failure, Fault, NearMiss};
 use crate::kind::ErrorKind;
@@ -25,9 +25,6 @@ use crate::store::{AnchorSet, Refusal, StoreEntry, SystemStore, blocked_by, dist
 
 /// Most intermediates in a path, as in OpenSSL.
 const MAX_INTERMEDIATES: usize = 100;
-/// Most certificates that are put into paths, in all: where constraints forbid one path after the
-/// other, there are more than can ever be tried.
-const MAX_STEPS: usize = 20_000;
 /// Most flawed paths that are read for the best explanation.
 const MAX_EXPLAINED: usize = 8;
 /// Most store entries that are listed as having come close.
@@ -126,7 +123,6 @@ struct Walk<'g, 'a> {
     graph: &'g Graph<'a>,
     /// What every path to a trust anchor has to pass.
     validation: Validation<'g, 'a>,
-    steps: usize,
     /// Whether certificates that are flawed are walked over as well, to say what is wrong.
     explaining: bool,
     explained: usize,
@@ -157,7 +153,6 @@ impl<'g, 'a> Walk<'g, 'a> {
         Self {
             graph,
             validation: Validation::new(given, graph, staple),
-            steps: 0,
             explaining: false,
             explained: 0,
             bounded: false,
@@ -167,7 +162,7 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     fn accept(&mut self) -> Option<Verified> {
         if self.graph.cut {
-            let cause = Cause::TooManySteps { limit: MAX_LINKS };
+            let cause = Cause::TooManyLinks { limit: MAX_LINKS };
             self.bound(Fault::new(ErrorKind::ChainTooComplex).because(cause));
         }
         let End::Accepted(path, revocation) = self.walk() else { return None };
@@ -215,10 +210,18 @@ impl<'g, 'a> Walk<'g, 'a> {
         let mut order = self.order();
         loop {
             match self.extend(&mut vec![(0, leaf)], &order) {
-                End::Link(number) => order = self.order_without(number, order),
+                End::Link(number) => match self.order_without(number, order) {
+                    Ok(changed) => order = changed,
+                    Err(Exhausted) => return End::Enough,
+                },
                 end => return end,
             }
         }
+    }
+
+    /// Takes the price of a step out of the budget.
+    fn spend(&mut self, price: usize) -> Result<(), Exhausted> {
+        self.validation.signatures.spend(price).inspect_err(|_| self.bound(Fault::too_much_work()))
     }
 
     fn node(&self, number: usize) -> Option<&'g Node<'a>> {
@@ -247,10 +250,10 @@ impl<'g, 'a> Walk<'g, 'a> {
     /// Tries every path that begins with this one, the shortest first.
     fn extend(&mut self, path: &mut Vec<(usize, &'g Node<'a>)>, order: &Order) -> End<'g, 'a> {
         let Some(&(number, head)) = path.last() else { return End::Exhausted };
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            let cause = Cause::TooManySteps { limit: MAX_STEPS };
-            self.bound(Fault::new(ErrorKind::ChainTooComplex).because(cause));
+        // Where constraints forbid one path after the other, there are more than can be tried. Issuers
+        // are sorted, and each is searched for in the path.
+        let price = 1 + head.issuers.len() * (8 + path.len()) / 256;
+        if self.spend(price).is_err() {
             return End::Enough;
         }
         // Trust anchors first: a root that the store has ends the path, even where the peer sends
@@ -270,7 +273,9 @@ impl<'g, 'a> Walk<'g, 'a> {
         issuers.sort_by_key(|&issuer| order.rank(issuer));
         for issuer in issuers.into_iter().filter(|&issuer| order.is_reached(issuer)) {
             let Some(node) = self.node(issuer) else { continue };
-            if !self.may_link(number, node.key) || has(path, node) {
+            // Cross-signs make loops, and the same CA twice proves nothing more (RFC 5280 section
+            // 6.1: a certificate appears at most once).
+            if !self.may_link(number, node.key) || path.iter().any(|(_, seen)| seen.ca == node.ca) {
                 continue;
             }
             path.push((issuer, node));
@@ -286,6 +291,10 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     /// A path that has reached a trust anchor.
     fn complete(&mut self, path: Path<'g, 'a>) -> End<'g, 'a> {
+        // Each of its certificates against all above it.
+        if self.spend(path.nodes.len().pow(2) / 64).is_err() {
+            return End::Enough;
+        }
         let verdict = match self.explaining {
             false => self.validation.path(&path),
             true => self.flawed(&path),
@@ -335,13 +344,6 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 }
 
-/// Whether a path has this name and key already: cross-signs make loops, and the same CA twice
-/// proves nothing more (RFC 5280 section 6.1: a certificate appears at most once).
-fn has(path: &[(usize, &Node<'_>)], node: &Node<'_>) -> bool {
-    path.iter()
-        .any(|(_, seen)| seen.key == node.key && same_name(seen.cert.subject, node.cert.subject))
-}
-
 /// The failure where no path reaches a trust anchor, whatever its certificates are like: names are
 /// followed as far as the chain goes, to say whose issuer is missing.
 fn no_path(given: &Given<'_, '_>, graph: &Graph<'_>) -> Box<Failure> {
@@ -349,12 +351,7 @@ fn no_path(given: &Given<'_, '_>, graph: &Graph<'_>) -> Box<Failure> {
     while let Some(next) = path.last().and_then(|head| {
         let mut issuers = head.issuers.iter().filter_map(|&issuer| graph.nodes.get(issuer));
         let goes_on = !head.self_signed;
-        issuers.find(|issuer| {
-            let same = |seen: &&Node<'_>| {
-                seen.key == issuer.key && same_name(seen.cert.subject, issuer.cert.subject)
-            };
-            goes_on && !path.iter().any(same)
-        })
+        issuers.find(|issuer| goes_on && !path.iter().any(|seen| seen.ca == issuer.ca))
     }) {
         path.push(next);
     }

@@ -1,5 +1,5 @@
-//! The signatures of one verification: each is verified once, and all of them come out of one
-//! budget, whatever the peer sends. A good one of an earlier verification is not verified again
+//! The signatures of one verification: each is verified once, and all of them, like all other work that
+//! a peer can multiply, come out of one budget, whatever the peer sends. A good one of an earlier verification is not verified again
 //! ([`memo`](crate::memo)), but costs the budget as much, so that no verdict depends on what the
 //! process has seen before.
 //!
@@ -15,10 +15,9 @@ use crate::memo::{MEMO, Signed};
 use crate::revocation::{self, BadSignature, Provider};
 use crate::settings::Config;
 
-/// What one verification may spend on signatures, in the units of [`cost`]: about as many
-/// microseconds. Enough for 100 intermediates with P-256 or RSA up to 5120 bits, for 73 with P-384
+/// What one verification may spend, in the units of [`cost`]: about as many microseconds. Enough for 100 intermediates with P-256 or RSA up to 5120 bits, for 73 with P-384
 /// and for 37 with P-521.
-pub(super) const BUDGET: u32 = 17_000;
+const BUDGET: u32 = 17_000;
 /// What of it may go to signatures that turn out wrong. Anyone can make those, while a good one
 /// needs a CA's key: enough for 30 with P-521, and for all that a peer can send with P-256.
 const WRONG_BUDGET: u32 = 13_500;
@@ -43,7 +42,7 @@ enum Of {
     Known,
 }
 
-/// No more signatures are verified.
+/// The budget is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Exhausted;
 
@@ -77,6 +76,12 @@ impl<'a> Signatures<'a> {
     /// From now on keys may sign that are not trusted: what they have signed is not remembered.
     pub(super) fn distrust_keys(&mut self) {
         self.fills = false;
+    }
+
+    /// Takes the price of other work out of the budget.
+    pub(super) fn spend(&mut self, price: usize) -> Result<(), Exhausted> {
+        self.spent = self.spent.saturating_add(u32::try_from(price).unwrap_or(u32::MAX));
+        if self.spent > BUDGET { Err(Exhausted) } else { Ok(()) }
     }
 
     /// Whether a certificate was signed with this key (contents of a SubjectPublicKeyInfo). Both

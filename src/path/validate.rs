@@ -23,7 +23,7 @@
 
 use super::graph::{Anchored, Given, Graph, Node};
 use super::name_constraints::Constraints;
-use super::signatures::{Link, Signatures};
+use super::signatures::{Exhausted, Link, Signatures};
 use crate::cert::Cert;
 use crate::cert::der::Malformed;
 use crate::checks;
@@ -63,6 +63,12 @@ pub(super) enum Rejected {
 impl From<Fault> for Rejected {
     fn from(fault: Fault) -> Self {
         Self::Path(fault)
+    }
+}
+
+impl From<Exhausted> for Rejected {
+    fn from(_: Exhausted) -> Self {
+        Self::Bound(Fault::too_much_work())
     }
 }
 
@@ -136,10 +142,7 @@ impl<'g, 'a> Validation<'g, 'a> {
         let anchor = path.anchor.1;
         let mut issuer = (anchor.key, anchor.cert.spki);
         for (depth, &(number, node)) in path.nodes.iter().enumerate().rev() {
-            let link = self.signatures.link((number, &node.cert), issuer).map_err(|_| {
-                let cause = Cause::TooManySignatures;
-                Rejected::Bound(Fault::new(ErrorKind::ChainTooComplex).because(cause))
-            })?;
+            let link = self.signatures.link((number, &node.cert), issuer)?;
             let fault = match link {
                 Link::Good => {
                     issuer = (node.key, node.cert.spki);
@@ -159,7 +162,9 @@ impl<'g, 'a> Validation<'g, 'a> {
     /// RFC 5280 section 6.1.3 (b) and (c) with 6.1.4 (g): every certificate below a CA with name
     /// constraints, but for self-issued ones that are not the end entity. The anchor's constraints
     /// are heeded like those of any other CA.
-    fn name_constraints(&mut self, path: &Path<'_, 'a>) -> Result<(), Fault> {
+    fn name_constraints(&mut self, path: &Path<'_, 'a>) -> Result<(), Rejected> {
+        /// About a microsecond's worth.
+        const COMPARISONS_OF_ONE_UNIT: usize = 200;
         // OpenSSL takes the common name for a DNS name where it would match it with the peer's,
         // and always in client certificates, whose names are not matched.
         let config = self.given.config;
@@ -180,22 +185,25 @@ impl<'g, 'a> Validation<'g, 'a> {
                 if below != 0 && node.self_issued {
                     continue;
                 }
+                let before = self.comparisons;
                 let comparisons = &mut self.comparisons;
-                let verdict = self.constrained.entry((subject, number)).or_insert_with(|| {
+                let verdict = *self.constrained.entry((subject, number)).or_insert_with(|| {
                     constraints.get_or_insert_with(|| Constraints::new(contents)).check(
                         &node.cert,
                         common_names && below == 0,
                         comparisons,
                     )
                 });
-                if let Err(violation) = *verdict {
+                let price = (self.comparisons - before) / COMPARISONS_OF_ONE_UNIT;
+                self.signatures.spend(price)?;
+                if let Err(violation) = verdict {
                     let kind = match violation {
                         Violation::TooMany => ErrorKind::ChainTooComplex,
                         _ => ErrorKind::NameConstraints,
                     };
                     let cause = Cause::NameConstraints { violation, by: depth };
                     let fault = Fault::new(kind).at(below).because(cause);
-                    return Err(fault.code(violation.openssl_code()));
+                    return Err(fault.code(violation.openssl_code()).into());
                 }
             }
         }

@@ -17,10 +17,10 @@ pub(super) fn words(parts: &Parts) -> Option<String> {
         Cause::TooManyBytes { sent, limit } => {
             format!("{sent} bytes of certificates were sent, the limit is {limit}")
         }
-        Cause::TooManySteps { limit } => format!("more than {limit} steps"),
-        Cause::TooManySignatures => {
-            "its signatures take longer to verify than is allowed for one chain".to_owned()
+        Cause::TooManyLinks { limit } => {
+            format!("more than {limit} pairs of certificates may have issued one another")
         }
+        Cause::TooMuchWork => "it takes longer to verify than is allowed for one chain".to_owned(),
         Cause::NoAlgorithms => {
             "no signature algorithms: enable the feature 'aws-lc-rs' or 'ring', or call \
              signature_algorithms"

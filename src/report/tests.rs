@@ -36,7 +36,7 @@ variants!(KINDS, kind_name, ErrorKind:
 );
 variants!(CAUSES, cause_name, Cause:
     Cause::Kind, Cause::TooManyCertificates { .. }, Cause::TooManyBytes { .. },
-    Cause::TooManySteps { .. }, Cause::TooManySignatures, Cause::NoAlgorithms, Cause::Malformed(_),
+    Cause::TooManyLinks { .. }, Cause::TooMuchWork, Cause::NoAlgorithms, Cause::Malformed(_),
     Cause::Library(_), Cause::UnreadableNames(_), Cause::OldVersion, Cause::NotYetValid { .. },
     Cause::Expired { .. }, Cause::CriticalExtension { .. }, Cause::RsaKey { .. },
     Cause::KeyAlgorithm { .. }, Cause::SignatureAlgorithm { .. }, Cause::Purpose, Cause::Strict(_),
@@ -245,8 +245,8 @@ fn peers() -> Vec<Row> {
             &["101 bytes", "100"],
             SMALLER_CHAIN,
         ),
-        row(K::ChainTooComplex, Cause::TooManySteps { limit: 7 }, &["7 steps"], SMALLER_CHAIN),
-        row(K::ChainTooComplex, Cause::TooManySignatures, &["signatures"], SMALLER_CHAIN),
+        row(K::ChainTooComplex, Cause::TooManyLinks { limit: 7 }, &["7 pairs"], SMALLER_CHAIN),
+        row(K::ChainTooComplex, Cause::TooMuchWork, &["longer"], SMALLER_CHAIN),
         row(
             K::BadEncoding,
             Cause::Malformed("subjectAltName"),

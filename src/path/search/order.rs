@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::{Node, Walk};
-use crate::path::signatures::cost;
+use crate::path::signatures::{Exhausted, cost};
 
 /// What is known of each node, by its number.
 pub(super) struct Order {
@@ -40,15 +40,21 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 
     /// The order once a link from this node was found to be none.
-    pub(super) fn order_without(&self, number: usize, mut order: Order) -> Order {
-        if !self.is_as_near(number, &order) {
-            return self.measured(&self.prices());
-        }
+    pub(super) fn order_without(
+        &mut self,
+        number: usize,
+        mut order: Order,
+    ) -> Result<Order, Exhausted> {
         match order.prices.get_mut(number) {
-            Some(price) => *price = self.price(number),
-            None => return self.measured(&self.prices()),
+            Some(price) if self.is_as_near(number, &order.distances) => {
+                *price = self.price(number);
+                Ok(order)
+            }
+            _ => {
+                self.spend(self.graph.links / 64)?;
+                Ok(self.measured(&self.prices()))
+            }
         }
-        order
     }
 
     /// Distances, and the least price of a node that leads straight to a trust anchor, for those
@@ -116,13 +122,15 @@ impl<'g, 'a> Walk<'g, 'a> {
 
     /// Whether a node that has lost a link has another that leads as straight to a trust anchor. Then
     /// no distance has changed.
-    fn is_as_near(&self, number: usize, order: &Order) -> bool {
-        let Some(node) = self.node(number) else { return false };
-        let Some(above) = order.distance(number).checked_sub(1) else {
+    fn is_as_near(&self, number: usize, distances: &[usize]) -> bool {
+        let (Some(node), Some(distance)) = (self.node(number), distances.get(number)) else {
+            return false;
+        };
+        let Some(above) = distance.checked_sub(1) else {
             return self.anchors(number, node).next().is_some();
         };
         node.issuers.iter().any(|&issuer| {
-            order.distance(issuer) == above
+            distances.get(issuer) == Some(&above)
                 && self.node(issuer).is_some_and(|issuer| self.may_link(number, issuer.key))
         })
     }
