@@ -2,9 +2,9 @@
 //! to a trust anchor is taken first, and what fails of it is left out of the next (RFC 5280 section
 //! 6.1 takes the path as given; RFC 4158 describes how to find one).
 //!
-//! The work is bounded by links and by one budget for signatures, steps and names, whatever the peer sends;
-//! the number of intermediates is only bounded by [`MAX_INTERMEDIATES`]. Where a bound is met, that is
-//! the fault.
+//! The work is bounded by links and by one budget for signatures, steps and names, whatever the peer
+//! sends; the number of intermediates is only bounded by [`MAX_INTERMEDIATES`]. Where a bound is met,
+//! that is the fault.
 //!
 //! Tests: the table in `tests/cases`, `tests/verifier.rs`, `tests/openssl.rs`.
 
@@ -175,7 +175,7 @@ impl<'g, 'a> Walk<'g, 'a> {
     fn explain(&mut self) -> Option<Box<Failure>> {
         if !self.bounded {
             self.explaining = true;
-            self.validation.signatures.distrust_keys();
+            self.validation.signatures.explain();
             self.walk();
         }
         let attempt = self.failure.take()?;
@@ -197,10 +197,12 @@ impl<'g, 'a> Walk<'g, 'a> {
     }
 
     /// Remembers that a bound was met. What was found before may not be the reason, unless it is
-    /// final.
+    /// final, or every path without a flaw has been tried.
     fn bound(&mut self, fault: Fault) {
         self.bounded = true;
-        if self.worst().is_none_or(|known| known.rank() < ErrorKind::RevocationUnknown.rank()) {
+        let stands =
+            |kind: ErrorKind| self.explaining || kind.rank() >= ErrorKind::RevocationUnknown.rank();
+        if !self.worst().is_some_and(stands) {
             self.failure = Some(Attempt { fault, path: None });
         }
     }

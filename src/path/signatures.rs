@@ -18,9 +18,14 @@ use crate::settings::Config;
 /// What one verification may spend, in the units of [`cost`]: about as many microseconds. Enough for 100 intermediates with P-256 or RSA up to 5120 bits, for 73 with P-384
 /// and for 37 with P-521.
 const BUDGET: u32 = 17_000;
-/// What of it may go to signatures that turn out wrong. Anyone can make those, while a good one
-/// needs a CA's key: enough for 30 with P-521, and for all that a peer can send with P-256.
+/// What of it may go to the explanation of a rejection.
+const EXPLANATION: u32 = 3_000;
+/// What of it may go to signatures that turn out wrong, in all and for each certificate that may be in
+/// a path, beside what every chain may have. Anyone can make wrong ones, while a good one needs a CA's
+/// key: enough for one of each certificate with P-384, for two of 50 and for some with P-521.
 const WRONG_BUDGET: u32 = 13_500;
+const WRONG_BUDGET_OF_EACH: u32 = 230;
+const WRONG_BUDGET_OF_ANY: u32 = 1_000;
 
 /// What is known about a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,35 +58,42 @@ pub(super) struct Signatures<'a> {
     /// Whether the memo of the process is used, and whether it is filled.
     remembers: bool,
     fills: bool,
+    budget: u32,
     spent: u32,
     spent_on_wrong: u32,
+    wrong_budget: u32,
     /// By the numbers of the certificate and of the key.
     memo: QuickMap<(usize, usize), Link>,
 }
 
 impl<'a> Signatures<'a> {
-    pub(super) fn new(config: &'a Config) -> Self {
+    /// For so many certificates.
+    pub(super) fn new(config: &'a Config, certificates: usize) -> Self {
         let remembers = config.remember_signatures;
         Self {
             algorithms: &config.algorithms,
             weak: config.weak_algorithms(),
             remembers,
             fills: remembers,
+            budget: BUDGET,
             spent: 0,
             spent_on_wrong: 0,
+            wrong_budget: wrong_budget(certificates),
             memo: QuickMap::default(),
         }
     }
 
-    /// From now on keys may sign that are not trusted: what they have signed is not remembered.
-    pub(super) fn distrust_keys(&mut self) {
+    /// From now on keys may sign that are not trusted: what they have signed is not remembered. The
+    /// verdict stands, and what it rests on is found quickly or not at all.
+    pub(super) fn explain(&mut self) {
         self.fills = false;
+        self.budget = self.budget.min(self.spent.saturating_add(EXPLANATION));
     }
 
     /// Takes the price of other work out of the budget.
     pub(super) fn spend(&mut self, price: usize) -> Result<(), Exhausted> {
         self.spent = self.spent.saturating_add(u32::try_from(price).unwrap_or(u32::MAX));
-        if self.spent > BUDGET { Err(Exhausted) } else { Ok(()) }
+        if self.spent > self.budget { Err(Exhausted) } else { Ok(()) }
     }
 
     /// Whether a certificate was signed with this key (contents of a SubjectPublicKeyInfo). Both
@@ -135,7 +147,7 @@ impl<'a> Signatures<'a> {
         let mut link = Link::Unsupported;
         for &algorithm in matching {
             self.spent = self.spent.saturating_add(price);
-            if price > 0 && (self.spent > BUDGET || self.spent_on_wrong > WRONG_BUDGET) {
+            if price > 0 && (self.spent > self.budget || self.spent_on_wrong > self.wrong_budget) {
                 return Err(Exhausted);
             }
             let signed = Signed { algorithm, spki, message, signature };
@@ -194,6 +206,12 @@ fn bad(link: Result<Link, Exhausted>) -> Result<(), BadSignature> {
     }
 }
 
+fn wrong_budget(certificates: usize) -> u32 {
+    let certificates = u32::try_from(certificates).unwrap_or(u32::MAX);
+    let of_each = certificates.saturating_mul(WRONG_BUDGET_OF_EACH);
+    of_each.saturating_add(WRONG_BUDGET_OF_ANY).min(WRONG_BUDGET)
+}
+
 /// What a signature with this key costs to verify, right or wrong: microseconds on a machine of
 /// 2020, and no less than twice what an adversary could save by a faster one.
 pub(super) fn cost(spki: &[u8]) -> u32 {
@@ -245,15 +263,21 @@ mod tests {
     }
 
     /// How many signatures are verified before the budget ends, and what each is found to be.
-    fn verified(algorithm: &'static dyn SignatureVerificationAlgorithm, point: &[u8]) -> Vec<Link> {
+    fn verified(
+        algorithm: &'static dyn SignatureVerificationAlgorithm,
+        certificates: usize,
+        point: &[u8],
+    ) -> Vec<Link> {
         let algorithms: Provider = [algorithm].into();
         let mut signatures = Signatures {
             algorithms: &algorithms,
             weak: &[],
             remembers: false,
             fills: false,
+            budget: BUDGET,
             spent: 0,
             spent_on_wrong: 0,
+            wrong_budget: wrong_budget(certificates),
             memo: QuickMap::default(),
         };
         let (key, of) = (alg_id::ECDSA_P521, alg_id::ECDSA_SHA512);
@@ -268,8 +292,12 @@ mod tests {
         let (uncompressed, compressed) =
             ([&[4][..], &[0; 132]].concat(), [&[2][..], &[0; 66]].concat());
         for point in [uncompressed, compressed] {
-            assert_eq!(verified(&Fixed::<false>, &point), vec![Link::Wrong; 31]);
-            assert_eq!(verified(&Fixed::<true>, &point), vec![Link::Good; 37]);
+            for (certificates, wrong) in [(2, 4), (10, 8), (100, 31)] {
+                let found = verified(&Fixed::<false>, certificates, &point);
+                assert_eq!(found, vec![Link::Wrong; wrong]);
+                let found = verified(&Fixed::<true>, certificates, &point);
+                assert_eq!(found, vec![Link::Good; 37]);
+            }
         }
     }
 }

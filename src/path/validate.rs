@@ -90,7 +90,7 @@ impl<'g, 'a> Validation<'g, 'a> {
             given,
             graph,
             staple,
-            signatures: Signatures::new(given.config),
+            signatures: Signatures::new(given.config, graph.nodes.len()),
             constrained: QuickMap::default(),
             comparisons: 0,
         }
