@@ -128,10 +128,13 @@ class SSLContext(_Settings):
     #: How many of the certificates loaded OpenSSL has, to complete the chains that are sent; None
     #: while there is none to complete.
     _completed: int | None = None
+    #: Whether OpenSSL's own store is used too: on server sides.
+    _standard_too = True
 
     def _set_up(self, system_trust: bool, heeds_distrust: bool, asks_revocation: bool) -> None:
         mode = _mode_for(self)
         self._mode, self._trust = mode, mode.trust
+        self._standard_too = self.protocol != ssl.PROTOCOL_TLS_CLIENT
         _apply_variables(mode.trust)
         mode.trust.system = system_trust
         mode.trust.distribution_distrust = heeds_distrust
@@ -227,11 +230,6 @@ class SSLContext(_Settings):
         self, wrap: Any, ends: tuple[Any, ...], server_side: Any, name: Any, rest: dict[str, Any]
     ) -> Any:
         return self._mode.connect(self, wrap, ends, server_side, name, rest)
-
-    @property
-    def _standard_too(self) -> bool:
-        """Whether OpenSSL's own store is used too: on server sides."""
-        return self.protocol != ssl.PROTOCOL_TLS_CLIENT
 
     def _load(self, cafile: Any, capath: Any, cadata: Any) -> None:
         if self._standard_too:

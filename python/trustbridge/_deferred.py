@@ -29,7 +29,7 @@ import ssl
 from _weakref import ref
 
 from . import _native
-from ._context_base import ContextBase, Mode, attach
+from ._context_base import ContextBase, Mode, attach, c_context
 from ._guard import Guard, GuardedVerification
 from ._verification import Sessions
 
@@ -142,7 +142,7 @@ class Deferred(Mode):
             self.sessions,
             mode=self.mode,
             name=name if self.checks_name else None,
-            flags=int(context.verify_flags),
+            flags=c_context.verify_flags.__get__(context),
             common_name=ssl.HAS_NEVER_CHECK_COMMON_NAME and not never_check_subject,
             security_level=getattr(context, "security_level", 0),
             shares_key=self.shares_key,

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+#: A number, as the operators of `ssl.VerifyFlags` are slow.
+_CRL_CHECK_LEAF = int(ssl.VERIFY_CRL_CHECK_LEAF)
+# Found once, and not for each connection.
+_verify_flags = c_context.verify_flags.__get__
+_verify_mode = c_context.verify_mode.__get__
+_check_hostname = c_context.check_hostname.__get__
+
+
 class InHandshake(Mode):
     """Gives each connection the trust that the context has when the connection is made.
 
@@ -37,12 +45,13 @@ class InHandshake(Mode):
         name: Any,
         rest: dict[str, Any],
     ) -> Any:
-        self._request_staples(context)
+        flags = _verify_flags(context)
+        self._request_staples(context, flags)
         connection = self.trust.begin_connection()
         try:
             if server_side:
                 return wrap(*ends, server_side, name, **rest)
-            verification = _Verification(connection, _terms(context, name), self.sessions)
+            verification = _Verification(connection, _terms(context, flags, name), self.sessions)
             session = rest.get("session")
             if session is not None and not verification.admits(session):
                 # What `ssl` says of it comes first, and takes a connection that is thrown away.
@@ -56,23 +65,22 @@ class InHandshake(Mode):
         attach(verification, ends, rest)
         return raw
 
-    def _request_staples(self, context: ContextBase) -> None:
+    def _request_staples(self, context: ContextBase, flags: int) -> None:
         """Has connections request the OCSP response of the server's certificate, where they check
         revocation."""
-        wanted = bool(c_context.verify_flags.__get__(context) & ssl.VERIFY_CRL_CHECK_LEAF)
+        wanted = bool(flags & _CRL_CHECK_LEAF)
         # Each time: another thread may just be turning it off.
         if wanted or self._requests_staples:
             _native.request_staples(context, wanted)
             self._requests_staples = wanted
 
 
-def _terms(context: ContextBase, name: Any) -> tuple[Any, ...]:
-    """The settings as OpenSSL has just copied them."""
-    checks_name = c_context.check_hostname.__get__(context)
+def _terms(context: ContextBase, flags: int, name: Any) -> tuple[Any, ...]:
+    """The settings that OpenSSL is about to copy."""
     return (
-        c_context.verify_mode.__get__(context),
-        name if checks_name else None,
-        c_context.verify_flags.__get__(context),
+        _verify_mode(context),
+        name if _check_hostname(context) else None,
+        flags,
         context._host_flags,  # type: ignore[attr-defined]
     )
 
