@@ -77,8 +77,8 @@ pub type Case<'a> = (&'a str, Box<dyn FnMut() + 'a>);
 
 /// Times each case in this process, in turns, and prints the medians.
 pub fn in_turns(bench: &str, cases: &mut [Case<'_>]) {
-    const ROUNDS: usize = 201;
-    const BATCH: u32 = 20;
+    const ROUNDS: usize = 51;
+    const BATCH: u32 = 100; // the first of a turn finds the caches full of the other cases
     let mut times = vec![Vec::new(); cases.len()];
     for round in 0..ROUNDS {
         for ((_, run), times) in cases.iter_mut().zip(&mut times) {

@@ -72,9 +72,10 @@ pub(super) struct Given<'g, 'a> {
 
 impl<'a> Graph<'a> {
     pub(super) fn new(given: &Given<'_, 'a>) -> Self {
+        let usual = USUAL.min(given.sent.len() + 1);
         let graph = Self {
-            nodes: Vec::new(),
-            anchors: Vec::new(),
+            nodes: Vec::with_capacity(usual),
+            anchors: Vec::with_capacity(1),
             strangers: Vec::new(),
             cut: false,
             links: 0,
@@ -82,7 +83,7 @@ impl<'a> Graph<'a> {
         let mut builder = Builder {
             given,
             graph,
-            pool: Vec::new(),
+            pool: Vec::with_capacity(usual),
             keys: QuickMap::with_capacity_and_hasher(USUAL, Default::default()),
             known_entries: QuickMap::default(),
         };
@@ -123,8 +124,7 @@ impl<'a> Builder<'_, 'a> {
         // The order in which a peer sends its certificates is of no importance. One that cannot be
         // read is of no use and does no harm.
         let readable = given.sent.iter().filter_map(|der| Cert::parse(der).ok());
-        let sent = |cert: Cert<'a>| Sent { cert, node: None };
-        self.pool = readable.map(sent).collect();
+        self.pool.extend(readable.map(|cert| Sent { cert, node: None }));
         let flaw = checks::end_entity(given.leaf, given.config, given.time).err();
         self.add(given.leaf.clone(), flaw);
         let mut next = 0;

@@ -65,19 +65,8 @@ fn through(mut text: impl Read, buffer: &mut Vec<u8>) -> io::Result<(Contents, u
     let mut state = pem::blocks(&[]);
     loop {
         let free = buffer.get_mut(filled..).unwrap_or_default();
-        let is_full = free.is_empty();
-        let count = match text.read(free) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            count => count?,
-        };
-        filled += count;
-        length = length.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-        let read = buffer.get(..filled).unwrap_or_default();
-        if count == 0 && !is_full {
-            out.extend(&mut state.resume(read));
-            return Ok((out, length));
-        }
-        if is_full {
+        if free.is_empty() {
+            let read = buffer.get(..filled).unwrap_or_default();
             let cut = pem::end_of_blocks(read);
             let mut blocks = state.resume(read.get(..cut).unwrap_or_default());
             out.extend(&mut blocks);
@@ -87,6 +76,17 @@ fn through(mut text: impl Read, buffer: &mut Vec<u8>) -> io::Result<(Contents, u
             if cut == 0 {
                 buffer.resize(buffer.len().saturating_mul(2), 0);
             }
+            continue;
+        }
+        let count = match text.read(free) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        filled += count;
+        length = length.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        if count == 0 {
+            out.extend(&mut state.resume(buffer.get(..filled).unwrap_or_default()));
+            return Ok((out, length));
         }
     }
 }
