@@ -180,8 +180,8 @@ def connections(certificates: pathlib.Path, key: str) -> None:
             order.append(order.pop(0))
             for case in order:
                 # It takes so long that one will do.
-                times = 1 if case == "truststore" else 20
-                one, one_cpu = clients[case].connect(1, times)
+                count = 1 if case == "truststore" else 20
+                one, one_cpu = clients[case].connect(1, count)
                 if round_ >= 10:
                     wall[case].append(one * 1e3)
                     cpu[case].append(one_cpu * 1e3)
