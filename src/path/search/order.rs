@@ -2,7 +2,7 @@
 //! first. Once a signature was wrong, among ways of one length that which costs least to refute, so
 //! that as many as can be are tried before the budget for signatures ends.
 //!
-//! Tests: the table in `tests/cases` (hostile chains).
+//! Tests: `tests/differential/tests/hostile.rs`, `tests/verifier.rs`.
 
 use std::collections::VecDeque;
 
@@ -57,8 +57,8 @@ impl<'g, 'a> Walk<'g, 'a> {
         }
     }
 
-    /// Distances, and the least price of a node that leads straight to a trust anchor, for those
-    /// above which it stands.
+    /// Distances, and as the price of each node the least that is to be paid at the end of a shortest
+    /// way.
     fn measured(&self, prices: &[u32]) -> Order {
         let nodes = &self.graph.nodes;
         let mut order = Order { distances: vec![usize::MAX; nodes.len()], prices: prices.to_vec() };
