@@ -81,7 +81,6 @@ pub(super) struct Validation<'g, 'a> {
     pub(super) signatures: Signatures<'a>,
     /// Whether a node's names are within the constraints of a CA, by the numbers of both.
     constrained: QuickMap<(usize, usize), Result<(), Violation>>,
-    comparisons: usize,
 }
 
 impl<'g, 'a> Validation<'g, 'a> {
@@ -92,7 +91,6 @@ impl<'g, 'a> Validation<'g, 'a> {
             staple,
             signatures: Signatures::new(given.config, graph.nodes.len()),
             constrained: QuickMap::default(),
-            comparisons: 0,
         }
     }
 
@@ -164,7 +162,7 @@ impl<'g, 'a> Validation<'g, 'a> {
     /// are heeded like those of any other CA.
     fn name_constraints(&mut self, path: &Path<'_, 'a>) -> Result<(), Rejected> {
         /// About a microsecond's worth.
-        const COMPARISONS_OF_ONE_UNIT: usize = 200;
+        const WORK_OF_ONE_UNIT: usize = 200;
         // OpenSSL takes the common name for a DNS name where it would match it with the peer's,
         // and always in client certificates, whose names are not matched.
         let config = self.given.config;
@@ -185,17 +183,20 @@ impl<'g, 'a> Validation<'g, 'a> {
                 if below != 0 && node.self_issued {
                     continue;
                 }
-                let before = self.comparisons;
-                let comparisons = &mut self.comparisons;
-                let verdict = *self.constrained.entry((subject, number)).or_insert_with(|| {
-                    constraints.get_or_insert_with(|| Constraints::new(contents)).check(
-                        &node.cert,
-                        common_names && below == 0,
-                        comparisons,
-                    )
-                });
-                let price = (self.comparisons - before) / COMPARISONS_OF_ONE_UNIT;
-                self.signatures.spend(price)?;
+                let verdict = match self.constrained.get(&(subject, number)) {
+                    Some(known) => *known,
+                    None => {
+                        let constraints =
+                            constraints.get_or_insert_with(|| Constraints::new(contents));
+                        let work = constraints.work(&node.cert);
+                        self.signatures.spend(work.unwrap_or_default() / WORK_OF_ONE_UNIT)?;
+                        let verdict = work.and_then(|_| {
+                            constraints.check(&node.cert, common_names && below == 0)
+                        });
+                        self.constrained.insert((subject, number), verdict);
+                        verdict
+                    }
+                };
                 if let Err(violation) = verdict {
                     let kind = match violation {
                         Violation::TooMany => ErrorKind::ChainTooComplex,
