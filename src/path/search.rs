@@ -271,9 +271,7 @@ impl<'g, 'a> Walk<'g, 'a> {
         if path.len() > MAX_INTERMEDIATES || !self.may_be_issued(head) {
             return End::Exhausted;
         }
-        let mut issuers = head.issuers.clone();
-        issuers.sort_by_key(|&issuer| order.rank(issuer));
-        for issuer in issuers.into_iter().filter(|&issuer| order.is_reached(issuer)) {
+        for issuer in order.issuers(head) {
             let Some(node) = self.node(issuer) else { continue };
             // Cross-signs make loops, and the same CA twice proves nothing more (RFC 5280 section
             // 6.1: a certificate appears at most once).

@@ -19,18 +19,23 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub(super) fn is_reached(&self, number: usize) -> bool {
-        self.distance(number) < usize::MAX
+    /// What a candidate is sorted by.
+    fn rank(&self, number: usize) -> (usize, u32) {
+        let distance = self.distances.get(number).copied().unwrap_or(usize::MAX);
+        (distance, self.prices.get(number).copied().unwrap_or_default())
     }
 
-    /// What candidates are sorted by.
-    pub(super) fn rank(&self, number: usize) -> (usize, u32) {
-        (self.distance(number), self.prices.get(number).copied().unwrap_or_default())
+    /// What may have issued a node and leads to a trust anchor, in the order of trying.
+    pub(super) fn issuers(&self, node: &Node<'_>) -> impl Iterator<Item = usize> + use<> {
+        let ranks = node.issuers.iter().map(|&issuer| (self.rank(issuer), issuer));
+        sorted(ranks.filter(|((distance, _), _)| *distance < usize::MAX).collect())
     }
+}
 
-    fn distance(&self, number: usize) -> usize {
-        self.distances.get(number).copied().unwrap_or(usize::MAX)
-    }
+/// By their ranks; equal ones in the order in which they came.
+fn sorted(mut ranked: Vec<((usize, u32), usize)>) -> impl Iterator<Item = usize> + use<> {
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, number)| number)
 }
 
 impl<'g, 'a> Walk<'g, 'a> {
@@ -106,18 +111,16 @@ impl<'g, 'a> Walk<'g, 'a> {
         self.graph.anchors.get(anchor).map_or(0, |anchor| cost(anchor.cert.spki))
     }
 
-    /// The trust anchors that may have issued a node, in their order.
+    /// The trust anchors that may have issued a node, in the order of trying.
     pub(super) fn anchors_in(
         &self,
         order: &Order,
         number: usize,
         node: &'g Node<'a>,
-    ) -> Vec<usize> {
-        let mut anchors: Vec<_> = self.anchors(number, node).collect();
-        if !order.prices.is_empty() {
-            anchors.sort_by_key(|&anchor| self.price_of_anchor(anchor));
-        }
-        anchors
+    ) -> impl Iterator<Item = usize> + use<> {
+        let is_priced = !order.prices.is_empty();
+        let price = |anchor| if is_priced { self.price_of_anchor(anchor) } else { 0 };
+        sorted(self.anchors(number, node).map(|anchor| ((0, price(anchor)), anchor)).collect())
     }
 
     /// Whether a node that has lost a link has another that leads as straight to a trust anchor. Then
