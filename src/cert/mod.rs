@@ -93,13 +93,9 @@ impl Purpose {
     }
 }
 
-/// The contents of a Name that can be compared with others, and its hash.
-fn name_contents<'a>(
-    fields: &mut Reader<'a>,
-    what: &'static str,
-) -> Result<(&'a [u8], u64), Malformed> {
-    let name = fields.expect(der::SEQUENCE, what)?;
-    Ok((name, name::well_formed_hash(name).ok_or(Malformed(what))?))
+/// The hash of a Name that can be compared with others.
+fn hash_of(name: &[u8], what: &'static str) -> Result<u64, Malformed> {
+    name::well_formed_hash(name).ok_or(Malformed(what))
 }
 
 impl<'a> Cert<'a> {
@@ -126,12 +122,16 @@ impl<'a> Cert<'a> {
         // could change what the signature is taken for. Such a certificate can still be named.
         let algorithms_differ =
             fields.expect(der::SEQUENCE, "signature algorithm")? != signature_algorithm;
-        let (issuer, issuer_hash) = name_contents(&mut fields, "issuer")?;
+        let issuer = fields.expect(der::SEQUENCE, "issuer")?;
+        let issuer_hash = hash_of(issuer, "issuer")?;
         let mut validity = Reader::new(fields.expect(der::SEQUENCE, "validity")?);
         let not_before = time::read(&mut validity, "notBefore")?;
         let not_after = time::read(&mut validity, "notAfter")?;
         validity.end("validity")?;
-        let (subject, subject_hash) = name_contents(&mut fields, "subject")?;
+        let subject = fields.expect(der::SEQUENCE, "subject")?;
+        // Most of a store names itself as its issuer.
+        let subject_hash =
+            if subject == issuer { issuer_hash } else { hash_of(subject, "subject")? };
         let spki = fields.expect(der::SEQUENCE, "subjectPublicKeyInfo")?;
         // Section 4.1.2.8: CAs must not write unique identifiers, readers should read over them.
         fields.optional(der::context_primitive(1), "issuerUniqueID")?;
