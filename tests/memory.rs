@@ -1,6 +1,7 @@
 //! A signature is verified once in a process, and nothing else is remembered of a verification.
 //!
-//! Each test has certificates of its own, so that the others of this process do not disturb it.
+//! Each test has certificates of its own. One runs at a time: what one thread writes, another does not
+//! find at that moment, and a flood takes the place of what others have written.
 
 #![cfg(unix)]
 #![allow(
@@ -14,6 +15,7 @@
 #[path = "support/counted.rs"]
 mod counted;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -50,6 +52,12 @@ impl SignatureVerificationAlgorithm for Refuses {
 
 static COUNTED: &[&dyn SignatureVerificationAlgorithm] = &[&Counted];
 
+/// The others wait.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn der(node: &Node) -> CertificateDer<'static> {
     CertificateDer::from(node.der.clone())
 }
@@ -82,6 +90,7 @@ fn verify(verifier: &Verifier, chain: &[CertificateDer<'_>]) -> (usize, Option<E
 
 #[test]
 fn once_in_a_process_whatever_the_verifier() {
+    let _alone = alone();
     let root = ca("root").self_signed();
     let issuing = ca("issuing").issued_by(&root);
     let leaf = server().issued_by(&issuing);
@@ -104,6 +113,7 @@ fn once_in_a_process_whatever_the_verifier() {
 
 #[test]
 fn everything_else_is_checked_every_time() {
+    let _alone = alone();
     let root = ca("root").self_signed();
     let issuing = ca("issuing").issued_by(&root);
     let leaf = server().serial(7).issued_by(&issuing);
@@ -134,6 +144,7 @@ fn everything_else_is_checked_every_time() {
 
 #[test]
 fn what_is_not_the_very_same_is_verified() {
+    let _alone = alone();
     let root = ca("root").no_authority_key_id().self_signed();
     let issuing = ca("issuing").no_authority_key_id().issued_by(&root);
     let leaf = server().no_authority_key_id().issued_by(&issuing);
@@ -167,6 +178,7 @@ fn what_is_not_the_very_same_is_verified() {
 
 #[test]
 fn only_what_a_trusted_key_signed_is_remembered() {
+    let _alone = alone();
     let root = ca("root").self_signed();
     let expired = ca("root").valid(-300 * DAY, -DAY).self_signed_as(&root);
     let leaf = server().issued_by(&root);
@@ -181,6 +193,7 @@ fn only_what_a_trusted_key_signed_is_remembered() {
 
 #[test]
 fn a_flood_of_valid_certificates_slows_nothing() {
+    let _alone = alone();
     let root = ca("root").self_signed();
     let verifier = only(&root).build().unwrap();
     let flood: Vec<_> = (0..600).map(|_| [der(&server().issued_by(&root))]).collect();
@@ -198,6 +211,7 @@ fn a_flood_of_valid_certificates_slows_nothing() {
 
 #[test]
 fn many_threads_at_once() {
+    let _alone = alone();
     let root = ca("root").self_signed();
     let verifier = only(&root).build().unwrap();
     let chains: Vec<_> = (0..8).map(|_| [der(&server().issued_by(&root))]).collect();
@@ -223,6 +237,7 @@ fn many_threads_at_once() {
 #[cfg(feature = "rustls-0_23")]
 #[test]
 fn rustls_with_any_provider() {
+    let _alone = alone();
     use rustls::client::danger::ServerCertVerifier;
     use rustls::crypto::WebPkiSupportedAlgorithms;
     use rustls::server::danger::ClientCertVerifier;
