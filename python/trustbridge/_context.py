@@ -6,6 +6,7 @@ import os
 import ssl
 
 from . import _native, _select
+from ._certifi import is_bundle
 from ._context_base import ContextBase, Mode, c_context
 from ._mode import DEFERRED, HANDSHAKE_MODE
 from ._std import StdContext
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
     from ._deferred import Deferred
     from ._in_handshake import InHandshake
 
+    _OwnMode: type[Deferred | InHandshake]
 
-def _mode_for(context: ContextBase) -> Deferred | InHandshake:
-    """The mode of this interpreter, for a context that verifies servers."""
-    if HANDSHAKE_MODE == DEFERRED:
-        from ._deferred import Deferred
-
-        return Deferred(context)
-    from ._in_handshake import InHandshake
-
-    return InHandshake(context)
+# The mode of this interpreter, for contexts that verify servers.
+if HANDSHAKE_MODE == DEFERRED:
+    from ._deferred import Deferred as _OwnMode
+else:
+    from ._in_handshake import InHandshake as _OwnMode
 
 
 def _apply_variables(trust: _native.Trust) -> None:
@@ -132,7 +130,7 @@ class SSLContext(_Settings):
     _standard_too = True
 
     def _set_up(self, system_trust: bool, heeds_distrust: bool, asks_revocation: bool) -> None:
-        mode = _mode_for(self)
+        mode = _OwnMode(self)
         self._mode, self._trust = mode, mode.trust
         self._standard_too = self.protocol != ssl.PROTOCOL_TLS_CLIENT
         _apply_variables(mode.trust)
@@ -282,8 +280,6 @@ class SSLContext(_Settings):
             path = os.fsdecode(cafile)
             if trust.has_file(path):
                 return False
-            from ._certifi import is_bundle
-
             bundle = is_bundle(path)
             if bundle and trust.system:
                 # Stands for the system's certificates, and is read only once those are given up.
