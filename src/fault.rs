@@ -94,7 +94,7 @@ pub(crate) enum Cause {
     TooManyLinks {
         limit: usize,
     },
-    /// Signatures and steps, by what they cost.
+    /// Signatures, steps and names, by what they cost.
     TooMuchWork,
     /// The verifier has no signature algorithms.
     NoAlgorithms,

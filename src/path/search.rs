@@ -212,10 +212,10 @@ impl<'g, 'a> Walk<'g, 'a> {
         let mut order = self.order();
         loop {
             match self.extend(&mut vec![(0, leaf)], &order) {
-                End::Link(number) => match self.order_without(number, order) {
-                    Ok(changed) => order = changed,
-                    Err(Exhausted) => return End::Enough,
-                },
+                End::Link(number) => {
+                    let Ok(changed) = self.order_without(number, order) else { return End::Enough };
+                    order = changed;
+                }
                 end => return end,
             }
         }

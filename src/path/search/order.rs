@@ -32,7 +32,7 @@ impl Order {
     }
 }
 
-/// By their ranks; equal ones in the order in which they came.
+/// Numbers by their ranks, and where those are equal the lower one first, which was sent or read first.
 fn sorted(mut ranked: Vec<((usize, u32), usize)>) -> impl Iterator<Item = usize> + use<> {
     ranked.sort_unstable();
     ranked.into_iter().map(|(_, number)| number)
@@ -41,7 +41,7 @@ fn sorted(mut ranked: Vec<((usize, u32), usize)>) -> impl Iterator<Item = usize>
 impl<'g, 'a> Walk<'g, 'a> {
     /// The order while no signature was wrong.
     pub(super) fn order(&self) -> Order {
-        self.measured(&[])
+        self.measured(Vec::new())
     }
 
     /// The order once a link from this node was found to be none.
@@ -57,16 +57,16 @@ impl<'g, 'a> Walk<'g, 'a> {
             }
             _ => {
                 self.spend(self.graph.links / 64)?;
-                Ok(self.measured(&self.prices()))
+                let prices = (0..self.graph.nodes.len()).map(|node| self.price(node));
+                Ok(self.measured(prices.collect()))
             }
         }
     }
 
     /// Distances, and as the price of each node the least that is to be paid at the end of a shortest
     /// way.
-    fn measured(&self, prices: &[u32]) -> Order {
-        let nodes = &self.graph.nodes;
-        let mut order = Order { distances: vec![usize::MAX; nodes.len()], prices: prices.to_vec() };
+    fn measured(&self, prices: Vec<u32>) -> Order {
+        let mut order = Order { distances: vec![usize::MAX; self.graph.nodes.len()], prices };
         let mut queue = VecDeque::new();
         for (number, distance) in order.distances.iter_mut().enumerate() {
             if self.node(number).is_some_and(|node| self.anchors(number, node).next().is_some()) {
@@ -93,10 +93,6 @@ impl<'g, 'a> Walk<'g, 'a> {
             }
         }
         order
-    }
-
-    fn prices(&self) -> Vec<u32> {
-        (0..self.graph.nodes.len()).map(|number| self.price(number)).collect()
     }
 
     /// What the signatures cost that are to be verified before it is known that no trust anchor has
