@@ -1,6 +1,6 @@
 //! Hostile chains of at most 64 KiB, beside OpenSSL's time for the same: those of
-//! `tests/differential/worst.txt`. With
-//! minutes in `TRUSTBRIDGE_BENCH_SEARCH`, searches for worse ones first, and keeps them there.
+//! `tests/differential/worst.txt`. With minutes in `TRUSTBRIDGE_BENCH_SEARCH`, searches for worse
+//! ones first, and keeps them there.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
